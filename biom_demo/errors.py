@@ -1,0 +1,40 @@
+"""The exceptions a caller may see, drawn as a tree.
+
+    BioMError
+     +-- InputError          what the user gave cannot be used; the message says what to do
+     |    +-- DataError      a file or JSON document is not of the form it should have
+     +-- CheckpointError     a model cannot be found, fetched, read or trusted
+     |    +-- FetchError     the Hub could not be reached, or the download broke off
+     |    +-- FetchCancelled the user stopped a download
+     +-- TrainingError       a run cannot start or go on: foreign state, no examples, full disk
+
+Every message is one or two sentences for a person: what happened, then what to do about it.
+"""
+
+
+class BioMError(Exception):
+    """Base of every error this project raises on purpose."""
+
+
+class InputError(BioMError, ValueError):
+    """What the user gave cannot be used."""
+
+
+class DataError(InputError):
+    """A data file is missing, unreadable, or not of the expected form."""
+
+
+class CheckpointError(BioMError):
+    """A model cannot be found, read or trusted."""
+
+
+class FetchError(CheckpointError):
+    """The Hub could not be reached, or a download broke off."""
+
+
+class FetchCancelled(CheckpointError):
+    """A download was stopped by the user."""
+
+
+class TrainingError(BioMError):
+    """A training run cannot start or go on."""
