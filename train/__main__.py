@@ -1,0 +1,149 @@
+"""The command line of ``train``: ``python -m train STAGE --help``."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from biom_demo.errors import BioMError
+from biom_demo.qa import datasets
+from biom_demo.qa.records import Example
+from train.recipes import RECIPES
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The exit status: 0, or 2 after a message on what went wrong and what to do."""
+    parser = argparse.ArgumentParser(prog="python -m train", description=__doc__)
+    stages = parser.add_subparsers(dest="stage_command", required=True, metavar="STAGE")
+
+    convert = stages.add_parser("convert", help="BioASQ factoid questions -> a SQuAD file")
+    convert.add_argument("files", nargs="+", type=Path, help="BioASQ golden files")
+    convert.add_argument("--mode", choices=datasets.MODES, required=True)
+    convert.add_argument("--unique-pairs", action="store_true", help="a question meets each snippet once")
+    convert.add_argument("--out", type=Path, required=True)
+    convert.set_defaults(run=run_convert)
+
+    initialize = stages.add_parser("initialize", help="start weights: MiniLM-L6, or tiny random ones")
+    initialize.add_argument("--recipe", choices=RECIPES, required=True)
+    initialize.add_argument("--seed", type=int, default=42)
+    initialize.add_argument("--out", type=Path, required=True)
+    initialize.set_defaults(run=run_initialize)
+
+    finetune = stages.add_parser("finetune", help="fine-tune on SQuAD-style or BioASQ pairs; resumes")
+    finetune.add_argument("--recipe", choices=RECIPES, required=True)
+    finetune.add_argument("--stage", choices=("squad", "bioasq"), required=True)
+    finetune.add_argument("--start", type=Path, required=True, help="checkpoint folder to start from")
+    finetune.add_argument("--out", type=Path, required=True)
+    finetune.add_argument("--squad", nargs="+", type=Path, default=[], help="SQuAD v1.1 or v2.0 files")
+    finetune.add_argument("--bioasq", nargs="+", type=Path, default=[], help="BioASQ golden files (wide)")
+    finetune.add_argument("--seed", type=int, default=42)
+    finetune.add_argument("--threads", type=int, default=1)
+    finetune.add_argument("--learning-rate", type=float, help="instead of the recipe's")
+    finetune.add_argument("--epochs", type=int, help="instead of the recipe's")
+    finetune.add_argument("--max-per-file", type=int, help="at most so many pairs of a file, drawn by --seed")
+    finetune.set_defaults(run=run_finetune)
+
+    evaluate = stages.add_parser("evaluate", help="EM and F1 of a checkpoint on a SQuAD file")
+    evaluate.add_argument("file", type=Path)
+    evaluate.add_argument("--model", required=True, help="checkpoint folder, or Hub id in the local cache")
+    evaluate.add_argument("--run-squad", action="store_true", help="decode as run_squad.py did")
+    evaluate.add_argument("--threads", type=int, default=0, help="0: torch's choice")
+    evaluate.add_argument("--json", type=Path, dest="json_out", help="write the result here as well")
+    evaluate.set_defaults(run=run_evaluate)
+
+    publish = stages.add_parser("publish", help="a float16 checkpoint folder with its model card")
+    publish.add_argument("--model", type=Path, required=True, help="a fine-tuned checkpoint folder")
+    publish.add_argument("--out", type=Path, required=True)
+    publish.add_argument("--card", type=Path, required=True, help="JSON facts of the model card")
+    publish.add_argument("--evaluation", nargs="*", type=Path, default=[], help="results of evaluate --json")
+    publish.set_defaults(run=run_publish)
+
+    arguments = parser.parse_args(argv)
+    try:
+        arguments.run(arguments)
+    except BioMError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on from the last saved state", file=sys.stderr)
+        return 130
+    return 0
+
+
+def run_convert(arguments: argparse.Namespace) -> None:
+    questions = [question for path in arguments.files for question in datasets.read_bioasq(path)]
+    made = datasets.convert(questions, mode=arguments.mode, unique_pairs=arguments.unique_pairs)
+    if not made.examples:
+        raise datasets.DataError(
+            f"No pair could be made of {made.total_questions} factoid questions: none has an exact "
+            "answer in its snippets (year 1 has no exact answers)."
+        )
+    datasets.write_squad(made.examples, arguments.out, title=f"BioASQ factoid, {arguments.mode}")
+    print(f"{len(made.examples)} pairs from {made.converted_questions} of {made.total_questions} questions")
+
+
+def run_initialize(arguments: argparse.Namespace) -> None:
+    from train.initialize import initialize_minilm, initialize_smoke
+
+    if arguments.recipe == "smoke":
+        initialize_smoke(arguments.out, seed=arguments.seed)
+    else:
+        initialize_minilm(arguments.out)
+
+
+def run_finetune(arguments: argparse.Namespace) -> None:
+    from train.finetune import finetune, with_overrides
+
+    examples: list[Example] = []
+    for path in arguments.squad:
+        found = datasets.read_squad(path)
+        limit = arguments.max_per_file or len(found)
+        examples += found if len(found) <= limit else random.Random(arguments.seed).sample(found, limit)
+    questions = [question for path in arguments.bioasq for question in datasets.read_bioasq(path)]
+    examples += datasets.convert(questions, mode="wide", unique_pairs=True).examples
+    recipe = RECIPES[arguments.recipe]
+    stage = with_overrides(
+        recipe.stage(arguments.stage), learning_rate=arguments.learning_rate, epochs=arguments.epochs
+    )
+    finetune(
+        start=arguments.start,
+        out=arguments.out,
+        examples=examples,
+        stage=stage,
+        seed=arguments.seed,
+        save_every_steps=recipe.save_every_steps,
+        threads=arguments.threads,
+    )
+
+
+def run_evaluate(arguments: argparse.Namespace) -> None:
+    import torch
+
+    from biom_demo.evaluation import evaluate, table
+    from biom_demo.qa.reader import Decoding, Reader
+
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    reader = Reader.load(arguments.model, decoding=Decoding(run_squad=arguments.run_squad))
+    result = evaluate(reader, datasets.read_squad(arguments.file), label=arguments.model)
+    print(table([result]))
+    if arguments.json_out:
+        datasets.write_json(result.as_json(), arguments.json_out)
+
+
+def run_publish(arguments: argparse.Namespace) -> None:
+    from train.publish import publish
+
+    publish(
+        model=arguments.model,
+        out=arguments.out,
+        card=datasets.read_json(arguments.card),
+        evaluations=[datasets.read_json(path) for path in arguments.evaluation],
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,254 @@
+"""Fine-tune an extractive QA model on SQuAD-style pairs, one stage at a time.
+
+    python -m train finetune --stage squad --recipe mini --start runs/minilm --out runs/squad \\
+        --squad train-v1.1.json more.json
+    python -m train finetune --stage bioasq --recipe mini --start runs/squad --out runs/bioasq \\
+        --bioasq 2B*_golden.json 3B*_golden.json
+
+Killed at any step, the same command goes on where the last saved state left off and ends with the
+weights an uninterrupted run has.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from tqdm import tqdm
+
+from biom_demo.errors import TrainingError
+from biom_demo.qa.reader import Reader, pad
+from biom_demo.qa.records import Example, Question, Window
+from biom_demo.qa.windows import build_windows, label, tokenizer_fingerprint
+from train.checkpoint import load_state, run_identity, save_state
+from train.optim import adamw, learning_rate_factor
+from train.recipes import Stage
+
+STATE_FILE = "training_state.pt"
+LOG_FILE = "loss.jsonl"
+
+
+class Feature(NamedTuple):
+    """A window and the (first, last) positions of its answer; (0, 0) for none."""
+
+    window: Window
+    start: int
+    end: int
+
+
+def with_unanswerable(examples: Sequence[Example], fraction: float, seed: int) -> list[Example]:
+    """The examples, and ``fraction`` of them again with a context that holds none of their answers.
+
+    Contexts are other questions' of the same list, taken at random; one that contains a gold text
+    (in any letter case) is passed over. Needs no labels, so false negatives by paraphrase are
+    possible, and rare.
+    """
+    draw = random.Random(seed)
+    answerable = [example for example in examples if example.answerable]
+    made: list[Example] = []
+    for example in draw.sample(answerable, int(len(answerable) * fraction)):
+        for _ in range(10):
+            context = draw.choice(answerable).context
+            lowered = context.lower()
+            if context != example.context and not any(g.lower() in lowered for g in example.gold_texts):
+                identity = Question(f"{example.question.id}-unanswerable", example.question.text)
+                made.append(Example(identity, context))
+                break
+    return [*examples, *made]
+
+
+def build_features(reader: Reader, examples: Sequence[Example], stage: Stage) -> list[Feature]:
+    """One feature for each window of each example, labelled with its first gold span."""
+    features: list[Feature] = []
+    for example in tqdm(examples, desc="windows", unit="pair", leave=False):
+        gold = example.gold_spans[0] if example.gold_spans else None
+        (made,) = build_windows(
+            reader.tokenizer,
+            example.question.text,
+            [example.context],
+            max_seq_length=stage.max_seq_length,
+            window_step_tokens=stage.window_step_tokens,
+        )
+        features += [Feature(window, *label(window, gold)) for window in made.windows]
+    return features
+
+
+def batches_of_epoch(lengths: Sequence[int], batch_size: int, generator: torch.Generator) -> list[list[int]]:
+    """Feature indices by batch: shuffled, alike in length within a batch, batches in random order.
+
+    Lengths are sorted only within pools of 50 batches, so padding is small and batches still
+    differ from epoch to epoch.
+    """
+    order = torch.randperm(len(lengths), generator=generator).tolist()
+    pool = batch_size * 50
+    batches: list[list[int]] = []
+    for first in range(0, len(order), pool):
+        chunk = sorted(order[first : first + pool], key=lengths.__getitem__)
+        batches += [chunk[i : i + batch_size] for i in range(0, len(chunk), batch_size)]
+    return [batches[i] for i in torch.randperm(len(batches), generator=generator).tolist()]
+
+
+def span_loss(
+    start_logits: torch.Tensor,
+    end_logits: torch.Tensor,
+    mask: torch.Tensor,
+    starts: torch.Tensor,
+    ends: torch.Tensor,
+) -> torch.Tensor:
+    """Mean of the start and end cross-entropies over real positions, a scalar.
+
+    run_squad also spreads probability over padding; here padding is masked out, so that the loss
+    does not depend on how a batch was padded.
+    """
+    hidden = ~mask.bool()  # (B, T)
+    low = torch.finfo(start_logits.dtype).min
+    start_loss = torch.nn.functional.cross_entropy(start_logits.masked_fill(hidden, low), starts)
+    end_loss = torch.nn.functional.cross_entropy(end_logits.masked_fill(hidden, low), ends)
+    return (start_loss + end_loss) / 2
+
+
+def finetune(
+    *,
+    start: Path,
+    out: Path,
+    examples: Sequence[Example],
+    stage: Stage,
+    seed: int,
+    save_every_steps: int,
+    threads: int = 1,
+    stop_after_steps: int | None = None,
+) -> Path:
+    """The folder ``out`` with the fine-tuned checkpoint (float32 safetensors, tokenizer, config).
+
+    ``start`` is a checkpoint folder (its QA head may be missing: it is then drawn from ``seed``).
+    ``stop_after_steps`` ends the process's share early with the state saved, as a kill would.
+
+    Raises ``TrainingError`` if nothing can be learned from the examples, or on a foreign state.
+    """
+    if not any(example.answerable for example in examples):
+        raise TrainingError("No training pair holds an answer. Check the data files and the conversion.")
+    torch.set_num_threads(threads)
+    torch.manual_seed(seed)
+    reader = Reader.load(start, allow_new_head=True)
+    model = reader.model
+    set_dropout(model, stage.dropout)
+
+    features = build_features(reader, with_unanswerable(examples, stage.unanswerable_fraction, seed), stage)
+    lengths = [len(feature.window) for feature in features]
+    steps_per_epoch = -(-len(features) // stage.batch_size)
+    total_steps = steps_per_epoch * stage.epochs
+    optimizer = adamw(model, stage)
+    weights_digest = run_identity(*(p.detach().numpy().tobytes() for p in model.parameters()))
+    identity = run_identity(
+        asdict(stage),
+        seed,
+        weights_digest,
+        tokenizer_fingerprint(reader.tokenizer),
+        [tuple(f) for f in features],
+    )
+
+    step = 0
+    state = load_state(out / STATE_FILE, identity)
+    if state:
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        torch.set_rng_state(state["rng"])
+        step = state["step"]
+    out.mkdir(parents=True, exist_ok=True)
+    drop_log_after(out / LOG_FILE, step)
+
+    def save() -> None:
+        save_state(
+            out / STATE_FILE,
+            {
+                "identity": identity,
+                "model": model.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "rng": torch.get_rng_state(),
+                "step": step,
+            },
+        )
+
+    model.train()
+    begun, seen, smooth = time.perf_counter(), 0, None
+    with tqdm(total=total_steps, initial=step, desc="fine-tune", unit="step") as bar:
+        for batch in remaining_batches(lengths, stage, seed, step, steps_per_epoch):
+            factor = learning_rate_factor(
+                step, total_steps=total_steps, warmup_fraction=stage.warmup_fraction
+            )
+            for group in optimizer.param_groups:
+                group["lr"] = stage.learning_rate * factor
+            rows = [features[i] for i in batch]
+            inputs = pad([row.window for row in rows], reader.tokenizer.pad_token_id or 0)  # (B, T)
+            output = model(**inputs)
+            loss = span_loss(
+                output.start_logits,
+                output.end_logits,
+                inputs["attention_mask"],
+                torch.tensor([row.start for row in rows]),
+                torch.tensor([row.end for row in rows]),
+            )
+            if not torch.isfinite(loss):
+                raise TrainingError(f"The loss is {loss.item()} at step {step}. Lower the learning rate.")
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), stage.clip_norm)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            step += 1
+            seen += len(rows)
+            smooth = loss.item() if smooth is None else 0.98 * smooth + 0.02 * loss.item()
+            append_log(out / LOG_FILE, {"step": step, "loss": round(loss.item(), 5), "lr": group["lr"]})
+            bar.set_postfix(loss=f"{smooth:.3f}", ex_s=f"{seen / (time.perf_counter() - begun):.1f}")
+            bar.update()
+            if stop_after_steps and step >= stop_after_steps:
+                save()
+                return out
+            if step % save_every_steps == 0 and step < total_steps:
+                save()
+    model.eval()
+    reader.save(out)
+    (out / STATE_FILE).unlink(missing_ok=True)
+    return out
+
+
+def remaining_batches(
+    lengths: Sequence[int], stage: Stage, seed: int, step: int, steps_per_epoch: int
+) -> Iterator[list[int]]:
+    """The batches from update number ``step`` on; each epoch's order hangs on seed and epoch alone."""
+    for epoch in range(step // steps_per_epoch, stage.epochs):
+        generator = torch.Generator().manual_seed(seed * 1000 + epoch)
+        batches = batches_of_epoch(lengths, stage.batch_size, generator)
+        yield from batches[max(step - epoch * steps_per_epoch, 0) :]
+
+
+def set_dropout(model: torch.nn.Module, probability: float) -> None:
+    """Set every dropout of the model, the attention's too."""
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = probability
+        if hasattr(module, "dropout_prob"):
+            module.dropout_prob = probability
+
+
+def append_log(path: Path, row: dict[str, float]) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + os.linesep)
+
+
+def drop_log_after(path: Path, step: int) -> None:
+    """Keep the log's rows up to ``step``: what came after the saved state will be run again."""
+    if path.exists():
+        rows = [line for line in path.read_text("utf-8").splitlines() if json.loads(line)["step"] <= step]
+        path.write_text("".join(row + "\n" for row in rows), encoding="utf-8")
+
+
+def with_overrides(stage: Stage, **changes: float | int | None) -> Stage:
+    """The stage with the given fields changed; ``None`` keeps the recipe's value."""
+    return replace(stage, **{name: value for name, value in changes.items() if value is not None})  # type: ignore[arg-type]
