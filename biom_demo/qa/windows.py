@@ -83,7 +83,7 @@ def build_windows(
         )
         question_ids = question_ids[:share]
     capacity = max_seq_length - len(question_ids) - 3
-    if capacity < 1 or not 0 < window_step_tokens:
+    if capacity < 1 or window_step_tokens < 1:
         raise ValueError(f"no room: {max_seq_length=}, {window_step_tokens=}, {len(question_ids)=}")
     step = min(window_step_tokens, capacity)  # a longer step would leave tokens unread
     special = _Special.of(tokenizer)
@@ -137,21 +137,24 @@ def label(window: Window, gold: CharSpan | None) -> tuple[int, int]:
     (0, 0), the [CLS] position, where there is no gold answer or this window does not show all of
     it: such windows teach the null score. Tokens without characters never count.
     """
-    if gold is None or not len(gold):
+    if gold is None:
         return 0, 0
-    first = last = 0
-    for position, span in enumerate(window.char_spans):
-        if span is not None and len(span) and span.overlaps(gold):
-            first = first or position
-            last = position
-    if not first:
+    covering = [
+        (position, span)
+        for position, span in enumerate(window.char_spans)
+        if span is not None and len(span) and span.overlaps(gold)
+    ]
+    if not covering:
         return 0, 0
-    covered_start, covered_end = window.char_spans[first], window.char_spans[last]
-    assert covered_start is not None and covered_end is not None
-    cut_left = covered_start.start > gold.start and first == window.context_start and window.first_token
-    shown = window.first_token + window.context_length
-    cut_right = covered_end.end < gold.end and last == len(window) - 2 and shown < window.context_tokens
-    return (0, 0) if cut_left or cut_right else (first, last)
+    (first, first_span), (last, last_span) = covering[0], covering[-1]
+    # At a window's edge the answer may go on outside of it.
+    more_before = window.first_token > 0 and first == window.context_start
+    more_after = (
+        window.first_token + window.context_length < window.context_tokens and last == len(window) - 2
+    )
+    if (more_before and first_span.start > gold.start) or (more_after and last_span.end < gold.end):
+        return 0, 0
+    return first, last
 
 
 def tokenizer_fingerprint(tokenizer: Any) -> str:

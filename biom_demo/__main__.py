@@ -1,0 +1,197 @@
+"""The command line: ``python -m biom_demo ask|evaluate --help``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from biom_demo.checkpoints import Checkpoint, ModelPair, locate, resolve_pair
+from biom_demo.compare import Comparison, ModelOutput, compare
+from biom_demo.errors import BioMError, CheckpointError, DataError, InputError
+from biom_demo.qa.datasets import read_squad, write_json
+from biom_demo.qa.records import Answer, Question
+from biom_demo.settings import Settings
+
+if TYPE_CHECKING:
+    from biom_demo.qa.reader import Reader
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The exit status: 0, or 2 after a message on what went wrong and what to do."""
+    parser = argparse.ArgumentParser(prog="python -m biom_demo", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    ask = commands.add_parser("ask", help="ask both models one question about a text")
+    ask.add_argument("question")
+    ask.add_argument("--text", required=True, metavar="FILE|-", help="a UTF-8 text file, or - for stdin")
+    ask.add_argument("--pair", default=None, help="auto, mini, base, large or albert")
+    ask.add_argument("--json", action="store_true", help="print JSON")
+    ask.set_defaults(run=run_ask)
+
+    evaluate = commands.add_parser("evaluate", help="EM and F1 on a SQuAD file")
+    evaluate.add_argument("file", type=Path, metavar="FILE")
+    which = evaluate.add_mutually_exclusive_group()
+    which.add_argument("--pair", default=None, help="auto, mini, base, large or albert")
+    which.add_argument("--model", help="one checkpoint instead: a folder, or a Hub id in the local cache")
+    evaluate.add_argument("--run-squad", action="store_true", help="decode as run_squad.py did")
+    evaluate.add_argument("--json", type=Path, dest="json_out", metavar="OUT", help="write the result here")
+    evaluate.set_defaults(run=run_evaluate)
+
+    arguments = parser.parse_args(argv)
+    try:
+        arguments.run(arguments)
+    except BioMError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nstopped", file=sys.stderr)
+        return 130
+    return 0
+
+
+def run_ask(arguments: argparse.Namespace) -> None:
+    settings = Settings.from_environment()
+    text = _read_text(arguments.text)
+    if len(text) > settings.max_context_chars:
+        raise InputError(
+            f"The text has {len(text):,} characters; at most {settings.max_context_chars:,} are read. "
+            "Cut it to the part in question."
+        )
+    if not text.strip():
+        raise InputError("The text is empty. Give a file with an abstract in it.")
+    pair = _pair(settings, arguments.pair)
+    comparison = compare(
+        _load(pair.biom, settings),
+        _load(pair.vanilla, settings),
+        Question("ask", arguments.question),
+        [text],
+        biom_label=pair.biom.label,
+        vanilla_label=pair.vanilla.label,
+    )
+    if arguments.json:
+        print(json.dumps(comparison_json(comparison), ensure_ascii=False, indent=1))
+    else:
+        print("\n".join(_ask_lines(comparison)))
+
+
+def comparison_json(comparison: Comparison) -> dict[str, Any]:
+    """A comparison over one context as plain JSON values; offsets count characters, half-open."""
+    verdict = comparison.verdict()
+    return {
+        "question": comparison.question.text,
+        "agreement": str(verdict.agreement),
+        "answer_f1": verdict.f1,
+        "biom": _output_json(comparison.biom),
+        "vanilla": _output_json(comparison.vanilla),
+    }
+
+
+def _output_json(output: ModelOutput) -> dict[str, Any]:
+    prediction = output.predictions[0]
+    best = prediction.best()
+    return {
+        "model": output.label,
+        "answer": _answer_json(best) if best else None,
+        "p_no_answer": prediction.null_probability,
+        "null_score": prediction.null_score,
+        "n_best": [_answer_json(answer) for answer in prediction.answers],
+        "notices": list(prediction.notices),
+        "seconds": output.seconds,
+    }
+
+
+def _answer_json(answer: Answer) -> dict[str, Any]:
+    return {
+        "text": answer.text,
+        "start": answer.span.start,
+        "end": answer.span.end,
+        "score": answer.score,
+        "probability": answer.probability,
+    }
+
+
+def _ask_lines(comparison: Comparison) -> list[str]:
+    lines = []
+    for output in (comparison.biom, comparison.vanilla):
+        prediction = output.predictions[0]
+        best = prediction.best()
+        lines.append(f"{output.label}  ({output.seconds:.2f} s)")
+        if best:
+            lines.append(
+                f"  {best.text}   [{best.span.start}, {best.span.end})   confidence {best.probability:.1%}"
+            )
+        else:
+            lines.append("  no answer in this text")
+        lines.append(f"  p(no answer) {prediction.null_probability:.1%}")
+        lines += [f"  note: {notice}" for notice in prediction.notices]
+    lines.append(f"verdict: {comparison.verdict().agreement}")
+    return lines
+
+
+def run_evaluate(arguments: argparse.Namespace) -> None:
+    # The imports that bring in torch wait until the file has been read and found good.
+    examples = read_squad(arguments.file)
+    if not examples:
+        raise DataError(f"{arguments.file} holds no question.")
+    settings = Settings.from_environment()
+    from biom_demo.evaluation import evaluate, table
+
+    if arguments.model:
+        sides = {"model": (_load_source(arguments.model, settings, arguments.run_squad), arguments.model)}
+    else:
+        pair = _pair(settings, arguments.pair)
+        sides = {
+            side: (_load(checkpoint, settings, arguments.run_squad), checkpoint.label)
+            for side, checkpoint in (("biom", pair.biom), ("vanilla", pair.vanilla))
+        }
+    results = {side: evaluate(reader, examples, label=label) for side, (reader, label) in sides.items()}
+    print(table(list(results.values())))
+    if arguments.json_out:
+        write_json({side: result.as_json() for side, result in results.items()}, arguments.json_out)
+
+
+def _pair(settings: Settings, name: str | None) -> ModelPair:
+    # A pair named on the command line wins over models named in the environment.
+    if name:
+        return resolve_pair(name)
+    return resolve_pair(settings.pair, biom=settings.biom_model, vanilla=settings.vanilla_model)
+
+
+def _load(checkpoint: Checkpoint, settings: Settings, run_squad: bool = False) -> Reader:
+    folder = locate(checkpoint)
+    if folder is None:
+        raise CheckpointError(
+            f"{checkpoint.label} ({checkpoint.source}) is not on this machine. Fetch it from the page "
+            f"(python app.py), or run: hf download {checkpoint.source}"
+        )
+    return _load_source(folder, settings, run_squad)
+
+
+def _load_source(source: str | Path, settings: Settings, run_squad: bool = False) -> Reader:
+    import torch
+
+    from biom_demo.qa.reader import Decoding, Reader
+
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    return Reader.load(source, decoding=Decoding(run_squad=run_squad))
+
+
+def _read_text(name: str) -> str:
+    try:
+        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        return data.decode("utf-8-sig")
+    except OSError as error:
+        raise InputError(f"{name} cannot be read: {error.strerror}. Check the path.") from error
+    except UnicodeDecodeError:
+        raise InputError(
+            f"{name} is not UTF-8 text. Give a plain text file, not a PDF or Word file."
+        ) from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

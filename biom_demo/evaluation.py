@@ -1,0 +1,131 @@
+"""A reader over a SQuAD file -> EM and F1, with and without the right to abstain.
+
+One function serves the app's command line and ``train evaluate``, so a figure means the same in both.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from biom_demo.qa.datasets import question_of_pair
+from biom_demo.qa.metrics import SquadV2Score, squad_v1, squad_v2
+from biom_demo.qa.reader import Reader
+from biom_demo.qa.records import Example, Prediction
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One model on one file; EM and F1 in percent.
+
+    ``exact_match`` and ``f1`` are SQuAD v1.1's over the answerable pairs with the model made to
+    answer, ``None`` if there are none; the published table is of this kind. ``with_null`` lets the
+    model abstain (SQuAD v2.0, threshold 0) and counts every pair.
+    """
+
+    label: str
+    n: int
+    n_questions: int
+    exact_match: float | None
+    f1: float | None
+    with_null: SquadV2Score
+    decoding: str
+    seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        """The evaluation as plain JSON values; percents rounded to two decimals."""
+        score = self.with_null
+        return {
+            "label": self.label,
+            "n": self.n,
+            "n_questions": self.n_questions,
+            "exact_match": _rounded(self.exact_match),
+            "f1": _rounded(self.f1),
+            "with_null": {
+                "n": score.n,
+                "exact_match": _rounded(score.exact_match),
+                "f1": _rounded(score.f1),
+                "has_answer": score.has_answer
+                and {
+                    "n": score.has_answer.n,
+                    "exact_match": _rounded(score.has_answer.exact_match),
+                    "f1": _rounded(score.has_answer.f1),
+                },
+                "no_answer": score.no_answer
+                and {"n": score.no_answer.n, "exact_match": _rounded(score.no_answer.exact_match)},
+                "best_exact_match": _rounded(score.best_exact_match),
+                "best_f1": _rounded(score.best_f1),
+            },
+            "decoding": self.decoding,
+            "seconds": round(self.seconds, 1),
+        }
+
+
+def evaluate(
+    reader: Reader,
+    examples: Sequence[Example],
+    *,
+    label: str,
+    progress: Callable[[int], None] | None = None,
+) -> Evaluation:
+    """The reader's scores on the examples; ``progress`` is called with the windows read so far."""
+    started = time.perf_counter()
+    predictions = reader.read_pairs(
+        [(example.question, example.context) for example in examples], progress=progress
+    )
+    seconds = time.perf_counter() - started
+    golds = {example.question.id: example.gold_texts for example in examples}
+    answerable = {key: texts for key, texts in golds.items() if texts}
+    forced = squad_v1(_texts(predictions, null_threshold=None), answerable) if answerable else None
+    differences = {
+        p.question.id: p.null_score - p.answers[0].score if p.answers else float("inf") for p in predictions
+    }
+    return Evaluation(
+        label=label,
+        n=len(examples),
+        n_questions=len({question_of_pair(example.question.id) for example in examples}),
+        exact_match=forced.exact_match if forced else None,
+        f1=forced.f1 if forced else None,
+        with_null=squad_v2(_texts(predictions, null_threshold=0.0), golds, differences),
+        decoding="run_squad" if reader.decoding.run_squad else "exhaustive",
+        seconds=seconds,
+    )
+
+
+def _texts(predictions: Sequence[Prediction], *, null_threshold: float | None) -> dict[str, str]:
+    best = {p.question.id: p.best(null_threshold=null_threshold) for p in predictions}
+    return {key: answer.text if answer else "" for key, answer in best.items()}
+
+
+def table(results: Sequence[Evaluation]) -> str:
+    """The evaluations as an aligned text table."""
+    rows = [("model", "n", "EM", "F1", "EM, may abstain", "F1, may abstain")]
+    rows += [
+        (
+            result.label,
+            str(result.n),
+            _shown(result.exact_match),
+            _shown(result.f1),
+            _shown(result.with_null.exact_match),
+            _shown(result.with_null.f1),
+        )
+        for result in results
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    )
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)
+
+
+def _shown(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"

@@ -1,0 +1,72 @@
+"""Tiny random checkpoints of the paper's three architectures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+LETTERS = [chr(c) for c in range(33, 127) if not chr(c).isupper()] + list("αβγδµ")
+WORDS = ["the", "of", "in", "is", "gene", "protein", "drug", "which", "what", "causes", "binds", "virus"]
+VOCABULARY = [
+    "[PAD]",
+    "[UNK]",
+    "[CLS]",
+    "[SEP]",
+    "[MASK]",
+    *LETTERS,
+    *(f"##{letter}" for letter in LETTERS),
+    *WORDS,
+]
+
+
+def wordpiece_tokenizer():
+    """The lower-casing WordPiece tokenizer over ``VOCABULARY``."""
+    from transformers import ElectraTokenizerFast
+
+    return ElectraTokenizerFast(vocab={token: i for i, token in enumerate(VOCABULARY)}, do_lower_case=True)
+
+
+def sentencepiece_like_tokenizer():
+    """A Unigram tokenizer whose tokens carry the space before a word, as ALBERT's do."""
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
+    from transformers import AlbertTokenizerFast
+
+    pieces = [("<pad>", 0.0), ("<unk>", 0.0), ("[CLS]", 0.0), ("[SEP]", 0.0), ("[MASK]", 0.0), ("▁", -2.0)]
+    pieces += [(letter, -3.0) for letter in LETTERS] + [(f"▁{word}", -1.0) for word in WORDS]
+    backend = Tokenizer(models.Unigram(pieces, unk_id=1))
+    backend.normalizer = normalizers.Lowercase()
+    backend.pre_tokenizer = pre_tokenizers.Metaspace()
+    backend.decoder = decoders.Metaspace()
+    return AlbertTokenizerFast(tokenizer_object=backend)
+
+
+def tiny_model(architecture: str, vocabulary_size: int):
+    """A random QA model of 16 dimensions and two layers, seeded."""
+    import torch
+    import transformers
+
+    torch.manual_seed(7)
+    sizes = {
+        "vocab_size": vocabulary_size,
+        "embedding_size": 16,
+        "hidden_size": 16,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 32,
+        "max_position_embeddings": 512,
+    }
+    name = {"electra": "Electra", "bert": "Bert", "albert": "Albert"}[architecture]
+    if architecture == "bert":
+        del sizes["embedding_size"]
+    config = getattr(transformers, f"{name}Config")(**sizes)
+    model = getattr(transformers, f"{name}ForQuestionAnswering")(config).eval()
+    with torch.no_grad():  # logits far enough apart that no answer hangs on rounding
+        model.qa_outputs.weight.normal_(std=1.0)
+    return model
+
+
+def save_tiny(architecture: str, folder: Path) -> Path:
+    """``folder`` with a tiny checkpoint of the architecture."""
+    made = sentencepiece_like_tokenizer() if architecture == "albert" else wordpiece_tokenizer()
+    tiny_model(architecture, len(made)).save_pretrained(folder)
+    made.save_pretrained(folder)
+    return folder
