@@ -1,0 +1,256 @@
+"""SQuAD EM and F1, BioASQ factoid measures, and paired significance.
+
+Source: the official SQuAD v1.1 and v2.0 evaluation scripts and BioASQ's EvaluationMeasures (Java),
+by their semantics; see each function.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import string
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+_PUNCTUATION = str.maketrans("", "", string.punctuation)
+_ARTICLES = re.compile(r"\b(a|an|the)\b", re.UNICODE)
+
+
+def normalize_answer(text: str) -> str:
+    """The text lower-cased, without ASCII punctuation and articles, single spaces between words.
+
+    So "hepatitis A" equals "hepatitis" and "IL-6" equals "IL6"; Greek letters and en-dashes stay.
+    """
+    return " ".join(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())
+
+
+def squad_exact_match(prediction: str, gold: str) -> bool:
+    """Whether two answers are equal after normalisation."""
+    return normalize_answer(prediction) == normalize_answer(gold)
+
+
+def squad_f1(prediction: str, gold: str) -> float:
+    """The harmonic mean of token precision and recall, 0 to 1, after normalisation.
+
+    Where one side has no token it is equality, as in SQuAD v2.0 (v1.1 gives 0, see ``squad_v1``).
+    """
+    predicted, wanted = normalize_answer(prediction).split(), normalize_answer(gold).split()
+    if not predicted or not wanted:
+        return float(predicted == wanted)
+    common = (Counter(predicted) & Counter(wanted)).total()
+    if not common:
+        return 0.0
+    precision, recall = common / len(predicted), common / len(wanted)
+    return 2 * precision * recall / (precision + recall)
+
+
+@dataclass(frozen=True, slots=True)
+class SquadScore:
+    """Exact match and F1 in percent over ``n`` questions."""
+
+    n: int
+    exact_match: float
+    f1: float
+
+
+@dataclass(frozen=True, slots=True)
+class SquadV2Score:
+    """SQuAD v2.0 scores in percent; the parts are ``None`` where no question is of their kind.
+
+    ``best_*`` are what the best threshold on the null scores would give, with that threshold; they
+    are ``None`` without null scores.
+    """
+
+    n: int
+    exact_match: float
+    f1: float
+    has_answer: SquadScore | None
+    no_answer: SquadScore | None
+    best_exact_match: float | None = None
+    best_exact_threshold: float | None = None
+    best_f1: float | None = None
+    best_f1_threshold: float | None = None
+
+
+def squad_v1(predictions: Mapping[str, str], golds: Mapping[str, Sequence[str]]) -> SquadScore:
+    """EM and F1 of SQuAD v1.1 over all ``golds``: the best over a question's gold texts.
+
+    A missing prediction scores 0, and so does an F1 in which a side has no token. Raises
+    ``ValueError`` if there is no question or one without a gold text.
+    """
+    if not golds or not all(golds.values()):
+        raise ValueError("SQuAD v1.1 needs at least one question, each with a gold answer")
+    exact = f1 = 0.0
+    for key, texts in golds.items():
+        if key in predictions:
+            prediction = predictions[key]
+            exact += max(squad_exact_match(prediction, text) for text in texts)
+            if normalize_answer(prediction):
+                f1 += max(squad_f1(prediction, text) for text in texts)
+    return SquadScore(len(golds), 100 * exact / len(golds), 100 * f1 / len(golds))
+
+
+def squad_v2(
+    predictions: Mapping[str, str],
+    golds: Mapping[str, Sequence[str]],
+    null_scores: Mapping[str, float] | None = None,
+) -> SquadV2Score:
+    """EM and F1 of SQuAD v2.0: a question without gold texts is answered right by "".
+
+    Gold texts that normalise to nothing do not count. Questions without a prediction leave the
+    denominator, as in the official script. ``null_scores`` (higher: more likely unanswerable) are
+    for the ``best_*`` sweep: a question is answered with "" from the threshold up. Raises
+    ``ValueError`` if no question has a prediction.
+    """
+    exact: dict[str, float] = {}
+    f1: dict[str, float] = {}
+    answerable: set[str] = set()
+    for key, texts in golds.items():
+        wanted = [text for text in texts if normalize_answer(text)]
+        if texts:
+            answerable.add(key)
+        if key in predictions:
+            exact[key] = max(float(squad_exact_match(predictions[key], text)) for text in wanted or [""])
+            f1[key] = max(squad_f1(predictions[key], text) for text in wanted or [""])
+    if not exact:
+        raise ValueError("no question has a prediction")
+
+    def score(keep: Callable[[str], bool]) -> SquadScore | None:
+        keys = [key for key in exact if keep(key)]
+        if not keys:
+            return None
+        n = len(keys)
+        return SquadScore(n, 100 * sum(exact[k] for k in keys) / n, 100 * sum(f1[k] for k in keys) / n)
+
+    overall = score(lambda key: True)
+    assert overall is not None
+    best: dict[str, float] = {}
+    if null_scores is not None:
+        best["best_exact_match"], best["best_exact_threshold"] = _best(
+            predictions, exact, null_scores, answerable
+        )
+        best["best_f1"], best["best_f1_threshold"] = _best(predictions, f1, null_scores, answerable)
+    return SquadV2Score(
+        overall.n,
+        overall.exact_match,
+        overall.f1,
+        score(lambda key: key in answerable),
+        score(lambda key: key not in answerable),
+        **best,
+    )
+
+
+def _best(
+    predictions: Mapping[str, str],
+    raw: Mapping[str, float],
+    null_scores: Mapping[str, float],
+    answerable: set[str],
+) -> tuple[float, float]:
+    """The best percent over null thresholds, and the threshold that gives it.
+
+    Start with every question answered by "", then answer them one by one in the order of their
+    null scores; an answered question without gold counts against unless its prediction is "".
+    """
+    total = best = float(sum(key not in answerable for key in raw))
+    threshold = 0.0
+    for key in sorted(raw, key=lambda key: null_scores[key]):
+        total += raw[key] if key in answerable else -float(bool(predictions[key]))
+        if total > best:
+            best, threshold = total, null_scores[key]
+    return 100 * best / len(raw), threshold
+
+
+@dataclass(frozen=True, slots=True)
+class FactoidScore:
+    """BioASQ factoid measures, each 0 to 1, over ``n`` questions."""
+
+    n: int
+    strict_accuracy: float
+    lenient_accuracy: float
+    mrr: float
+
+
+def bioasq_factoid(
+    answers: Mapping[str, Sequence[str]],
+    golds: Mapping[str, Sequence[str]],
+    *,
+    max_answers: int | None = 5,
+) -> FactoidScore:
+    """Strict accuracy (first answer), lenient accuracy (any) and mean reciprocal rank.
+
+    ``answers`` are ranked texts, ``golds`` all synonyms of a question. A match is equality after
+    lower-casing, nothing else. Only the first ``max_answers`` count; the official program takes
+    any number, which ``None`` reproduces. A question without an answer scores 0 (the official
+    program skips it, which rewards silence). Raises ``ValueError`` if ``golds`` is empty.
+
+    Source: BioASQ EvaluationMeasures, task B phase B, version 5 and later.
+    """
+    if not golds:
+        raise ValueError("no question to score")
+    strict = lenient = reciprocal = 0.0
+    for key, synonyms in golds.items():
+        wanted = {text.lower() for text in synonyms}
+        ranked = list(answers.get(key, ()))[:max_answers]
+        rank = next((i for i, text in enumerate(ranked, start=1) if text.lower() in wanted), None)
+        if rank is not None:
+            strict += rank == 1
+            lenient += 1
+            reciprocal += 1 / rank
+    n = len(golds)
+    return FactoidScore(n, strict / n, lenient / n, reciprocal / n)
+
+
+def mcnemar_exact(only_first: int, only_second: int) -> float:
+    """The two-sided exact p-value that two models' discordant counts come from equal models.
+
+    Source: McNemar 1947, with the binomial distribution in place of its normal approximation.
+    """
+    n = only_first + only_second
+    tail = sum(math.comb(n, k) for k in range(min(only_first, only_second) + 1))
+    return min(1.0, 2 * tail / 2**n)
+
+
+@dataclass(frozen=True, slots=True)
+class BootstrapDifference:
+    """Mean of first minus second, its 95% interval, and the two-sided p-value of no difference."""
+
+    mean: float
+    low: float
+    high: float
+    p_value: float
+
+
+def paired_bootstrap(
+    first: Sequence[float],
+    second: Sequence[float],
+    clusters: Sequence[str],
+    *,
+    samples: int = 10_000,
+    seed: int = 0,
+) -> BootstrapDifference:
+    """The difference of two models' scores on the same items, resampling whole clusters.
+
+    ``clusters`` names each item's cluster (its question): pairs of one question are not
+    independent. Percentile interval; the p-value has the add-one correction. Raises ``ValueError``
+    for lists of unlike length or none at all.
+
+    Source: Efron & Tibshirani 1993; Berg-Kirkpatrick et al. 2012 for the paired form.
+    """
+    if not len(first) == len(second) == len(clusters) or not len(first):
+        raise ValueError("first, second and clusters must be of one length, and not empty")
+    difference = np.asarray(first, np.float64) - np.asarray(second, np.float64)  # (N,)
+    _, member = np.unique(np.asarray(clusters), return_inverse=True)
+    sums = np.bincount(member, weights=difference)  # (C,)
+    sizes = np.bincount(member)
+    generator = np.random.default_rng(seed)
+    means = np.empty(samples)
+    for i in range(samples):
+        drawn = generator.integers(0, len(sums), len(sums))
+        means[i] = sums[drawn].sum() / sizes[drawn].sum()
+    low, high = np.percentile(means, [2.5, 97.5])
+    tail = min(int((means <= 0).sum()), int((means >= 0).sum()))
+    p_value = min(1.0, 2 * (tail + 1) / (samples + 1))
+    return BootstrapDifference(float(difference.mean()), float(low), float(high), p_value)
