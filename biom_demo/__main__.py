@@ -7,13 +7,13 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from biom_demo.checkpoints import Checkpoint, ModelPair, locate, resolve_pair
-from biom_demo.compare import Comparison, ModelOutput, compare
+from biom_demo.compare import Comparison, compare, comparison_json
 from biom_demo.errors import BioMError, CheckpointError, DataError, InputError
 from biom_demo.qa.datasets import read_squad, write_json
-from biom_demo.qa.records import Answer, Question
+from biom_demo.qa.records import Question
 from biom_demo.settings import Settings
 
 if TYPE_CHECKING:
@@ -76,42 +76,6 @@ def run_ask(arguments: argparse.Namespace) -> None:
         print(json.dumps(comparison_json(comparison), ensure_ascii=False, indent=1))
     else:
         print("\n".join(_ask_lines(comparison)))
-
-
-def comparison_json(comparison: Comparison) -> dict[str, Any]:
-    """A comparison over one context as plain JSON values; offsets count characters, half-open."""
-    verdict = comparison.verdict()
-    return {
-        "question": comparison.question.text,
-        "agreement": str(verdict.agreement),
-        "answer_f1": verdict.f1,
-        "biom": _output_json(comparison.biom),
-        "vanilla": _output_json(comparison.vanilla),
-    }
-
-
-def _output_json(output: ModelOutput) -> dict[str, Any]:
-    prediction = output.predictions[0]
-    best = prediction.best()
-    return {
-        "model": output.label,
-        "answer": _answer_json(best) if best else None,
-        "p_no_answer": prediction.null_probability,
-        "null_score": prediction.null_score,
-        "n_best": [_answer_json(answer) for answer in prediction.answers],
-        "notices": list(prediction.notices),
-        "seconds": output.seconds,
-    }
-
-
-def _answer_json(answer: Answer) -> dict[str, Any]:
-    return {
-        "text": answer.text,
-        "start": answer.span.start,
-        "end": answer.span.end,
-        "score": answer.score,
-        "probability": answer.probability,
-    }
 
 
 def _ask_lines(comparison: Comparison) -> list[str]:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from biom_demo.qa.metrics import squad_exact_match, squad_f1
 from biom_demo.qa.records import Answer, Prediction, Question
@@ -114,3 +114,39 @@ def compare(
         read_timed(biom, biom_label, question, contexts),
         read_timed(vanilla, vanilla_label, question, contexts),
     )
+
+
+def comparison_json(comparison: Comparison) -> dict[str, Any]:
+    """A comparison over one context as plain JSON values; offsets count characters, half-open."""
+    verdict = comparison.verdict()
+    return {
+        "question": comparison.question.text,
+        "agreement": str(verdict.agreement),
+        "answer_f1": verdict.f1,
+        "biom": _output_json(comparison.biom),
+        "vanilla": _output_json(comparison.vanilla),
+    }
+
+
+def _output_json(output: ModelOutput) -> dict[str, Any]:
+    prediction = output.predictions[0]
+    best = prediction.best()
+    return {
+        "model": output.label,
+        "answer": _answer_json(best) if best else None,
+        "p_no_answer": prediction.null_probability,
+        "null_score": prediction.null_score,
+        "n_best": [_answer_json(answer) for answer in prediction.answers],
+        "notices": list(prediction.notices),
+        "seconds": output.seconds,
+    }
+
+
+def _answer_json(answer: Answer) -> dict[str, Any]:
+    return {
+        "text": answer.text,
+        "start": answer.span.start,
+        "end": answer.span.end,
+        "score": answer.score,
+        "probability": answer.probability,
+    }

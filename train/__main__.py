@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from biom_demo.errors import BioMError
+from biom_demo.errors import BioMError, DataError
 from biom_demo.qa import datasets
 from biom_demo.qa.records import Example
 from train.recipes import RECIPES
@@ -77,7 +77,7 @@ def run_convert(arguments: argparse.Namespace) -> None:
     questions = [question for path in arguments.files for question in datasets.read_bioasq(path)]
     made = datasets.convert(questions, mode=arguments.mode, unique_pairs=arguments.unique_pairs)
     if not made.examples:
-        raise datasets.DataError(
+        raise DataError(
             f"No pair could be made of {made.total_questions} factoid questions: none has an exact "
             "answer in its snippets (year 1 has no exact answers)."
         )

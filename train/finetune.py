@@ -197,7 +197,7 @@ def finetune(
             )
             if not torch.isfinite(loss):
                 raise TrainingError(f"The loss is {loss.item()} at step {step}. Lower the learning rate.")
-            loss.backward()
+            torch.autograd.backward(loss)
             torch.nn.utils.clip_grad_norm_(model.parameters(), stage.clip_norm)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
@@ -233,8 +233,6 @@ def set_dropout(model: torch.nn.Module, probability: float) -> None:
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = probability
-        if hasattr(module, "dropout_prob"):
-            module.dropout_prob = probability
 
 
 def append_log(path: Path, row: dict[str, float]) -> None:

@@ -13,7 +13,8 @@ def adamw(model: nn.Module, stage: Stage) -> torch.optim.AdamW:
 
     Source: google-research/electra ``optimization.py`` (exclude_from_weight_decay).
     """
-    decayed, plain = [], []
+    decayed: list[nn.Parameter] = []
+    plain: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             (plain if name.endswith("bias") or "LayerNorm" in name else decayed).append(parameter)

@@ -1,0 +1,36 @@
+"""Start the page: settings -> build_ui -> launch. Run ``python app.py``; the README lists the settings."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+# Before gradio is imported: it would otherwise report usage to its makers.
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+
+from biom_demo.settings import Settings
+
+from biom_demo.errors import BioMError
+
+
+def main() -> int:
+    """The exit status: 0, or 2 after a message on what is wrong with the settings."""
+    try:
+        settings = Settings.from_environment()
+        from biom_demo.ui import build_ui, launch
+
+        launch(build_ui(settings), settings)
+    except BioMError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(
+            f"error: the page cannot be served: {error}. Set GRADIO_SERVER_PORT to a free port.",
+            file=sys.stderr,
+        )
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

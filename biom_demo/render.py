@@ -1,0 +1,245 @@
+"""``Comparison`` -> escaped HTML. Pure: records in, strings out.
+
+Everything that came from a visitor, a file or a model is escaped here and nowhere else. Colours
+and patterns are in ``assets/style.css``; each model has one accent and one underline, so nothing is
+told by colour alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Literal
+
+from biom_demo.compare import Agreement, Comparison, ModelOutput, Verdict
+from biom_demo.qa.metrics import squad_exact_match, squad_f1
+from biom_demo.qa.records import Answer, CharSpan, Prediction
+from biom_demo.sentences import sentence_around
+
+Side = Literal["biom", "vanilla"]
+
+SHOWN_ANSWERS = 5  # the answer and its runners-up
+SECTION_LABEL = re.compile(r"(?m)^[A-Z][A-Z ,/&()-]{2,48}:")
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A span to highlight: ``rank`` 1 is the answer; ``anchor`` is the HTML id a link can point at."""
+
+    span: CharSpan
+    rank: int
+    anchor: str
+    title: str
+
+
+def text_html(text: str, marks: Sequence[Mark], side: Side) -> str:
+    """The whole text as HTML with the marks' spans in ``<mark>`` elements.
+
+    Overlapping and nested spans are cut at their boundaries; a piece under several marks shows the
+    best ranked one. With tags stripped and entities resolved the result is the text, exactly.
+    """
+    labels = [CharSpan(*match.span()) for match in SECTION_LABEL.finditer(text)]
+    cuts = {0, len(text)}
+    for span in [*labels, *(mark.span for mark in marks)]:
+        cuts |= {span.start, span.end}
+    bounds = sorted(cuts)
+    anchored: set[str] = set()
+    parts: list[str] = []
+    for start, end in zip(bounds, bounds[1:], strict=False):
+        piece = escape(text[start:end])
+        here = CharSpan(start, end)
+        if any(label.overlaps(here) for label in labels):
+            piece = f'<span class="section">{piece}</span>'
+        covering = sorted((m for m in marks if m.span.overlaps(here)), key=lambda m: m.rank)
+        # Every mark's link must find its place, the covered ones' too.
+        for mark in covering:
+            if mark.anchor not in anchored:
+                anchored.add(mark.anchor)
+                parts.append(f'<span class="anchor" id="{escape(mark.anchor)}"></span>')
+        if covering:
+            best = covering[0]
+            kind = "answer" if best.rank == 1 else "runner-up"
+            title = escape(best.title)
+            piece = f'<mark class="{side} {kind}" title="{title}" aria-label="{title}">{piece}</mark>'
+        parts.append(piece)
+    return "".join(parts)
+
+
+def side_html(
+    output: ModelOutput,
+    context: str,
+    side: Side,
+    *,
+    trained_on: str,
+    context_index: int = 0,
+    gold: Sequence[str] | None = None,
+) -> str:
+    """One model's card: answer, confidence, p(no answer), sentence, runners-up and marked text."""
+    prediction = output.predictions[context_index]
+    best = prediction.best()
+    shown = prediction.answers[:SHOWN_ANSWERS]
+    marks = [
+        Mark(
+            answer.span,
+            rank,
+            f"{side}-answer-{rank}",
+            f"{output.label}: {'answer' if rank == 1 else f'runner-up {rank - 1}'}, "
+            f"{_percent(answer.probability)}",
+        )
+        for rank, answer in enumerate(shown, start=1)
+    ]
+    notices = "".join(f'<p class="notice">{escape(notice)}</p>' for notice in prediction.notices)
+    return (
+        f'<section class="card {side}" aria-label="{escape(output.label)}">'
+        f"{_heading(output.label, trained_on, f'{output.seconds:.2f} s')}"
+        f"{_answer_html(prediction, best, side)}"
+        f"{_gold_html(best, gold)}"
+        f"{_meters_html(best or (shown[0] if shown else None), prediction)}"
+        f"{_sentence_html(context, best)}"
+        f"{_runners_up_html(shown, side)}"
+        f"{notices}"
+        '<h4>The text as this model read it</h4><div class="context" tabindex="0" role="region" '
+        f'aria-label="Text with the answer of {escape(output.label)}">'
+        f"{text_html(context, marks, side)}</div>"
+        "</section>"
+    )
+
+
+def waiting_html(label: str, trained_on: str, side: Side, *, reading: bool = False) -> str:
+    """A model's card before it has answered; it keeps the place, so nothing jumps."""
+    words = "Reading …" if reading else "Ask a question to see this model’s answer."
+    return (
+        f'<section class="card {side} waiting" aria-label="{escape(label)}">'
+        f"{_heading(label, trained_on, '')}"
+        f'<p class="empty">{words}</p></section>'
+    )
+
+
+def _heading(label: str, trained_on: str, time: str) -> str:
+    return (
+        f'<header><h3>{escape(label)}</h3><span class="time">{time}</span>'
+        f'<p class="trained">{escape(trained_on)}</p></header>'
+    )
+
+
+def _answer_html(prediction: Prediction, best: Answer | None, side: Side) -> str:
+    if best:
+        return f'<p class="answer"><a href="#{side}-answer-1">{escape(best.text)}</a></p>'
+    tentative = ""
+    if prediction.answers:
+        guess = escape(prediction.answers[0].text)
+        tentative = f'<span class="tentative">Its best guess would be “{guess}”.</span>'
+    return f'<p class="answer none">No answer in this text {tentative}</p>'
+
+
+def _gold_html(best: Answer | None, gold: Sequence[str] | None) -> str:
+    if gold is None:
+        return ""
+    if not gold:
+        right = best is None
+        known = "Known: the text does not say"
+        detail = "right to abstain" if right else "it should have abstained"
+    else:
+        text = best.text if best else ""
+        right = any(squad_exact_match(text, known) for known in gold)
+        f1 = max(squad_f1(text, known) for known in gold)
+        known = f"Known answer: {' or '.join(gold)}"
+        detail = "exact match" if right else f"no exact match, token F1 {f1:.2f}"
+    sign, kind = ("✓", "right") if right else ("✗", "wrong")
+    return f'<p class="gold {kind}">{sign} {escape(known)} — {detail}</p>'
+
+
+def _meters_html(answer: Answer | None, prediction: Prediction) -> str:
+    confidence = answer.probability if answer else 0.0
+    return (
+        '<div class="meters">'
+        + _meter(
+            "confidence",
+            confidence,
+            "The model’s share of probability on exactly this span, out of every possible span of the "
+            "text and “no answer”. It tells how sure the model is, not how often it is right.",
+        )
+        + _meter(
+            "p(no answer)",
+            prediction.null_probability,
+            "The share of the same probability on “the text does not say”.",
+        )
+        + "</div>"
+    )
+
+
+def _meter(name: str, value: float, explanation: str) -> str:
+    return (
+        f'<div class="meter" title="{escape(explanation)}"><span class="name">{name}</span>'
+        f'<span class="bar" aria-hidden="true"><i style="width:{100 * value:.1f}%"></i></span>'
+        f'<span class="value">{_percent(value)}</span></div>'
+    )
+
+
+def _sentence_html(context: str, best: Answer | None) -> str:
+    if best is None:
+        return ""
+    sentence = sentence_around(context, best.span)
+    before = escape(context[sentence.start : best.span.start])
+    after = escape(context[best.span.end : sentence.end])
+    return f'<blockquote class="sentence">{before}<b>{escape(best.text)}</b>{after}</blockquote>'
+
+
+def _runners_up_html(shown: Sequence[Answer], side: Side) -> str:
+    if len(shown) < 2:
+        return ""
+    rows = "".join(
+        f'<li value="{rank}"><a href="#{side}-answer-{rank}">{escape(answer.text)}</a>'
+        f'<span class="value">{_percent(answer.probability)}</span></li>'
+        for rank, answer in enumerate(shown[1:], start=2)
+    )
+    return f'<details class="runners-up"><summary>Runners-up</summary><ol>{rows}</ol></details>'
+
+
+def verdict_html(comparison: Comparison, context_index: int = 0) -> str:
+    """One strip that says in words how the two answers relate."""
+    verdict = comparison.verdict(context_index)
+    icon, words = _verdict_words(verdict, comparison.biom.label, comparison.vanilla.label)
+    kind = verdict.agreement.name.lower().replace("_", "-")
+    return f'<p class="verdict {kind}" role="status"><span aria-hidden="true">{icon}</span> {words}</p>'
+
+
+def _verdict_words(verdict: Verdict, biom: str, vanilla: str) -> tuple[str, str]:
+    biom, vanilla = f"<b>{escape(biom)}</b>", f"<b>{escape(vanilla)}</b>"
+    biom_text = f"“{escape(verdict.biom.text)}”" if verdict.biom else ""
+    vanilla_text = f"“{escape(verdict.vanilla.text)}”" if verdict.vanilla else ""
+    match verdict.agreement:
+        case Agreement.AGREE:
+            return "=", f"<b>Agree.</b> Both models answer {biom_text}."
+        case Agreement.ELSEWHERE:
+            return "=", f"<b>Agree,</b> but each points at another mention of {biom_text}."
+        case Agreement.OVERLAP:
+            return "≈", (
+                f"<b>Overlap</b> (token F1 {verdict.f1:.2f}): {biom} answers {biom_text}, "
+                f"{vanilla} {vanilla_text}."
+            )
+        case Agreement.DISAGREE:
+            return "≠", f"<b>Disagree:</b> {biom} answers {biom_text}, {vanilla} {vanilla_text}."
+        case Agreement.BIOM_ABSTAINS:
+            return "½", f"<b>One abstains:</b> {vanilla} answers {vanilla_text}, {biom} finds no answer."
+        case Agreement.VANILLA_ABSTAINS:
+            return "½", f"<b>One abstains:</b> {biom} answers {biom_text}, {vanilla} finds no answer."
+        case Agreement.BOTH_ABSTAIN:
+            return "∅", "<b>Both abstain:</b> neither model finds an answer in this text."
+
+
+def status_html(message: str, *, kind: Literal["info", "error"] = "info") -> str:
+    """A message to the user; errors are announced at once by screen readers."""
+    role = "alert" if kind == "error" else "status"
+    return f'<p class="status {kind}" role="{role}">{escape(message)}</p>'
+
+
+def _percent(value: float) -> str:
+    """A probability as a percent; never a rounded 0% or 100% that it is not."""
+    if 0 < value < 0.001:
+        return "< 0.1%"
+    if 0.999 < value < 1:
+        return "> 99.9%"
+    return f"{value:.1%}"

@@ -1,0 +1,73 @@
+"""The page: one file a tab, wired here. The only package that imports gradio."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from biom_demo import __version__
+from biom_demo.checkpoints import ModelPair, resolve_pair
+from biom_demo.errors import BioMError
+from biom_demo.qa.records import Question
+from biom_demo.settings import Settings
+from biom_demo.ui import about, compare
+from biom_demo.ui.models import Models
+
+ASSETS = Path(__file__).parent.parent.parent / "assets"
+TITLE = "BioM: two readers, one abstract"
+
+
+def build_ui(settings: Settings) -> gr.Blocks:
+    """The whole page, with its queue; launch it with ``launch``.
+
+    Raises ``InputError`` where the settings name no pair that exists.
+    """
+    pair = resolve_pair(settings.pair, biom=settings.biom_model, vanilla=settings.vanilla_model)
+    models = Models(threads=settings.threads)
+    with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
+        gr.HTML(
+            '<div class="page-title"><h1>Ask an abstract</h1><p>A question, a biomedical text, and two '
+            'extractive readers side by side: <span class="biom">BioM-ELECTRA</span>, trained on '
+            'biomedical questions, and <span class="vanilla">vanilla ELECTRA</span>, which was not. '
+            "See what each answers, where, and how sure it is.</p></div>"
+        )
+        with gr.Tab("Compare"):
+            compare.build(settings, pair, models)
+        with gr.Tab("About"):
+            about.build(pair)
+    page.queue(max_size=settings.queue_size)
+    threading.Thread(target=warm_up, args=(models, pair), daemon=True, name="warm-up").start()
+    return page
+
+
+def warm_up(models: Models, pair: ModelPair) -> None:
+    """Load the default pair and read once, so that the first visitor does not wait for it."""
+    try:
+        for checkpoint in (pair.biom, pair.vanilla):
+            models.reader(checkpoint).read(Question("warm-up", "What is read?"), ["Nothing yet is read."])
+    except BioMError as error:
+        # The page says the same when someone asks; here it is for whoever runs the server.
+        logging.getLogger(__name__).warning("%s", error)
+
+
+def launch(page: gr.Blocks, settings: Settings) -> None:
+    """Serve the page until interrupted; ``/healthz`` answers as soon as it is up."""
+    from fastapi.routing import APIRoute
+
+    def healthz() -> dict[str, Any]:
+        return {"status": "ok", "version": __version__}
+
+    page.launch(
+        server_name=settings.host,
+        server_port=settings.port,
+        css_paths=[ASSETS / "style.css"],
+        theme=gr.themes.Default(),
+        app_kwargs={"routes": [APIRoute("/healthz", healthz)]},
+        footer_links=["api"],
+        run_history=False,
+        ssr_mode=False,
+    )

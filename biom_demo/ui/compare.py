@@ -1,0 +1,285 @@
+"""The Compare tab: paste a text, ask, read both models' answers side by side."""
+
+from __future__ import annotations
+
+import json
+import logging
+import queue
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from biom_demo.checkpoints import CATALOGUE, Checkpoint, FetchProgress, ModelPair, fetch, locate
+from biom_demo.compare import Comparison, ModelOutput, compare, comparison_json, read_timed
+from biom_demo.errors import BioMError, FetchCancelled, InputError
+from biom_demo.qa.records import Question
+from biom_demo.render import Side, side_html, status_html, verdict_html, waiting_html
+from biom_demo.settings import Settings
+from biom_demo.ui.models import Models
+
+EXAMPLES: list[dict[str, Any]] = json.loads(
+    (Path(__file__).parent.parent.parent / "assets" / "examples.json").read_text("utf-8")
+)
+MAX_QUESTION_CHARS = 2_000
+IDLE_VERDICT = '<p class="verdict idle">The two answers are compared here.</p>'
+
+# The answer is brought into view inside its own box; the page itself does not move.
+SCROLL_TO_ANSWERS = """() => document.querySelectorAll('.card .context').forEach(box => {
+  const mark = box.querySelector('mark.answer');
+  if (mark) box.scrollTop = mark.offsetTop - box.clientHeight / 3;
+})"""
+
+log = logging.getLogger(__name__)
+
+
+def build(settings: Settings, default: ModelPair, models: Models) -> None:
+    """Lay out the tab and wire its events."""
+    pairs = {pair.name: pair for pair in (default, *CATALOGUE)}
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=3, min_width=320):
+            context = gr.Textbox(
+                label="Abstract or other text",
+                placeholder="Paste a PubMed abstract, or any text …",
+                lines=9,
+                max_lines=16,
+                elem_id="context",
+            )
+        with gr.Column(scale=2, min_width=320):
+            question = gr.Textbox(
+                label="Question",
+                placeholder="Which gene …? What drug …? (Enter asks)",
+                lines=1,
+                max_lines=3,
+                elem_id="question",
+            )
+            chosen = gr.Dropdown(
+                label="Models",
+                choices=[(_pair_title(pair), name) for name, pair in pairs.items()],
+                value=default.name,
+                elem_id="pair",
+            )
+            ask = gr.Button("Ask", variant="primary", elem_id="ask")
+            with gr.Row():
+                get = gr.Button("Fetch these models", visible=False, elem_id="fetch")
+                cancel = gr.Button("Cancel", visible=False, variant="stop", elem_id="cancel")
+            status = gr.HTML(status_html(""), elem_id="status")
+    gr.Examples(
+        examples=[[example["context"], example["question"]] for example in EXAMPLES],
+        example_labels=[example["title"] for example in EXAMPLES],
+        inputs=[context, question],
+        label="Examples, each with a known answer that is shown after the run",
+        api_visibility="private",
+    )
+    verdict = gr.HTML(IDLE_VERDICT, elem_id="verdict")
+    with gr.Row(equal_height=False):
+        with gr.Column(min_width=320):
+            biom_card = gr.HTML(_waiting(default.biom, "biom"), elem_id="biom")
+        with gr.Column(min_width=320):
+            vanilla_card = gr.HTML(_waiting(default.vanilla, "vanilla"), elem_id="vanilla")
+
+    def answer(text: str, asked: str, name: str) -> Iterator[tuple[Any, ...]]:
+        """Verdict, both cards and the status, each as soon as it is known."""
+        pair = pairs[name]
+        kept = (gr.skip(), gr.skip(), gr.skip())  # what was answered before stays on the page
+        try:
+            check_input(text, asked, settings)
+            if not _on_disk(pair):
+                raise InputError(
+                    f"The {pair.name} models are not on this machine yet. Press “Fetch these models”, "
+                    "or choose the mini pair."
+                )
+            yield (
+                IDLE_VERDICT,
+                waiting_html(pair.biom.label, pair.biom.trained_on, "biom", reading=True),
+                waiting_html(pair.vanilla.label, pair.vanilla.trained_on, "vanilla", reading=True),
+                status_html("Reading …"),
+            )
+            identity = Question("page", asked)
+            gold = known_answers(text, asked)
+            biom = read_timed(models.reader(pair.biom), pair.biom.label, identity, [text])
+            yield gr.skip(), _card(biom, text, pair.biom, "biom", gold), gr.skip(), gr.skip()
+            vanilla = read_timed(models.reader(pair.vanilla), pair.vanilla.label, identity, [text])
+            comparison = Comparison(identity, (text,), biom, vanilla)
+            seconds = biom.seconds + vanilla.seconds
+            yield (
+                verdict_html(comparison),
+                gr.skip(),
+                _card(vanilla, text, pair.vanilla, "vanilla", gold),
+                status_html(f"Two models read {len(text):,} characters in {seconds:.2f} s."),
+            )
+        except BioMError as error:
+            yield *kept, status_html(str(error), kind="error")
+        except Exception:
+            log.exception("answering failed")
+            message = "Something went wrong on our side; the log has the details. Try again."
+            yield *kept, status_html(message, kind="error")
+
+    outputs = [verdict, biom_card, vanilla_card, status]
+    for trigger in (ask.click, question.submit):
+        trigger(
+            answer,
+            [context, question, chosen],
+            outputs,
+            concurrency_id="model",
+            concurrency_limit=1,
+            show_progress="hidden",
+            api_visibility="private",
+        ).then(None, None, None, js=SCROLL_TO_ANSWERS)
+
+    def choose(name: str) -> tuple[Any, ...]:
+        """What the page offers for a pair: nothing more if it is here, else to fetch it."""
+        missing = _missing(pairs[name])
+        megabytes = sum(checkpoint.download_mb or 0 for checkpoint in missing)
+        size = f" (about {megabytes:,} MB)" if megabytes else ""
+        words = f"Not on this machine: {', '.join(c.label for c in missing)}." if missing else ""
+        return gr.update(visible=bool(missing), value=f"Fetch these models{size}"), status_html(words)
+
+    chosen.change(
+        choose, [chosen], [get, status], show_progress="hidden", queue=False, api_visibility="private"
+    )
+
+    running: dict[str, threading.Event] = {}  # by session, so that a visitor stops only their own
+
+    def download(name: str, request: gr.Request) -> Iterator[tuple[Any, ...]]:
+        """Status lines while the pair's missing files arrive; the rest of the page stays usable."""
+        cancelled = running.setdefault(request.session_hash or "", threading.Event())
+        cancelled.clear()
+        busy = (gr.update(visible=False), gr.update(visible=True))
+        try:
+            for checkpoint in _missing(pairs[name]):
+                for progress in fetching(checkpoint, cancelled, settings.fetch_timeout_s):
+                    yield *busy, status_html(_progress_words(checkpoint, progress))
+            yield gr.update(visible=False), gr.update(visible=False), status_html("Fetched. Ask away.")
+        except FetchCancelled:
+            words = "Stopped. What has arrived is kept; fetching again goes on from there."
+            yield gr.update(visible=True), gr.update(visible=False), status_html(words)
+        except BioMError as error:
+            yield gr.update(visible=True), gr.update(visible=False), status_html(str(error), kind="error")
+        finally:
+            running.pop(request.session_hash or "", None)
+
+    def stop(request: gr.Request) -> str:
+        if event := running.get(request.session_hash or ""):
+            event.set()
+        return status_html("Stopping …")
+
+    get.click(
+        download,
+        [chosen],
+        [get, cancel, status],
+        concurrency_id="fetch",
+        concurrency_limit=2,
+        show_progress="hidden",
+        api_visibility="private",
+    )
+    cancel.click(stop, None, [status], queue=False, show_progress="hidden", api_visibility="private")
+
+    def answer_json(text: str, question: str, pair: str = default.name) -> dict[str, Any]:
+        """Both models' answers to a question about a text, with character offsets (half-open)."""
+        try:
+            check_input(text, question, settings)
+            if pair not in pairs:
+                raise InputError(f"There is no pair {pair!r}. Choose one of: {', '.join(pairs)}.")
+            sides = pairs[pair]
+            return comparison_json(
+                compare(
+                    models.reader(sides.biom),
+                    models.reader(sides.vanilla),
+                    Question("api", question),
+                    [text],
+                    biom_label=sides.biom.label,
+                    vanilla_label=sides.vanilla.label,
+                )
+            )
+        except BioMError as error:
+            raise gr.Error(str(error)) from error
+
+    gr.api(answer_json, api_name="answer", concurrency_id="model", concurrency_limit=1)
+
+
+def check_input(text: str, question: str, settings: Settings) -> None:
+    """Nothing, where both can be used. Raises ``InputError`` that says what to change."""
+    if not text or not text.strip():
+        raise InputError("There is no text yet. Paste an abstract, or click an example.")
+    if not question or not question.strip():
+        raise InputError("There is no question yet. Type one, for example: Which gene is mutated?")
+    if len(text) > settings.max_context_chars:
+        raise InputError(
+            f"The text has {len(text):,} characters; at most {settings.max_context_chars:,} are read. "
+            "Paste only the part in question."
+        )
+    if len(question) > MAX_QUESTION_CHARS:
+        raise InputError(
+            f"The question has {len(question):,} characters. Ask in one sentence, and paste the rest as text."
+        )
+    unreadable = sum(c == "\ufffd" or (c < " " and c not in "\t\n\r\f\v") for c in text)
+    if unreadable > 0.05 * len(text):
+        raise InputError("This looks like a binary file, not text. Paste the words of the abstract itself.")
+
+
+def known_answers(text: str, question: str) -> tuple[str, ...] | None:
+    """The known answers if this is one of the examples, unchanged; ``None`` otherwise."""
+    for example in EXAMPLES:
+        if example["context"].strip() == text.strip() and example["question"].strip() == question.strip():
+            return tuple(example["answers"])
+    return None
+
+
+def fetching(checkpoint: Checkpoint, cancelled: threading.Event, timeout_s: float) -> Iterator[FetchProgress]:
+    """The progress of one download, a few times a second, until it is complete.
+
+    Raises what ``fetch`` raises.
+    """
+    reports: queue.SimpleQueue[FetchProgress | BaseException | None] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            fetch(checkpoint, progress=reports.put, cancelled=cancelled, timeout_s=timeout_s)
+            reports.put(None)
+        except BaseException as error:
+            reports.put(error)
+
+    threading.Thread(target=work, daemon=True, name=f"fetch {checkpoint.label}").start()
+    try:
+        while True:
+            report = reports.get()
+            while isinstance(report, FetchProgress) and not reports.empty():
+                report = reports.get()  # only the newest is worth showing
+            if report is None:
+                return
+            if isinstance(report, BaseException):
+                raise report
+            yield report
+    finally:
+        # A visitor who leaves closes this generator; nobody would see the rest arrive.
+        cancelled.set()
+
+
+def _progress_words(checkpoint: Checkpoint, progress: FetchProgress) -> str:
+    done, total = progress.done_bytes / 1e6, progress.total_bytes / 1e6
+    return f"Fetching {checkpoint.label}: {done:,.0f} of {total:,.0f} MB"
+
+
+def _missing(pair: ModelPair) -> list[Checkpoint]:
+    return [checkpoint for checkpoint in (pair.biom, pair.vanilla) if locate(checkpoint) is None]
+
+
+def _on_disk(pair: ModelPair) -> bool:
+    return not _missing(pair)
+
+
+def _pair_title(pair: ModelPair) -> str:
+    return f"{pair.name}: {pair.biom.label} and {pair.vanilla.label}"
+
+
+def _waiting(checkpoint: Checkpoint, side: Side) -> str:
+    return waiting_html(checkpoint.label, checkpoint.trained_on, side)
+
+
+def _card(
+    output: ModelOutput, text: str, checkpoint: Checkpoint, side: Side, gold: tuple[str, ...] | None
+) -> str:
+    return side_html(output, text, side, trained_on=checkpoint.trained_on, gold=gold)
