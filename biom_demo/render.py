@@ -7,6 +7,7 @@ told by colour alone.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -47,7 +48,7 @@ def text_html(text: str, marks: Sequence[Mark], side: Side) -> str:
     bounds = sorted(cuts)
     anchored: set[str] = set()
     parts: list[str] = []
-    for start, end in zip(bounds, bounds[1:], strict=False):
+    for start, end in itertools.pairwise(bounds):
         piece = escape(text[start:end])
         here = CharSpan(start, end)
         if any(label.overlaps(here) for label in labels):

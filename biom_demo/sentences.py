@@ -1,0 +1,195 @@
+"""Sentences of biomedical prose: where each begins and ends.
+
+NLTK's Punkt decides, with parameters of our own (``assets/abbreviations.json``) in place of trained
+ones. Around it stand a few rules for what a list of abbreviations cannot tell: "30 min. Cells were"
+ends a sentence and "min. 5" does not, "release of NO. Endothelial" is not a number, the K of
+"vitamin K. Warfarin" is no initial, and lines of a pasted abstract are wrapped anywhere.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from biom_demo.qa.records import CharSpan
+
+ABBREVIATIONS = Path(__file__).parent.parent / "assets" / "abbreviations.json"
+
+_NEWLINE = r"(?:\r\n|\r(?!\n)|[\n\v\f\x85\u2028])"
+_PARAGRAPH_END = re.compile(rf"{_NEWLINE}\s*{_NEWLINE}|\u2029")
+_LINE_START = re.compile(rf"{_NEWLINE}[^\S\r\n]*(?=\S)")
+_LABEL = re.compile(r"([A-Z][A-Za-z ,/&-]{2,60}):(?=\s|$)")  # METHODS: Main outcome measures:
+_HEADING = re.compile(r"([A-Z][A-Za-z ,/&-]{2,60}?)[^\S\r\n]*(?=[\r\n]|$)")  # a line of its own
+_JOINING_WORDS = frozenset({"and", "of", "or", "the"})
+
+_FULL_STOP = re.compile(r"\.([)\]}\"'’”»]*)\s+(?=\S)")
+_LAST_WORD = re.compile(r"[^\s()\[\]{}\"'“”‘’«»,;:/<>=~±≈]*$")
+_CAPITALISED = re.compile(r"[A-Z][a-z]{2}")
+_NUMBERED = re.compile(r"[(\[#]?[A-Z]{0,2}\d")
+_CITATION = re.compile(r"(?:\[\d[\d,;–\- ]*\]\s*)+(?=\S)")  # stop.[3,4] Next
+_NOTE_NUMBER = re.compile(r"(?<=[a-z]{3})\.\d{1,3}(?:[,–-]\d{1,3})*\s+(?=[A-Z])")  # stop.12 Next
+_CLOSED_ASIDE = re.compile(r"[.?!][)\]}\"'’”»]+\s*$")
+_LOWER_WORD = re.compile(r"[a-z]{2,}(?![\w-])")
+_LIST_MARKER = re.compile(r"\(?\d{1,2}\.")
+_SEEN_IN_LOWER_CASE = 1 << 5  # Punkt's flag for a word met in lower case inside a sentence
+_LOOK_BACK = 80  # characters; longer than any abbreviation and the word before it
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """The word lists, abbreviations in lower case without their last full stop."""
+
+    abbreviations: frozenset[str]
+    never_last: frozenset[str]
+    often_last: frozenset[str]
+    before_number: frozenset[str]
+    sentence_starters: frozenset[str]
+    lettered_names: frozenset[str]
+    section_words: frozenset[str]
+
+
+def split_sentences(text: str) -> list[CharSpan]:
+    """The sentences of ``text`` in order, without the white space around them.
+
+    They cover every character but white space and do not overlap. Full stops, question and
+    exclamation marks end sentences, and so do blank lines and newlines before a section label
+    ("METHODS:"); any other newline counts as a space.
+    """
+    return list(_sentences(text))
+
+
+def sentence_around(text: str, span: CharSpan) -> CharSpan:
+    """The smallest run of whole sentences that covers ``span``; ``span`` itself if it meets none."""
+    probe = CharSpan(span.start, max(span.end, span.start + 1))
+    met = [sentence for sentence in _sentences(text) if sentence.overlaps(probe)]
+    if not met:
+        return span
+    return CharSpan(min(met[0].start, span.start), max(met[-1].end, span.end))
+
+
+@lru_cache(maxsize=8)
+def _sentences(text: str) -> tuple[CharSpan, ...]:
+    """What ``split_sentences`` gives; kept, as one text is asked about many times over."""
+    edges = [0, *_block_starts(text), len(text)]
+    return tuple(span for start, end in pairwise(edges) for span in _sentences_of_block(text, start, end))
+
+
+def _block_starts(text: str) -> list[int]:
+    """Where a new line begins a sentence whatever stands before it."""
+    starts = {match.end() for match in _PARAGRAPH_END.finditer(text)}
+    for match in _LINE_START.finditer(text):
+        label = _LABEL.match(text, match.end())
+        if text[match.end()] == "•" or (label and _is_label(label[1], colon=True)):
+            starts.add(match.end())
+    for line_start in (0, *(match.end() for match in _LINE_START.finditer(text))):
+        heading = _HEADING.match(text, line_start)
+        if heading and _is_label(heading[1], colon=False):
+            starts |= {line_start, heading.end()}
+    return sorted(starts - {0, len(text)})
+
+
+def _is_label(name: str, *, colon: bool) -> bool:
+    """Whether ``name`` reads like the label of a section: "METHODS", "Main outcome measures"."""
+    words = re.findall(r"[A-Za-z]+", name)
+    if colon and name.isupper() and len(words) > 1:
+        return True
+    known = [word.lower() in _rules().section_words for word in words]
+    joining = [word.lower() in _JOINING_WORDS for word in words]
+    return any(known) and all(a or b for a, b in zip(known, joining, strict=True))
+
+
+def _sentences_of_block(text: str, start: int, end: int) -> Iterator[CharSpan]:
+    """The sentences between ``start`` and ``end``, where no newline ends one."""
+    block = re.sub(r"\s", " ", text[start:end])
+    if not block.strip():
+        return
+    cuts = {begin for begin, _ in _punkt().span_tokenize(block)}
+    cuts = {_after_citation(block, cut) for cut in cuts if not _inside_sentence(block, cut)}
+    cuts |= {match.end() for match in _NOTE_NUMBER.finditer(block)}
+    for stop in _FULL_STOP.finditer(block):
+        verdict = _ends_sentence(block, stop)
+        if verdict is not None:
+            cuts.discard(stop.end())
+            if verdict:
+                cuts.add(stop.end())
+    edges = [0, *sorted(cuts - {0, len(block)}), len(block)]
+    begin: int | None = None
+    for left, right in pairwise(edges):
+        piece = block[left:right]
+        if not piece.strip():
+            continue
+        if begin is None:
+            begin = left + len(piece) - len(piece.lstrip())
+        last = left + len(piece.rstrip())
+        if right < len(block) and _LIST_MARKER.fullmatch(block[begin:last]):
+            continue  # "1." belongs to what it numbers
+        yield CharSpan(start + begin, start + last)
+        begin = None
+    if begin is not None:
+        yield CharSpan(start + begin, start + len(block.rstrip()))
+
+
+def _inside_sentence(block: str, cut: int) -> bool:
+    """Whether a sentence runs on at ``cut``, as after "(is it safe?) and"."""
+    before = block[max(0, cut - _LOOK_BACK) : cut]
+    return bool(_CLOSED_ASIDE.search(before) and _LOWER_WORD.match(block, cut))
+
+
+def _after_citation(block: str, cut: int) -> int:
+    """``cut`` moved behind the reference numbers of the sentence it ends, as in "stop.[3] Next"."""
+    citation = _CITATION.match(block, cut)
+    return citation.end() if citation and block[cut - 1 : cut] == "." else cut
+
+
+def _ends_sentence(block: str, stop: re.Match[str]) -> bool | None:
+    """Whether this full stop ends a sentence; ``None`` where Punkt's word is good."""
+    rules = _rules()
+    before = block[max(0, stop.start() - _LOOK_BACK) : stop.start()]
+    found = _LAST_WORD.search(before)
+    word = found[0] if found else ""
+    key = word.lower()
+    capital = block[stop.end()].isupper()
+    if word.isupper() and word.isalpha() and len(word) > 1 and capital:
+        return True  # an acronym: CF, NO, AL, not cf., no., al.
+    if key in rules.never_last and not stop[1]:
+        return False
+    if key in rules.before_number and _NUMBERED.match(block, stop.end()):
+        return False
+    if key in rules.often_last and _CAPITALISED.match(block, stop.end()):
+        return True
+    if len(word) == 1 and capital:
+        earlier = before[: -len(word)].split()
+        if earlier and earlier[-1].lower().strip("()[],") in rules.lettered_names:
+            return True
+    return None
+
+
+@cache
+def _rules() -> _Rules:
+    """The word lists of ``assets/abbreviations.json``."""
+    lists: dict[str, list[str]] = json.loads(ABBREVIATIONS.read_text("utf-8"))
+    return _Rules(**{name: frozenset(w.lower().removesuffix(".") for w in lists[name]) for name in lists})
+
+
+@cache
+def _punkt() -> Any:
+    """Punkt with our parameters. NLTK is imported here, as it takes most of a second."""
+    from nltk.tokenize.punkt import PunktParameters, PunktSentenceTokenizer
+
+    rules = _rules()
+    parameters = PunktParameters()
+    parameters.abbrev_types = set(rules.abbreviations | rules.never_last | rules.often_last)
+    parameters.sent_starters = set(rules.sentence_starters)
+    # A counter, as Punkt's own defaultdict would keep each word it is ever asked about. One-letter
+    # words stay out: "hepatitis B. The" ends a sentence, "J. A. Smith" does not.
+    parameters.ortho_context = Counter(
+        {word: _SEEN_IN_LOWER_CASE for word in rules.sentence_starters if len(word) > 1}
+    )
+    return PunktSentenceTokenizer(parameters)

@@ -1,0 +1,78 @@
+"""Settings of a running demo. The environment is read here and nowhere else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from biom_demo.errors import InputError
+
+
+def _setting(default: Any, variable: str, explanation: str, *, at_least: float | None = None) -> Any:
+    return field(default=default, metadata={"env": variable, "help": explanation, "at_least": at_least})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set from outside; each field's metadata has its variable and meaning."""
+
+    pair: str = _setting("auto", "BIOM_PAIR", "Model pair: auto, mini, base, large or albert.")
+    biom_model: str | None = _setting(None, "BIOM_MODEL", "Folder or Hub id instead of the pair's BioM side.")
+    vanilla_model: str | None = _setting(
+        None, "VANILLA_MODEL", "Folder or Hub id instead of the pair's vanilla side."
+    )
+    threads: int = _setting(0, "BIOM_THREADS", "CPU threads of a model; 0 is torch's choice.", at_least=0)
+    host: str = _setting(
+        "127.0.0.1", "GRADIO_SERVER_NAME", "Address to listen at; on Spaces 0.0.0.0 unless set."
+    )
+    port: int = _setting(7860, "GRADIO_SERVER_PORT", "Port to listen at.", at_least=1)
+    max_context_chars: int = _setting(
+        400_000, "BIOM_MAX_CONTEXT_CHARS", "Longest text read, in characters.", at_least=1
+    )
+    queue_size: int = _setting(
+        32, "BIOM_QUEUE", "Visitors that may wait; more are told to come back.", at_least=1
+    )
+    fetch_timeout_s: float = _setting(
+        10.0, "BIOM_FETCH_TIMEOUT", "Seconds of silence before a download gives up.", at_least=0.1
+    )
+    on_spaces: bool = _setting(False, "SPACE_ID", "Set by Hugging Face Spaces.")
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """The settings of an environment (this process's by default); empty variables count as unset.
+
+        Raises ``InputError`` that names the variable and what it may hold.
+        """
+        environment = os.environ if environment is None else environment
+        values: dict[str, Any] = {}
+        for item in fields(cls):
+            raw = environment.get(item.metadata["env"], "").strip()
+            if raw:
+                values[item.name] = _parsed(raw, str(item.type), item.metadata)
+        if values.get("on_spaces") and "host" not in values:
+            values["host"] = "0.0.0.0"  # a Space is reached through its container's address
+        return cls(**values)
+
+
+_PARSERS: dict[str, tuple[Callable[[str], Any], str]] = {
+    "int": (int, "a whole number"),
+    "float": (float, "a number"),
+    "bool": (bool, "anything"),
+}
+
+
+def _parsed(raw: str, kind: str, metadata: Mapping[str, Any]) -> Any:
+    if kind not in _PARSERS:
+        return raw
+    parse, words = _PARSERS[kind]
+    least = metadata["at_least"]
+    limit = f" of at least {least:g}" if least is not None else ""
+    try:
+        value = parse(raw)
+    except ValueError:
+        value = None
+    if value is None or (least is not None and not value >= least):
+        raise InputError(f"{metadata['env']}={raw!r} cannot be used. Set it to {words}{limit}.")
+    return value
