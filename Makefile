@@ -22,7 +22,7 @@ bench: $(VENV)/.runtime
 	$(BIN)/python benchmarks/answer_time.py
 
 screenshots: $(VENV)/.dev chromium
-	$(BIN)/python tests/browser/screenshots.py
+	$(BIN)/python -m tests.browser.screenshots
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'

@@ -39,6 +39,7 @@ _CLOSED_ASIDE = re.compile(r"[.?!][)\]}\"'’”»]+\s*$")
 _LOWER_WORD = re.compile(r"[a-z]{2,}(?![\w-])")
 _LIST_MARKER = re.compile(r"\(?\d{1,2}\.")
 _SEEN_IN_LOWER_CASE = 1 << 5  # Punkt's flag for a word met in lower case inside a sentence
+_STRETCH = 100_000  # characters Punkt reads at a time
 _LOOK_BACK = 80  # characters; longer than any abbreviation and the word before it
 
 
@@ -110,8 +111,7 @@ def _sentences_of_block(text: str, start: int, end: int) -> Iterator[CharSpan]:
     block = re.sub(r"\s", " ", text[start:end])
     if not block.strip():
         return
-    cuts = {begin for begin, _ in _punkt().span_tokenize(block)}
-    cuts = {_after_citation(block, cut) for cut in cuts if not _inside_sentence(block, cut)}
+    cuts = {_after_citation(block, cut) for cut in _punkt_cuts(block) if not _inside_sentence(block, cut)}
     cuts |= {match.end() for match in _NOTE_NUMBER.finditer(block)}
     for stop in _FULL_STOP.finditer(block):
         verdict = _ends_sentence(block, stop)
@@ -134,6 +134,19 @@ def _sentences_of_block(text: str, start: int, end: int) -> Iterator[CharSpan]:
         begin = None
     if begin is not None:
         yield CharSpan(start + begin, start + len(block.rstrip()))
+
+
+def _punkt_cuts(block: str) -> set[int]:
+    """Where Punkt begins a new sentence, asked stretch by stretch as NLTK gives up after 5 s."""
+    cuts: set[int] = set()
+    begin = 0
+    while begin < len(block):
+        stretch = block[begin : begin + _STRETCH]
+        found = {begin + first for first, _ in _punkt().span_tokenize(stretch)} - {begin}
+        cuts |= found
+        whole = begin + len(stretch) == len(block)
+        begin = max(found) if found and not whole else begin + len(stretch)
+    return cuts
 
 
 def _inside_sentence(block: str, cut: int) -> bool:

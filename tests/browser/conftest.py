@@ -1,0 +1,115 @@
+"""The running page and a browser, started once for all browser tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def find_browser() -> str | None:
+    return next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def running_app(log: Path, **environment: str) -> Iterator[str]:
+    """The address of ``python app.py`` once it answers; its output goes to ``log``."""
+    port = free_port()
+    settings = {"GRADIO_SERVER_PORT": str(port), "BIOM_PAIR": "mini", "HF_ENDPOINT": "http://127.0.0.1:9"}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "app.py"],
+            cwd=ROOT,
+            env={**os.environ, **settings, **environment},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            address = f"http://127.0.0.1:{port}"
+            for _ in range(600):
+                if process.poll() is not None:
+                    raise RuntimeError(f"the app ended: {log.read_text()}")
+                try:
+                    with urllib.request.urlopen(f"{address}/healthz", timeout=2):
+                        break
+                except OSError:
+                    time.sleep(0.2)
+            else:
+                raise RuntimeError(f"the app did not start: {log.read_text()}")
+            yield address
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+@pytest.fixture(scope="session")
+def app(tmp_path_factory) -> Iterator[str]:
+    with running_app(tmp_path_factory.mktemp("app") / "app.log") as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def browser():
+    path = find_browser()
+    if path is None:
+        if os.environ.get("CI"):
+            pytest.fail("chromium is not installed; `make test` installs it where it may")
+        pytest.skip("needs chromium (Debian: apt-get install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def open_page(app, browser):
+    """A function that opens the page at a size and theme; no request may leave this machine."""
+    contexts = []
+    outside: list[str] = []
+
+    def opened(*, width=1280, height=900, theme="light", address=app):
+        context = browser.new_context(viewport={"width": width, "height": height})
+        contexts.append(context)
+        page = context.new_page()
+        page.on("request", lambda r: None if is_local(r.url) else outside.append(r.url))
+        page.goto(f"{address}/?__theme={theme}")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert outside == []
+
+
+def is_local(url: str) -> bool:
+    return url.startswith(("http://127.0.0.1:", "data:", "blob:"))

@@ -1,0 +1,42 @@
+"""Make the README's screenshots: ``make screenshots``."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import expect, sync_playwright
+
+from tests.browser.conftest import FLAGS, find_browser, running_app
+from tests.conftest import ROOT
+
+FOLDER = ROOT / "assets" / "screenshots"
+SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
+
+
+def main() -> None:
+    """Four pictures of the first example, answered: desktop and phone, light and dark."""
+    example = json.loads((ROOT / "assets" / "examples.json").read_text("utf-8"))[0]
+    FOLDER.mkdir(exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_app(Path(folder) / "log") as address,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path=find_browser(), args=FLAGS)
+        for size, (width, height) in SIZES.items():
+            for theme in ("light", "dark"):
+                page = browser.new_page(viewport={"width": width, "height": height})
+                page.goto(f"{address}/?__theme={theme}")
+                page.get_by_role("button", name=example["title"]).click()
+                question = page.get_by_role("textbox", name="Question")
+                expect(question).to_have_value(example["question"])
+                question.press("Enter")
+                expect(page.locator("#status")).to_contain_text("Two models read", timeout=60_000)
+                page.screenshot(path=FOLDER / f"compare-{size}-{theme}.png", full_page=True)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""The README's commands, links and front matter exist and agree with the code."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+import pytest
+
+from biom_demo.__main__ import main as demo_main
+from biom_demo.checkpoints import CATALOGUE
+from tests.conftest import ROOT
+from train.__main__ import main as train_main
+
+README = (ROOT / "README.md").read_text("utf-8")
+FRONT_MATTER = README.split("---\n")[1]
+COMMANDS = [
+    line.split("  #")[0].split(" < ")[0].strip()
+    for block in re.findall(r"```\n(.*?)```", README, re.DOTALL)
+    for line in block.splitlines()
+    if line.startswith(("make ", "python ", "pip "))
+]
+MAINS = {"biom_demo": demo_main, "train": train_main}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_exists_with_its_options(command, capsys):
+    words = shlex.split(command)
+    if words[0] == "make":
+        assert re.search(rf"(?m)^{words[1]}:", (ROOT / "Makefile").read_text("utf-8"))
+    elif words[0] == "pip":
+        assert all((ROOT / word).is_file() for word in words if word.endswith(".txt"))
+    else:
+        with pytest.raises(SystemExit) as ended:
+            MAINS[words[2]]([words[3], "--help"])
+        assert ended.value.code == 0
+        help_text = capsys.readouterr().out
+        for option in (word for word in words[4:] if word.startswith("--")):
+            assert re.search(rf"(?<![\w-]){option}(?![\w-])", help_text), option
+
+
+def test_files_that_are_named_exist():
+    for path in re.findall(r"\]\((?!http)([^)]+)\)", README):
+        assert (ROOT / path).is_file(), path
+    for path in re.findall(r"\b(?:assets|train|benchmarks|tests)/[\w./-]*\w", README):
+        assert (ROOT / path).exists(), path
+
+
+def test_the_front_matter_agrees_with_the_pins():
+    pins = dict(re.findall(r"(?m)^([\w.-]+)==([\w.]+)$", (ROOT / "requirements.txt").read_text("utf-8")))
+    assert f"sdk_version: {pins['gradio']}\n" in FRONT_MATTER
+    assert 'python_version: "3.11"\n' in FRONT_MATTER
+    assert "app_file: app.py\n" in FRONT_MATTER
+    assert len(re.search(r"short_description: (.*)", FRONT_MATTER)[1]) <= 60
+    assert "torch" in pins
+
+
+def test_the_large_pair_is_preloaded_with_the_files_it_needs():
+    large = next(pair for pair in CATALOGUE if pair.name == "large")
+    preloaded = dict(re.findall(r"- (\S+/\S+) (config\.json,\S+)", FRONT_MATTER))
+    assert set(preloaded) == {large.biom.source, large.vanilla.source}
+    assert set(preloaded.values()) == {"config.json,pytorch_model.bin,vocab.txt"}
+
+
+def test_every_catalogue_pair_is_in_the_table():
+    for pair in CATALOGUE:
+        assert f"| `{pair.name}` |" in README
