@@ -63,7 +63,8 @@ def main() -> None:
         folder, local_files_only=True, dtype=torch.float32, attn_implementation="eager"
     ).eval()
     print(
-        f"{arguments.pair}, {arguments.threads} threads, {arguments.runs} runs in turn, torch {torch.__version__}"
+        f"{arguments.pair}, {arguments.threads} threads, {arguments.runs} runs in turn, "
+        f"torch {torch.__version__}"
     )
     for name, text in texts.items():
         ours, plain = [], []

@@ -112,7 +112,10 @@ def run_evaluate(arguments: argparse.Namespace) -> None:
             side: (_load(checkpoint, settings, arguments.run_squad), checkpoint.label)
             for side, checkpoint in (("biom", pair.biom), ("vanilla", pair.vanilla))
         }
-    results = {side: evaluate(reader, examples, label=label) for side, (reader, label) in sides.items()}
+    results = {
+        side: evaluate(reader, examples, label=label, file=arguments.file.name)
+        for side, (reader, label) in sides.items()
+    }
     print(table(list(results.values())))
     if arguments.json_out:
         write_json({side: result.as_json() for side, result in results.items()}, arguments.json_out)

@@ -26,6 +26,7 @@ class Evaluation:
     """
 
     label: str
+    file: str
     n: int
     n_questions: int
     exact_match: float | None
@@ -39,6 +40,7 @@ class Evaluation:
         score = self.with_null
         return {
             "label": self.label,
+            "file": self.file,
             "n": self.n,
             "n_questions": self.n_questions,
             "exact_match": _rounded(self.exact_match),
@@ -68,9 +70,13 @@ def evaluate(
     examples: Sequence[Example],
     *,
     label: str,
+    file: str,
     progress: Callable[[int], None] | None = None,
 ) -> Evaluation:
-    """The reader's scores on the examples; ``progress`` is called with the windows read so far."""
+    """The reader's scores on the examples of ``file`` (its name is kept with the figures).
+
+    ``progress`` is called with the number of windows read so far.
+    """
     started = time.perf_counter()
     predictions = reader.read_pairs(
         [(example.question, example.context) for example in examples], progress=progress
@@ -84,6 +90,7 @@ def evaluate(
     }
     return Evaluation(
         label=label,
+        file=file,
         n=len(examples),
         n_questions=len({question_of_pair(example.question.id) for example in examples}),
         exact_match=forced.exact_match if forced else None,

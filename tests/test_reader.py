@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 import socket
@@ -163,3 +164,30 @@ def test_positions_bound_the_window(tiny_checkpoint, tmp_path):
     reader = Reader.load(tiny_checkpoint, decoding=Decoding(max_seq_length=4096))
     assert reader.max_seq_length == 512
     assert reader.read(QUESTION, ["gene " * 2000])
+
+
+def test_an_albert_with_spiece_model_alone_is_read(tmp_path):
+    import sentencepiece
+
+    text = ["the gene binds the protein of the virus", "which drug causes the disease"] * 50
+    model_file = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(text),
+        model_writer=model_file,
+        vocab_size=50,
+        hard_vocab_limit=False,
+        pad_id=0,
+        unk_id=1,
+        bos_id=-1,
+        eos_id=-1,
+        user_defined_symbols=["[CLS]", "[SEP]", "[MASK]"],
+        minloglevel=2,
+    )
+    (tmp_path / "spiece.model").write_bytes(model_file.getvalue())
+    model = tiny_model("albert", 100)
+    model.config.save_pretrained(tmp_path)
+    torch.save(model.state_dict(), tmp_path / "pytorch_model.bin")
+    context = "The Gene binds β the virus."
+    (prediction,) = Reader.load(tmp_path).read(QUESTION, [context])
+    assert prediction.answers
+    assert all(a.text == a.span.of(context) == a.text.strip() for a in prediction.answers)

@@ -167,7 +167,6 @@ def test_the_chain_runs_from_the_command_line(tmp_path, capsys):
     (tmp_path / "card.json").write_text(json.dumps(card))
     published = tmp_path / "published"
     publish = ["publish", "--model", str(out), "--card", str(tmp_path / "card.json"), "--out", str(published)]
-    result.write_text(json.dumps(scores | {"file": "d.json", "command": "evaluate d.json"}))
     assert train_main([*publish, "--evaluation", str(result)]) == 0
     assert f"| d.json | 14 | {scores['exact_match']} |" in (published / "README.md").read_text()
     assert load_file(published / "model.safetensors")["qa_outputs.weight"].dtype == torch.float16

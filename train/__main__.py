@@ -58,7 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     publish.add_argument("--model", type=Path, required=True, help="a fine-tuned checkpoint folder")
     publish.add_argument("--out", type=Path, required=True)
     publish.add_argument("--card", type=Path, required=True, help="JSON facts of the model card")
-    publish.add_argument("--evaluation", nargs="*", type=Path, default=[], help="results of evaluate --json")
+    publish.add_argument(
+        "--evaluation", nargs="*", type=Path, default=[], help="results of train evaluate --json"
+    )
     publish.set_defaults(run=run_publish)
 
     arguments = parser.parse_args(argv)
@@ -128,7 +130,8 @@ def run_evaluate(arguments: argparse.Namespace) -> None:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     reader = Reader.load(arguments.model, decoding=Decoding(run_squad=arguments.run_squad))
-    result = evaluate(reader, datasets.read_squad(arguments.file), label=arguments.model)
+    examples = datasets.read_squad(arguments.file)
+    result = evaluate(reader, examples, label=arguments.model, file=arguments.file.name)
     print(table([result]))
     if arguments.json_out:
         datasets.write_json(result.as_json(), arguments.json_out)

@@ -38,7 +38,7 @@ def publish(*, model: Path, out: Path, card: dict[str, Any], evaluations: Sequen
     reader.model.half()
     reader.save(partial)
     (partial / "model.safetensors").chmod(0o644)
-    (partial / "README.md").write_text(model_card(card, evaluations), encoding="utf-8")
+    (partial / "README.md").write_text(model_card(card, evaluations, name=out.name), encoding="utf-8")
     write_json({"results": list(evaluations)}, partial / "evaluation.json")
     if out.exists():
         shutil.rmtree(out)
@@ -46,8 +46,8 @@ def publish(*, model: Path, out: Path, card: dict[str, Any], evaluations: Sequen
     return out
 
 
-def model_card(card: dict[str, Any], evaluations: Sequence[dict[str, Any]]) -> str:
-    """The model card as Markdown with the Hub's front matter."""
+def model_card(card: dict[str, Any], evaluations: Sequence[dict[str, Any]], *, name: str) -> str:
+    """The model card of the checkpoint folder ``name`` as Markdown with the Hub's front matter."""
     lines = ["---", f"license: {card['license']}", "language: en", "pipeline_tag: question-answering"]
     lines += ["library_name: transformers", "---", "", f"# {card['title']}", "", card["summary"], ""]
     lines += ["## Start weights", "", card["start"], "", "## Training data", ""]
@@ -60,7 +60,8 @@ def model_card(card: dict[str, Any], evaluations: Sequence[dict[str, Any]]) -> s
         with_null = row["with_null"]
         lines.append(
             f"| {row['file']} | {row['n']} | {row['exact_match']} | {row['f1']} "
-            f"| {with_null['exact_match']} | {with_null['f1']} | `{row['command']}` |"
+            f"| {with_null['exact_match']} | {with_null['f1']} "
+            f"| `python -m train evaluate {row['file']} --model {name}` |"
         )
     lines += [
         "",
