@@ -1,0 +1,85 @@
+"""Starting the app: no look-up of a host name, modest memory, clear words for bad settings."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.browser.conftest import running_app
+from tests.conftest import ROOT
+
+# Runs in the app's process before anything else, and notes every host name looked up.
+WATCHER = """
+import os, socket
+original = socket.getaddrinfo
+def watched(host, *args, **kwargs):
+    with open(os.environ["LOOKUPS"], "a") as file:
+        file.write(f"{host}\\n")
+    return original(host, *args, **kwargs)
+socket.getaddrinfo = watched
+"""
+LOCAL = {"127.0.0.1", "localhost", "None", "0.0.0.0", "::1", ""}
+
+
+def test_start_and_first_answer_look_up_no_host_and_take_under_2_gb(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(WATCHER)
+    lookups = tmp_path / "lookups"
+    lookups.touch()
+    environment = {"PYTHONPATH": str(tmp_path), "LOOKUPS": str(lookups), "BIOM_PAIR": "auto"}
+    with running_app(tmp_path / "log", HF_HOME=str(tmp_path / "home"), **environment) as address:
+        call = urllib.request.Request(
+            f"{address}/gradio_api/call/answer",
+            data=json.dumps({"data": ["The CFTR gene is mutated.", "Which gene is mutated?"]}).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(call, timeout=60) as response:
+            event = json.load(response)["event_id"]
+        with urllib.request.urlopen(f"{address}/gradio_api/call/answer/{event}", timeout=120) as response:
+            assert "event: complete" in response.read().decode()
+        peaks = [peak_memory_gb(pid) for pid in app_processes()]
+    looked_up = set(lookups.read_text().splitlines())
+    assert looked_up, "the watcher was not in place"
+    assert looked_up <= LOCAL
+    assert all(peak < 2 for peak in peaks)
+
+
+def app_processes() -> list[int]:
+    """The processes that run app.py; none where the system has no /proc."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if b"app.py" in entry.read_bytes():
+                found.append(int(entry.parent.name))
+        except OSError:
+            continue  # it ended while we looked
+    return found
+
+
+def peak_memory_gb(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1e6
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [("BIOM_PAIR", "huge", "no model pair 'huge'"), ("GRADIO_SERVER_PORT", "many", "a whole number")],
+)
+def test_bad_settings_end_with_a_message_not_a_trace(variable, value, words):
+    done = subprocess.run(
+        [sys.executable, "app.py"],
+        cwd=ROOT,
+        env={**os.environ, variable: value},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr

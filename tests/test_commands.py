@@ -1,0 +1,92 @@
+"""``python -m biom_demo``: answers and figures on the bundled pair, clear refusals."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+from biom_demo.__main__ import main
+from biom_demo.qa.datasets import write_squad
+from biom_demo.qa.records import CharSpan, Example, Question
+
+TEXT = "Cystic fibrosis is caused by mutations of the CFTR gene, a chloride channel."
+QUESTION = "Which gene is mutated in cystic fibrosis?"
+
+
+@pytest.fixture
+def text_file(tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_text(TEXT, encoding="utf-8")
+    return str(path)
+
+
+def test_ask_prints_both_answers_and_how_they_relate(text_file, capsys):
+    assert main(["ask", QUESTION, "--text", text_file, "--pair", "mini"]) == 0
+    out = capsys.readouterr().out
+    assert "BioM-ELECTRA-Mini" in out
+    assert "ELECTRA-Mini-SQuAD" in out
+    assert "CFTR" in out
+    assert "verdict: " in out
+
+
+def test_ask_json_has_offsets_that_cut_out_the_answers(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(TEXT.encode())))
+    assert main(["ask", QUESTION, "--text", "-", "--pair", "mini", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    for side in ("biom", "vanilla"):
+        for answer in result[side]["n_best"]:
+            assert TEXT[answer["start"] : answer["end"]] == answer["text"]
+        assert 0 <= result[side]["p_no_answer"] <= 1
+    assert "CFTR" in result["biom"]["answer"]["text"]
+
+
+def test_evaluate_counts_both_sides_and_one_model(tmp_path, tiny_checkpoint, capsys):
+    start = TEXT.index("CFTR")
+    examples = [
+        Example(Question("a", QUESTION), TEXT, ("CFTR",), (CharSpan(start, start + 4),)),
+        Example(Question("b", "Who won the match?"), TEXT),
+    ]
+    data, out = tmp_path / "d.json", tmp_path / "r.json"
+    write_squad(examples, data, title="t")
+    assert main(["evaluate", str(data), "--pair", "mini", "--json", str(out)]) == 0
+    result = json.loads(out.read_text())
+    assert set(result) == {"biom", "vanilla"}
+    for side in result.values():
+        assert side["n"] == 2
+        assert side["f1"] > 0  # over the answerable pair alone
+        assert side["exact_match"] in (0.0, 100.0)
+        assert side["with_null"]["no_answer"]["n"] == 1
+    assert (
+        main(["evaluate", str(data), "--model", str(tiny_checkpoint), "--run-squad", "--json", str(out)]) == 0
+    )
+    assert json.loads(out.read_text())["model"]["decoding"] == "run_squad"
+    assert "EM" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["ask", "Q?", "--text", "none.txt"], "Check the path"),
+        (["ask", " ", "--text", "TEXT", "--pair", "mini"], "question is empty"),
+        (["ask", "Q?", "--text", "TEXT", "--pair", "huge"], "Choose one of: auto, mini"),
+        (["ask", "Q?", "--text", "TEXT", "--pair", "albert"], "is not on this machine"),
+        (["evaluate", "none.json"], "no file"),
+    ],
+)
+def test_what_cannot_be_done_is_said_with_what_to_do(
+    arguments, words, text_file, monkeypatch, tmp_path, capsys
+):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    assert main([text_file if a == "TEXT" else a for a in arguments]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_a_binary_or_empty_file_is_refused(tmp_path, capsys):
+    for data, words in ((b"\xff\xfe\x00", "not UTF-8"), (b" \n", "The text is empty")):
+        (tmp_path / "x").write_bytes(data)
+        assert main(["ask", "Q?", "--text", str(tmp_path / "x"), "--pair", "mini"]) == 2
+        assert words in capsys.readouterr().err
