@@ -15,7 +15,7 @@ from html import escape
 from typing import Literal
 
 from biom_demo.compare import Agreement, Comparison, ModelOutput, Verdict
-from biom_demo.qa.metrics import squad_exact_match, squad_f1
+from biom_demo.qa.metrics import normalize_answer, squad_exact_match, squad_f1
 from biom_demo.qa.records import Answer, CharSpan, Prediction
 from biom_demo.sentences import sentence_around
 
@@ -146,7 +146,8 @@ def _gold_html(best: Answer | None, gold: Sequence[str] | None) -> str:
         text = best.text if best else ""
         right = any(squad_exact_match(text, known) for known in gold)
         f1 = max(squad_f1(text, known) for known in gold)
-        known = f"Known answer: {' or '.join(gold)}"
+        distinct = {normalize_answer(known): known for known in reversed(gold)}
+        known = f"Known answer: {' or '.join(reversed(distinct.values()))}"
         detail = "exact match" if right else f"no exact match, token F1 {f1:.2f}"
     sign, kind = ("✓", "right") if right else ("✗", "wrong")
     return f'<p class="gold {kind}">{sign} {escape(known)} — {detail}</p>'

@@ -18,6 +18,8 @@ from biom_demo.ui import about, compare
 from biom_demo.ui.models import Models
 
 ASSETS = Path(__file__).parent.parent.parent / "assets"
+# The reader's own fonts: nothing to load, nothing to ask a font server for.
+FONTS = ("system-ui", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
 TITLE = "BioM: two readers, one abstract"
 
 
@@ -65,7 +67,7 @@ def launch(page: gr.Blocks, settings: Settings) -> None:
         server_name=settings.host,
         server_port=settings.port,
         css_paths=[ASSETS / "style.css"],
-        theme=gr.themes.Default(),
+        theme=gr.themes.Default(primary_hue="indigo", font=FONTS),
         app_kwargs={"routes": [APIRoute("/healthz", healthz)]},
         footer_links=["api"],
         run_history=False,
