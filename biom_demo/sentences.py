@@ -32,7 +32,7 @@ _JOINING_WORDS = frozenset({"and", "of", "or", "the"})
 _FULL_STOP = re.compile(r"\.([)\]}\"'’”»]*)\s+(?=\S)")
 _LAST_WORD = re.compile(r"[^\s()\[\]{}\"'“”‘’«»,;:/<>=~±≈]*$")
 _CAPITALISED = re.compile(r"[A-Z][a-z]{2}")
-_NUMBERED = re.compile(r"[(\[#]?[A-Z]{0,2}\d")
+_NUMBERED = re.compile(r"[(\[#]?[A-Z]{0,2}\d|(?:and|of)\b")  # no. 5, no. and year
 _CITATION = re.compile(r"(?:\[\d[\d,;–\- ]*\]\s*)+(?=\S)")  # stop.[3,4] Next
 _NOTE_NUMBER = re.compile(r"(?<=[a-z]{3})\.\d{1,3}(?:[,–-]\d{1,3})*\s+(?=[A-Z])")  # stop.12 Next
 _CLOSED_ASIDE = re.compile(r"[.?!][)\]}\"'’”»]+\s*$")
@@ -179,7 +179,10 @@ def _ends_sentence(block: str, stop: re.Match[str]) -> bool | None:
         return True
     if len(word) == 1 and capital:
         earlier = before[: -len(word)].split()
-        if earlier and earlier[-1].lower().strip("()[],") in rules.lettered_names:
+        if not earlier:
+            return None
+        named = earlier[-1].lower().strip("()[],") in rules.lettered_names  # vitamin K. Warfarin
+        if named or (word.islower() and earlier[-1][-1].isdigit()):  # 12 h. Samples
             return True
     return None
 
