@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 
 import pytest
-import torch
 from huggingface_hub import constants
 
 from biom_demo.checkpoints import CATALOGUE, Checkpoint, fetch, locate, needed_files, resolve_pair
@@ -21,7 +20,7 @@ from biom_demo.qa.reader import Reader
 from biom_demo.qa.records import Question
 from tests.conftest import ROOT
 from tests.hub_server import COMMIT, HubServer
-from tests.tiny import VOCABULARY, tiny_model
+from tests.tiny import save_old_layout
 
 REPOSITORY = "sultan/BioM-ELECTRA-Large-SQuAD2-BioASQ8B"
 CHECKPOINT = Checkpoint(REPOSITORY, "large", "")
@@ -35,13 +34,7 @@ def repositories(tmp_path_factory) -> Path:
     Its vocabulary has as many entries as BioM's.
     """
     root = tmp_path_factory.mktemp("hub")
-    folder = root / REPOSITORY
-    folder.mkdir(parents=True)
-    vocabulary = [*VOCABULARY, *(f"word{i}" for i in range(BIOM_VOCABULARY_SIZE - len(VOCABULARY)))]
-    model = tiny_model("electra", BIOM_VOCABULARY_SIZE)
-    model.config.save_pretrained(folder)
-    torch.save(model.state_dict(), folder / "pytorch_model.bin")
-    (folder / "vocab.txt").write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
+    folder = save_old_layout(root / REPOSITORY, words=BIOM_VOCABULARY_SIZE)
     (folder / "README.md").write_text("not needed", encoding="utf-8")
     return root
 

@@ -15,7 +15,7 @@ from biom_demo.errors import CheckpointError
 from biom_demo.qa.reader import BATCH_POSITIONS, Decoding, Reader, _batches
 from biom_demo.qa.records import Question
 from biom_demo.qa.windows import build_windows
-from tests.tiny import VOCABULARY, save_tiny, tiny_model
+from tests.tiny import VOCABULARY, save_old_layout, save_tiny, tiny_model
 
 CONTEXTS = ["the gene binds the drug", "protein " * 700 + "µm virus", "β", ""]
 QUESTION = Question("q", "which gene causes it?")
@@ -79,17 +79,8 @@ def test_loading_and_reading_make_no_network_call(tiny_checkpoint, monkeypatch):
         Reader.load("nobody/never-fetched")
 
 
-def old_layout(folder, weights=None):
-    """The published checkpoints' layout: pytorch_model.bin, vocab.txt and config.json alone."""
-    model = tiny_model("electra", len(VOCABULARY))
-    model.config.save_pretrained(folder)
-    (folder / "vocab.txt").write_text("\n".join(VOCABULARY) + "\n", encoding="utf-8")
-    torch.save(model.state_dict() if weights is None else weights, folder / "pytorch_model.bin")
-    return folder
-
-
 def test_the_old_layout_reads_as_the_new_one(tiny_checkpoint, tmp_path):
-    old, new = Reader.load(old_layout(tmp_path)), Reader.load(tiny_checkpoint)
+    old, new = Reader.load(save_old_layout(tmp_path)), Reader.load(tiny_checkpoint)
     assert len(old.tokenizer) == len(VOCABULARY)
     assert old.read(QUESTION, ["The GENE binds"]) == new.read(QUESTION, ["The GENE binds"])
 
@@ -101,7 +92,7 @@ class Malicious:
 
 def test_a_pickle_that_runs_code_is_refused_and_does_not_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    folder = old_layout(tmp_path, weights={"electra.x": Malicious()})
+    folder = save_old_layout(tmp_path, weights={"electra.x": Malicious()})
     with pytest.raises(CheckpointError, match="more than weights"):
         Reader.load(folder)
     (folder / "pytorch_model.bin").write_bytes(pickle.dumps(Malicious()))
@@ -112,7 +103,7 @@ def test_a_pickle_that_runs_code_is_refused_and_does_not_run(tmp_path, monkeypat
 
 def test_an_encoder_without_a_qa_head_is_refused_unless_asked_for(tmp_path):
     model = tiny_model("electra", len(VOCABULARY))
-    old_layout(tmp_path, weights={k: v for k, v in model.state_dict().items() if "qa_outputs" not in k})
+    save_old_layout(tmp_path, weights={k: v for k, v in model.state_dict().items() if "qa_outputs" not in k})
     with pytest.raises(CheckpointError, match="no question answering head"):
         Reader.load(tmp_path)
     assert Reader.load(tmp_path, allow_new_head=True).read(QUESTION, ["the gene"])
@@ -120,13 +111,13 @@ def test_an_encoder_without_a_qa_head_is_refused_unless_asked_for(tmp_path):
 
 def test_missing_weights_are_refused(tmp_path):
     model = tiny_model("electra", len(VOCABULARY))
-    old_layout(tmp_path, weights={k: v for k, v in model.state_dict().items() if "layer.1" not in k})
+    save_old_layout(tmp_path, weights={k: v for k, v in model.state_dict().items() if "layer.1" not in k})
     with pytest.raises(CheckpointError, match="no weights for"):
         Reader.load(tmp_path, allow_new_head=True)
 
 
 def test_a_vocabulary_larger_than_the_model_is_refused(tmp_path):
-    old_layout(tmp_path)
+    save_old_layout(tmp_path)
     with (tmp_path / "vocab.txt").open("a", encoding="utf-8") as file:
         file.write("foreign\n")
     with pytest.raises(CheckpointError, match="different checkpoints"):

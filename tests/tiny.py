@@ -70,3 +70,19 @@ def save_tiny(architecture: str, folder: Path) -> Path:
     tiny_model(architecture, len(made)).save_pretrained(folder)
     made.save_pretrained(folder)
     return folder
+
+
+def save_old_layout(folder: Path, *, words: int = len(VOCABULARY), weights=None) -> Path:
+    """``folder`` with the published checkpoints' files: pytorch_model.bin, vocab.txt, config.json.
+
+    A random ELECTRA with a vocabulary of ``words`` entries; ``weights`` are saved instead of its own.
+    """
+    import torch
+
+    folder.mkdir(parents=True, exist_ok=True)
+    model = tiny_model("electra", words)
+    model.config.save_pretrained(folder)
+    vocabulary = [*VOCABULARY, *(f"word{i}" for i in range(words - len(VOCABULARY)))]
+    (folder / "vocab.txt").write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
+    torch.save(model.state_dict() if weights is None else weights, folder / "pytorch_model.bin")
+    return folder

@@ -8,9 +8,11 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from biom_demo.checkpoints import CATALOGUE
 from tests.browser.conftest import running_app
 from tests.conftest import ROOT
-from tests.tiny import save_tiny
+from tests.hub_server import HubServer
+from tests.tiny import save_old_layout, save_tiny
 
 pytestmark = pytest.mark.browser
 
@@ -32,6 +34,11 @@ def ask(page, text, question):
     fill(page, text, question)
     page.get_by_role("textbox", name="Question").press("Enter")
     expect(page.locator("#status")).to_contain_text("Two models read", timeout=60_000)
+
+
+def choose(page, pair):
+    page.get_by_role("listbox", name="Models").click()
+    page.get_by_role("option", name=re.compile(f"^{pair}:")).click()
 
 
 def test_enter_asks_and_both_answers_are_highlighted_in_the_text(open_page, tmp_path):
@@ -146,8 +153,7 @@ def contrast(first: str, second: str) -> float:
 
 def test_a_pair_that_is_not_here_is_offered_and_a_dead_network_is_told(open_page):
     page = open_page()
-    page.get_by_role("listbox", name="Models").click()
-    page.get_by_role("option", name=re.compile("^base:")).click()
+    choose(page, "base")
     fetch = page.get_by_role("button", name=re.compile("Fetch these models.*MB"))
     expect(fetch).to_be_visible(timeout=20_000)
     fill(page, TEXT, QUESTION)
@@ -156,6 +162,34 @@ def test_a_pair_that_is_not_here_is_offered_and_a_dead_network_is_told(open_page
     fetch.click()
     expect(page.locator("#status [role=alert]")).to_contain_text("could not be reached", timeout=60_000)
     expect(fetch).to_be_visible()
+
+
+def test_a_pair_is_fetched_with_progress_stopped_fetched_again_and_asked(browser, tmp_path):
+    pair = next(pair for pair in CATALOGUE if pair.name == "large")
+    for checkpoint in (pair.biom, pair.vanilla):
+        save_old_layout(tmp_path / "hub" / checkpoint.source, words=30_000)
+    hub = HubServer(tmp_path / "hub", mode="slow")
+    environment = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home")}
+    try:
+        with running_app(tmp_path / "log", **environment) as address:
+            page = browser.new_page()
+            page.goto(address)
+            choose(page, "large")
+            fetch = page.get_by_role("button", name=re.compile("Fetch these models.*MB"))
+            fetch.click()
+            status = page.locator("#status")
+            expect(status).to_contain_text(re.compile(r"Fetching BioM\S+: \d+ of 2 MB"), timeout=30_000)
+            page.get_by_role("button", name="Cancel").click()
+            expect(status).to_contain_text("Stopped.", timeout=10_000)
+            hub.mode = "normal"
+            fetch.click()
+            expect(status).to_contain_text("Fetched. Ask away.", timeout=30_000)
+            expect(fetch).to_be_hidden()
+            ask(page, TEXT, QUESTION)
+            expect(page.locator("#biom h3")).to_have_text(pair.biom.label)
+            page.close()
+    finally:
+        hub.close()
 
 
 def test_the_about_tab_says_what_the_models_saw(open_page):
