@@ -102,7 +102,7 @@ def run_evaluate(arguments: argparse.Namespace) -> None:
     if not examples:
         raise DataError(f"{arguments.file} holds no question.")
     settings = Settings.from_environment()
-    from biom_demo.evaluation import evaluate, table
+    from biom_demo.evaluation import evaluate, show_progress, table
 
     if arguments.model:
         sides = {"model": (_load_source(arguments.model, settings, arguments.run_squad), arguments.model)}
@@ -113,7 +113,7 @@ def run_evaluate(arguments: argparse.Namespace) -> None:
             for side, checkpoint in (("biom", pair.biom), ("vanilla", pair.vanilla))
         }
     results = {
-        side: evaluate(reader, examples, label=label, file=arguments.file.name)
+        side: evaluate(reader, examples, label=label, file=arguments.file.name, progress=show_progress)
         for side, (reader, label) in sides.items()
     }
     print(table(list(results.values())))

@@ -5,6 +5,7 @@ One function serves the app's command line and ``train evaluate``, so a figure m
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -99,6 +100,12 @@ def evaluate(
         decoding="run_squad" if reader.decoding.run_squad else "exhaustive",
         seconds=seconds,
     )
+
+
+def show_progress(windows: int) -> None:
+    """Say on the terminal how many windows have been read; silent where stderr is a file."""
+    if sys.stderr.isatty():
+        print(f"\r{windows:,} windows read", end="", file=sys.stderr, flush=True)
 
 
 def _texts(predictions: Sequence[Prediction], *, null_threshold: float | None) -> dict[str, str]:

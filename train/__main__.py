@@ -124,14 +124,16 @@ def run_finetune(arguments: argparse.Namespace) -> None:
 def run_evaluate(arguments: argparse.Namespace) -> None:
     import torch
 
-    from biom_demo.evaluation import evaluate, table
+    from biom_demo.evaluation import evaluate, show_progress, table
     from biom_demo.qa.reader import Decoding, Reader
 
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     reader = Reader.load(arguments.model, decoding=Decoding(run_squad=arguments.run_squad))
     examples = datasets.read_squad(arguments.file)
-    result = evaluate(reader, examples, label=arguments.model, file=arguments.file.name)
+    result = evaluate(
+        reader, examples, label=arguments.model, file=arguments.file.name, progress=show_progress
+    )
     print(table([result]))
     if arguments.json_out:
         datasets.write_json(result.as_json(), arguments.json_out)
