@@ -97,6 +97,12 @@ def test_nothing_to_learn_is_refused_before_any_work(start, tmp_path):
         run(start, tmp_path, examples=[Example(Question("q", "?"), "no answer here")])
 
 
+def test_a_finished_checkpoint_is_not_trained_over(start, tmp_path):
+    run(start, tmp_path)
+    with pytest.raises(TrainingError, match="finished checkpoint"):
+        run(start, tmp_path)
+
+
 def test_unanswerable_pairs_hold_no_answer_and_hang_on_the_seed():
     whole = with_unanswerable(examples(), 0.5, seed=0)
     added = whole[14:]

@@ -130,10 +130,13 @@ def finetune(
     ``start`` is a checkpoint folder (its QA head may be missing: it is then drawn from ``seed``).
     ``stop_after_steps`` ends the process's share early with the state saved, as a kill would.
 
-    Raises ``TrainingError`` if nothing can be learned from the examples, or on a foreign state.
+    Raises ``TrainingError`` if nothing can be learned from the examples, if ``out`` holds a finished
+    checkpoint, or on a foreign state.
     """
     if not any(example.answerable for example in examples):
         raise TrainingError("No training pair holds an answer. Check the data files and the conversion.")
+    if (out / "model.safetensors").exists():
+        raise TrainingError(f"{out} holds a finished checkpoint already. Give --out another folder.")
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     reader = Reader.load(start, allow_new_head=True)
