@@ -12,7 +12,6 @@ weights an uninterrupted run has.
 from __future__ import annotations
 
 import json
-import os
 import random
 import time
 from collections.abc import Iterator, Sequence
@@ -135,7 +134,8 @@ def finetune(
     """
     if not any(example.answerable for example in examples):
         raise TrainingError("No training pair holds an answer. Check the data files and the conversion.")
-    if (out / "model.safetensors").exists():
+    # With a state beside it, the run was killed while it wrote the checkpoint, and goes on.
+    if (out / "model.safetensors").exists() and not (out / STATE_FILE).exists():
         raise TrainingError(f"{out} holds a finished checkpoint already. Give --out another folder.")
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
@@ -240,13 +240,16 @@ def set_dropout(model: torch.nn.Module, probability: float) -> None:
 
 def append_log(path: Path, row: dict[str, float]) -> None:
     with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(row) + os.linesep)
+        file.write(json.dumps(row) + "\n")
 
 
 def drop_log_after(path: Path, step: int) -> None:
-    """Keep the log's rows up to ``step``: what came after the saved state will be run again."""
+    """Keep the log's first ``step`` rows: what came after the saved state will be run again.
+
+    The log has a row a step, and a kill can leave its last row cut.
+    """
     if path.exists():
-        rows = [line for line in path.read_text("utf-8").splitlines() if json.loads(line)["step"] <= step]
+        rows = path.read_text("utf-8").splitlines()[:step]
         path.write_text("".join(row + "\n" for row in rows), encoding="utf-8")
 
 
