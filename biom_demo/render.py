@@ -27,12 +27,23 @@ SECTION_LABEL = re.compile(r"(?m)^[A-Z][A-Z ,/&()-]{2,48}:")
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A span to highlight: ``rank`` 1 is the answer; ``anchor`` is the HTML id a link can point at."""
+    """A span to highlight: ``rank`` 1 is the answer; ``anchor`` is the HTML id a link can point at.
+
+    A ``tentative`` answer is what a model that abstains would have said.
+    """
 
     span: CharSpan
     rank: int
     anchor: str
     title: str
+    tentative: bool = False
+
+    @property
+    def kind(self) -> str:
+        """The CSS class that tells the kinds of marks apart."""
+        if self.rank > 1:
+            return "runner-up"
+        return "tentative" if self.tentative else "answer"
 
 
 def text_html(text: str, marks: Sequence[Mark], side: Side) -> str:
@@ -46,7 +57,7 @@ def text_html(text: str, marks: Sequence[Mark], side: Side) -> str:
     for span in [*labels, *(mark.span for mark in marks)]:
         cuts |= {span.start, span.end}
     bounds = sorted(cuts)
-    anchored: set[str] = set()
+    seen: set[str] = set()  # anchors whose mark has begun, on top or under another
     parts: list[str] = []
     for start, end in itertools.pairwise(bounds):
         piece = escape(text[start:end])
@@ -54,16 +65,21 @@ def text_html(text: str, marks: Sequence[Mark], side: Side) -> str:
         if any(label.overlaps(here) for label in labels):
             piece = f'<span class="section">{piece}</span>'
         covering = sorted((m for m in marks if m.span.overlaps(here)), key=lambda m: m.rank)
-        # Every mark's link must find its place, the covered ones' too.
-        for mark in covering:
-            if mark.anchor not in anchored:
-                anchored.add(mark.anchor)
-                parts.append(f'<span class="anchor" id="{escape(mark.anchor)}"></span>')
         if covering:
             best = covering[0]
-            kind = "answer" if best.rank == 1 else "runner-up"
             title = escape(best.title)
-            piece = f'<mark class="{side} {kind}" title="{title}" aria-label="{title}">{piece}</mark>'
+            # Only a mark's first piece is a stop of the tab key and the place its link leads to.
+            place = "" if best.anchor in seen else f' id="{escape(best.anchor)}" tabindex="0"'
+            piece = (
+                f'<mark class="{side} {best.kind}"{place} title="{title}" aria-label="{title}">{piece}</mark>'
+            )
+            # A mark that begins under a better one still has a place to lead to.
+            parts += [
+                f'<span class="anchor" id="{escape(mark.anchor)}"></span>'
+                for mark in covering[1:]
+                if mark.anchor not in seen
+            ]
+            seen |= {mark.anchor for mark in covering}
         parts.append(piece)
     return "".join(parts)
 
@@ -86,8 +102,8 @@ def side_html(
             answer.span,
             rank,
             f"{side}-answer-{rank}",
-            f"{output.label}: {'answer' if rank == 1 else f'runner-up {rank - 1}'}, "
-            f"{_percent(answer.probability)}",
+            f"{output.label}: {_role(rank, abstains=best is None)}, {_percent(answer.probability)}",
+            tentative=best is None,
         )
         for rank, answer in enumerate(shown, start=1)
     ]
@@ -97,15 +113,21 @@ def side_html(
         f"{_heading(output.label, trained_on, f'{output.seconds:.2f} s')}"
         f"{_answer_html(prediction, best, side)}"
         f"{_gold_html(best, gold)}"
-        f"{_meters_html(best or (shown[0] if shown else None), prediction)}"
-        f"{_sentence_html(context, best)}"
-        f"{_runners_up_html(shown, side)}"
         f"{notices}"
+        f"{_sentence_html(context, shown[0] if shown else None)}"
+        f"{_meters_html(best, shown[0] if shown else None, prediction)}"
         '<h4>The text as this model read it</h4><div class="context" tabindex="0" role="region" '
         f'aria-label="Text with the answer of {escape(output.label)}">'
         f"{text_html(context, marks, side)}</div>"
+        f"{_runners_up_html(shown, side)}"
         "</section>"
     )
+
+
+def _role(rank: int, *, abstains: bool) -> str:
+    if rank > 1:
+        return f"runner-up {rank - 1}"
+    return "best guess" if abstains else "answer"
 
 
 def waiting_html(label: str, trained_on: str, side: Side, *, reading: bool = False) -> str:
@@ -131,7 +153,9 @@ def _answer_html(prediction: Prediction, best: Answer | None, side: Side) -> str
     tentative = ""
     if prediction.answers:
         guess = escape(prediction.answers[0].text)
-        tentative = f'<span class="tentative">Its best guess would be “{guess}”.</span>'
+        tentative = (
+            f'<span class="guess">Its best guess would be “<a href="#{side}-answer-1">{guess}</a>”.</span>'
+        )
     return f'<p class="answer none">No answer in this text {tentative}</p>'
 
 
@@ -153,22 +177,25 @@ def _gold_html(best: Answer | None, gold: Sequence[str] | None) -> str:
     return f'<p class="gold {kind}">{sign} {escape(known)} — {detail}</p>'
 
 
-def _meters_html(answer: Answer | None, prediction: Prediction) -> str:
-    confidence = answer.probability if answer else 0.0
+CONFIDENCE_HELP = (
+    "The model’s share of probability on exactly this span, out of every possible span of the text and "
+    "“no answer”. It tells how sure the model is, not how often it is right."
+)
+NO_ANSWER_HELP = "The share of the same probability on “the text does not say”."
+
+
+def _meters_html(best: Answer | None, guess: Answer | None, prediction: Prediction) -> str:
+    shown = best or guess
     return (
         '<div class="meters">'
         + _meter(
-            "confidence",
-            confidence,
-            "The model’s share of probability on exactly this span, out of every possible span of the "
-            "text and “no answer”. It tells how sure the model is, not how often it is right.",
+            "confidence" if best else "in its guess", shown.probability if shown else 0.0, CONFIDENCE_HELP
         )
-        + _meter(
-            "p(no answer)",
-            prediction.null_probability,
-            "The share of the same probability on “the text does not say”.",
-        )
-        + "</div>"
+        + _meter("p(no answer)", prediction.null_probability, NO_ANSWER_HELP)
+        # A tooltip alone is out of reach of a finger or a keyboard.
+        + '<details class="help"><summary>What these mean</summary>'
+        f"<p><b>Confidence:</b> {CONFIDENCE_HELP}</p>"
+        f"<p><b>p(no answer):</b> {NO_ANSWER_HELP}</p></details></div>"
     )
 
 
@@ -180,13 +207,13 @@ def _meter(name: str, value: float, explanation: str) -> str:
     )
 
 
-def _sentence_html(context: str, best: Answer | None) -> str:
-    if best is None:
+def _sentence_html(context: str, answer: Answer | None) -> str:
+    if answer is None:
         return ""
-    sentence = sentence_around(context, best.span)
-    before = escape(context[sentence.start : best.span.start])
-    after = escape(context[best.span.end : sentence.end])
-    return f'<blockquote class="sentence">{before}<b>{escape(best.text)}</b>{after}</blockquote>'
+    sentence = sentence_around(context, answer.span)
+    before = escape(context[sentence.start : answer.span.start])
+    after = escape(context[answer.span.end : sentence.end])
+    return f'<blockquote class="sentence">{before}<b>{escape(answer.text)}</b>{after}</blockquote>'
 
 
 def _runners_up_html(shown: Sequence[Answer], side: Side) -> str:
@@ -197,7 +224,7 @@ def _runners_up_html(shown: Sequence[Answer], side: Side) -> str:
         f'<span class="value">{_percent(answer.probability)}</span></li>'
         for rank, answer in enumerate(shown[1:], start=2)
     )
-    return f'<details class="runners-up"><summary>Runners-up</summary><ol>{rows}</ol></details>'
+    return f'<div class="runners-up"><h4>Runners-up</h4><ol>{rows}</ol></div>'
 
 
 def verdict_html(comparison: Comparison, context_index: int = 0) -> str:
@@ -205,11 +232,14 @@ def verdict_html(comparison: Comparison, context_index: int = 0) -> str:
     verdict = comparison.verdict(context_index)
     icon, words = _verdict_words(verdict, comparison.biom.label, comparison.vanilla.label)
     kind = verdict.agreement.name.lower().replace("_", "-")
-    return f'<p class="verdict {kind}" role="status"><span aria-hidden="true">{icon}</span> {words}</p>'
+    return (
+        f'<p class="verdict {kind}" role="status"><span class="icon" aria-hidden="true">{icon}</span>'
+        f'<span class="words">{words}</span></p>'
+    )
 
 
 def _verdict_words(verdict: Verdict, biom: str, vanilla: str) -> tuple[str, str]:
-    biom, vanilla = f"<b>{escape(biom)}</b>", f"<b>{escape(vanilla)}</b>"
+    biom, vanilla = f'<b class="biom">{escape(biom)}</b>', f'<b class="vanilla">{escape(vanilla)}</b>'
     biom_text = f"“{escape(verdict.biom.text)}”" if verdict.biom else ""
     vanilla_text = f"“{escape(verdict.vanilla.text)}”" if verdict.vanilla else ""
     match verdict.agreement:
@@ -232,10 +262,20 @@ def _verdict_words(verdict: Verdict, biom: str, vanilla: str) -> tuple[str, str]
             return "∅", "<b>Both abstain:</b> neither model finds an answer in this text."
 
 
-def status_html(message: str, *, kind: Literal["info", "error"] = "info") -> str:
-    """A message to the user; errors are announced at once by screen readers."""
+def status_html(
+    message: str, *, kind: Literal["info", "error"] = "info", progress: float | None = None
+) -> str:
+    """A message to the user, with a bar where ``progress`` (0 to 1) is known.
+
+    Errors are announced at once by screen readers.
+    """
     role = "alert" if kind == "error" else "status"
-    return f'<p class="status {kind}" role="{role}">{escape(message)}</p>'
+    bar = (
+        f'<span class="bar" aria-hidden="true"><i style="width:{100 * progress:.1f}%"></i></span>'
+        if progress is not None
+        else ""
+    )
+    return f'<p class="status {kind}" role="{role}">{escape(message)}{bar}</p>'
 
 
 def _percent(value: float) -> str:

@@ -35,7 +35,9 @@ def test_start_and_first_answer_look_up_no_host_and_take_under_2_gb(tmp_path):
     with running_app(tmp_path / "log", HF_HOME=str(tmp_path / "home"), **environment) as address:
         call = urllib.request.Request(
             f"{address}/gradio_api/call/answer",
-            data=json.dumps({"data": ["The CFTR gene is mutated.", "Which gene is mutated?"]}).encode(),
+            data=json.dumps(
+                {"data": ["The CFTR gene is mutated.", "Which gene is mutated?", "mini"]}
+            ).encode(),
             headers={"Content-Type": "application/json"},
         )
         with urllib.request.urlopen(call, timeout=60) as response:

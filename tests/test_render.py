@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 
 import pytest
@@ -192,6 +193,30 @@ def test_the_same_answer_at_another_mention_is_its_own_case():
     )
     assert comparison.verdict().agreement is Agreement.ELSEWHERE
     assert "another mention" in Page(verdict_html(comparison)).text
+
+
+def test_an_abstaining_models_guess_is_marked_as_tentative_not_as_an_answer():
+    context = "It inhibits EGFR."
+    page = Page(side_html(output("B", "EGFR", context, null_score=99.0), context, "biom", trained_on=""))
+    assert page.marked == [("biom tentative", "EGFR")]
+    assert "in its guess" in page.text
+    assert "confidence" not in page.text  # it is not confident of a guess it would not make
+
+
+@settings(max_examples=200, deadline=None)
+@given(texts_with_spans())
+def test_every_mark_has_one_place_that_a_link_can_lead_to(case):
+    text, spans = case
+    html = text_html(text, marks_of(spans), "biom")
+    assert sorted(re.findall(r' id="(a-\d)"', html)) == [f"a-{n}" for n in range(1, len(spans) + 1)]
+    assert html.count("<mark") == html.count("aria-label=")
+    assert html.count('tabindex="0"') == len(re.findall(r"<mark[^>]* id=", html))
+
+
+def test_progress_is_shown_as_a_bar_and_in_words():
+    html = status_html("Fetching: 1 of 4 MB", progress=0.25)
+    assert "width:25.0%" in html
+    assert Page(html).text == "Fetching: 1 of 4 MB"
 
 
 def test_section_labels_are_set_apart_without_changing_the_text():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -35,19 +36,24 @@ def build_ui(settings: Settings) -> gr.Blocks:
             '<div class="page-title"><h1>Ask an abstract</h1><p>A question, a biomedical text, and two '
             'extractive readers side by side: <span class="biom">BioM-ELECTRA</span>, trained on '
             'biomedical questions, and <span class="vanilla">vanilla ELECTRA</span>, which was not. '
-            "See what each answers, where, and how sure it is.</p></div>"
+            "See what each answers, where, and how sure it is.</p></div>",
+            elem_id="title",
+            padding=False,
         )
         with gr.Tab("Compare"):
-            compare.build(settings, pair, models)
+            compare.build(settings, pair, models, page)
         with gr.Tab("About"):
             about.build(pair)
     page.queue(max_size=settings.queue_size)
-    threading.Thread(target=warm_up, args=(models, pair), daemon=True, name="warm-up").start()
+    threading.Thread(target=warm_up, args=(models, pair, page), daemon=True, name="warm-up").start()
     return page
 
 
-def warm_up(models: Models, pair: ModelPair) -> None:
+def warm_up(models: Models, pair: ModelPair, page: gr.Blocks) -> None:
     """Load the default pair and read once, so that the first visitor does not wait for it."""
+    # Importing torch takes seconds of the processor that the page needs to come up.
+    while not page.is_running:
+        time.sleep(0.1)
     try:
         for checkpoint in (pair.biom, pair.vanilla):
             models.reader(checkpoint).read(Question("warm-up", "What is read?"), ["Nothing yet is read."])
@@ -60,8 +66,10 @@ def launch(page: gr.Blocks, settings: Settings) -> None:
     """Serve the page until interrupted; ``/healthz`` answers as soon as it is up."""
     from fastapi.routing import APIRoute
 
+    pair = resolve_pair(settings.pair, biom=settings.biom_model, vanilla=settings.vanilla_model)
+
     def healthz() -> dict[str, Any]:
-        return {"status": "ok", "version": __version__}
+        return {"status": "ok", "version": __version__, "pair": pair.name}
 
     page.launch(
         server_name=settings.host,

@@ -21,7 +21,7 @@ PUBLISHED = (
 
 def build(pair: ModelPair) -> None:
     """Lay out the tab."""
-    gr.HTML(about_html(pair), elem_id="about")
+    gr.HTML(about_html(pair), elem_id="about", padding=False)
 
 
 def about_html(pair: ModelPair) -> str:
@@ -65,8 +65,14 @@ def _figures(checkpoint: Checkpoint) -> list[tuple[str, float, float]]:
     path = folder / "evaluation.json" if folder else None
     if path is None or not path.is_file():
         return []
-    results = json.loads(path.read_text("utf-8"))["results"]
-    return [(f"{checkpoint.label} on {r['file']} (n = {r['n']})", r["exact_match"], r["f1"]) for r in results]
+    try:
+        results = json.loads(path.read_text("utf-8"))["results"]
+        return [
+            (f"{checkpoint.label} on {r['file']} (n = {r['n']})", float(r["exact_match"]), float(r["f1"]))
+            for r in results
+        ]
+    except (OSError, ValueError, LookupError, TypeError):
+        return []  # a folder of the user's own may hold a file of that name in another form
 
 
 def _table(rows: tuple[tuple[str, float, float], ...] | list[tuple[str, float, float]]) -> str:

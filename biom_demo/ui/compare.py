@@ -6,6 +6,7 @@ import json
 import logging
 import queue
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,27 +25,37 @@ EXAMPLES: list[dict[str, Any]] = json.loads(
     (Path(__file__).parent.parent.parent / "assets" / "examples.json").read_text("utf-8")
 )
 MAX_QUESTION_CHARS = 2_000
+PROGRESS_EVERY_S = 0.2
 IDLE_VERDICT = '<p class="verdict idle">The two answers are compared here.</p>'
 
-# The answer is brought into view inside its own box; the page itself does not move.
-SCROLL_TO_ANSWERS = """() => document.querySelectorAll('.card .context').forEach(box => {
-  const mark = box.querySelector('mark.answer');
-  if (mark) box.scrollTop = mark.offsetTop - box.clientHeight / 3;
-})"""
+# The answer is brought into view inside its own box. The page itself moves only where the verdict
+# would be left below the fold, as on a phone.
+SCROLL_TO_ANSWERS = """() => {
+  document.querySelectorAll('.card .context').forEach(box => {
+    const mark = box.querySelector('mark.answer, mark.tentative');
+    if (mark) box.scrollTop = mark.offsetTop - box.clientHeight / 3;
+  });
+  const verdict = document.querySelector('#verdict');
+  if (document.querySelector('#status [role=alert]') || !verdict) return;
+  if (verdict.getBoundingClientRect().bottom > 0.75 * window.innerHeight) {
+    const still = window.matchMedia('(prefers-reduced-motion: reduce)').matches;
+    verdict.scrollIntoView({behavior: still ? 'auto' : 'smooth', block: 'start'});
+  }
+}"""
 
 log = logging.getLogger(__name__)
 
 
-def build(settings: Settings, default: ModelPair, models: Models) -> None:
-    """Lay out the tab and wire its events."""
+def build(settings: Settings, default: ModelPair, models: Models, page: gr.Blocks) -> None:
+    """Lay out the tab and wire its events, those of the whole ``page`` too."""
     pairs = {pair.name: pair for pair in (default, *CATALOGUE)}
     with gr.Row(equal_height=False):
         with gr.Column(scale=3, min_width=320):
             context = gr.Textbox(
                 label="Abstract or other text",
                 placeholder="Paste a PubMed abstract, or any text …",
-                lines=9,
-                max_lines=16,
+                lines=11,
+                max_lines=11,  # as high when filled as when empty: nothing below it jumps
                 elem_id="context",
             )
         with gr.Column(scale=2, min_width=320):
@@ -65,32 +76,40 @@ def build(settings: Settings, default: ModelPair, models: Models) -> None:
             with gr.Row():
                 get = gr.Button("Fetch these models", visible=False, elem_id="fetch")
                 cancel = gr.Button("Cancel", visible=False, variant="stop", elem_id="cancel")
-            status = gr.HTML(status_html(""), elem_id="status")
+            status = gr.HTML(status_html(""), elem_id="status", padding=False)
     gr.Examples(
         examples=[[example["context"], example["question"]] for example in EXAMPLES],
         example_labels=[example["title"] for example in EXAMPLES],
         inputs=[context, question],
-        label="Examples, each with a known answer that is shown after the run",
+        label="Examples; the known answer of each is shown after the run",
+        elem_id="examples",
+        examples_per_page=len(EXAMPLES),
         api_visibility="private",
     )
-    verdict = gr.HTML(IDLE_VERDICT, elem_id="verdict")
+    verdict = gr.HTML(IDLE_VERDICT, elem_id="verdict", padding=False)
     with gr.Row(equal_height=False):
         with gr.Column(min_width=320):
-            biom_card = gr.HTML(_waiting(default.biom, "biom"), elem_id="biom")
+            biom_card = gr.HTML(_waiting(default.biom, "biom"), elem_id="biom", padding=False)
         with gr.Column(min_width=320):
-            vanilla_card = gr.HTML(_waiting(default.vanilla, "vanilla"), elem_id="vanilla")
+            vanilla_card = gr.HTML(_waiting(default.vanilla, "vanilla"), elem_id="vanilla", padding=False)
 
-    def answer(text: str, asked: str, name: str) -> Iterator[tuple[Any, ...]]:
+    # Gradio names an event's address after its function: this one must not take "answer" from the API.
+    def show_answers(text: str, asked: str, name: str) -> Iterator[tuple[Any, ...]]:
         """Verdict, both cards and the status, each as soon as it is known."""
-        pair = pairs[name]
-        kept = (gr.skip(), gr.skip(), gr.skip())  # what was answered before stays on the page
+        # What was answered before stays on the page until reading has begun.
+        unanswered: list[Any] = [gr.skip(), gr.skip(), gr.skip()]
         try:
+            if name not in pairs:
+                raise InputError("These models are not on offer. Choose a pair from the list.")
+            pair = pairs[name]
+            text, asked = readable(text), readable(asked)
             check_input(text, asked, settings)
             if not _on_disk(pair):
                 raise InputError(
                     f"The {pair.name} models are not on this machine yet. Press “Fetch these models”, "
                     "or choose the mini pair."
                 )
+            unanswered = [IDLE_VERDICT, _waiting(pair.biom, "biom"), _waiting(pair.vanilla, "vanilla")]
             yield (
                 IDLE_VERDICT,
                 waiting_html(pair.biom.label, pair.biom.trained_on, "biom", reading=True),
@@ -101,6 +120,7 @@ def build(settings: Settings, default: ModelPair, models: Models) -> None:
             gold = known_answers(text, asked)
             biom = read_timed(models.reader(pair.biom), pair.biom.label, identity, [text])
             yield gr.skip(), _card(biom, text, pair.biom, "biom", gold), gr.skip(), gr.skip()
+            unanswered[1] = gr.skip()
             vanilla = read_timed(models.reader(pair.vanilla), pair.vanilla.label, identity, [text])
             comparison = Comparison(identity, (text,), biom, vanilla)
             seconds = biom.seconds + vanilla.seconds
@@ -111,21 +131,22 @@ def build(settings: Settings, default: ModelPair, models: Models) -> None:
                 status_html(f"Two models read {len(text):,} characters in {seconds:.2f} s."),
             )
         except BioMError as error:
-            yield *kept, status_html(str(error), kind="error")
+            yield *unanswered, status_html(str(error), kind="error")
         except Exception:
             log.exception("answering failed")
             message = "Something went wrong on our side; the log has the details. Try again."
-            yield *kept, status_html(message, kind="error")
+            yield *unanswered, status_html(message, kind="error")
 
     outputs = [verdict, biom_card, vanilla_card, status]
     for trigger in (ask.click, question.submit):
         trigger(
-            answer,
+            show_answers,
             [context, question, chosen],
             outputs,
             concurrency_id="model",
             concurrency_limit=1,
-            show_progress="hidden",
+            show_progress="minimal",  # says the place in the queue when others are before
+            show_progress_on=[status],
             api_visibility="private",
         ).then(None, None, None, js=SCROLL_TO_ANSWERS)
 
@@ -137,9 +158,8 @@ def build(settings: Settings, default: ModelPair, models: Models) -> None:
         words = f"Not on this machine: {', '.join(c.label for c in missing)}." if missing else ""
         return gr.update(visible=bool(missing), value=f"Fetch these models{size}"), status_html(words)
 
-    chosen.change(
-        choose, [chosen], [get, status], show_progress="hidden", queue=False, api_visibility="private"
-    )
+    for offer in (page.load, chosen.change):
+        offer(choose, [chosen], [get, status], show_progress="hidden", queue=False, api_visibility="private")
 
     running: dict[str, threading.Event] = {}  # by session, so that a visitor stops only their own
 
@@ -151,7 +171,8 @@ def build(settings: Settings, default: ModelPair, models: Models) -> None:
         try:
             for checkpoint in _missing(pairs[name]):
                 for progress in fetching(checkpoint, cancelled, settings.fetch_timeout_s):
-                    yield *busy, status_html(_progress_words(checkpoint, progress))
+                    share = progress.done_bytes / max(progress.total_bytes, 1)
+                    yield *busy, status_html(_progress_words(checkpoint, progress), progress=share)
             yield gr.update(visible=False), gr.update(visible=False), status_html("Fetched. Ask away.")
         except FetchCancelled:
             words = "Stopped. What has arrived is kept; fetching again goes on from there."
@@ -180,6 +201,7 @@ def build(settings: Settings, default: ModelPair, models: Models) -> None:
     def answer_json(text: str, question: str, pair: str = default.name) -> dict[str, Any]:
         """Both models' answers to a question about a text, with character offsets (half-open)."""
         try:
+            text, question = readable(text), readable(question)
             check_input(text, question, settings)
             if pair not in pairs:
                 raise InputError(f"There is no pair {pair!r}. Choose one of: {', '.join(pairs)}.")
@@ -195,9 +217,17 @@ def build(settings: Settings, default: ModelPair, models: Models) -> None:
                 )
             )
         except BioMError as error:
-            raise gr.Error(str(error)) from error
+            raise gr.Error(str(error), print_exception=False) from error
+        except Exception as error:
+            log.exception("answering failed")
+            raise gr.Error("Something went wrong on our side; the log has the details.") from error
 
     gr.api(answer_json, api_name="answer", concurrency_id="model", concurrency_limit=1)
+
+
+def readable(text: str | None) -> str:
+    """The text with each lone surrogate as U+FFFD: they cannot be sent back as UTF-8. Offsets stay."""
+    return "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in text or "")
 
 
 def check_input(text: str, question: str, settings: Settings) -> None:
@@ -215,6 +245,8 @@ def check_input(text: str, question: str, settings: Settings) -> None:
         raise InputError(
             f"The question has {len(question):,} characters. Ask in one sentence, and paste the rest as text."
         )
+    if not any(c.isalnum() for c in question):
+        raise InputError("The question holds no word. Ask in words, for example: Which gene is mutated?")
     unreadable = sum(c == "\ufffd" or (c < " " and c not in "\t\n\r\f\v") for c in text)
     if unreadable > 0.05 * len(text):
         raise InputError("This looks like a binary file, not text. Paste the words of the abstract itself.")
@@ -253,9 +285,11 @@ def fetching(checkpoint: Checkpoint, cancelled: threading.Event, timeout_s: floa
             if isinstance(report, BaseException):
                 raise report
             yield report
-    finally:
+            time.sleep(PROGRESS_EVERY_S)
+    except GeneratorExit:
         # A visitor who leaves closes this generator; nobody would see the rest arrive.
         cancelled.set()
+        raise
 
 
 def _progress_words(checkpoint: Checkpoint, progress: FetchProgress) -> str:
@@ -272,7 +306,9 @@ def _on_disk(pair: ModelPair) -> bool:
 
 
 def _pair_title(pair: ModelPair) -> str:
-    return f"{pair.name}: {pair.biom.label} and {pair.vanilla.label}"
+    # The cards say in full what each has seen; here the names must fit the width of a phone.
+    biom, vanilla = (checkpoint.label.split("-SQuAD")[0] for checkpoint in (pair.biom, pair.vanilla))
+    return f"{pair.name}: {biom} and {vanilla}"
 
 
 def _waiting(checkpoint: Checkpoint, side: Side) -> str:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
 from playwright.sync_api import expect, sync_playwright
 
@@ -27,13 +30,14 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=find_browser(), args=FLAGS)
         for size, (width, height) in SIZES.items():
             for theme in ("light", "dark"):
-                page = browser.new_page(viewport={"width": width, "height": height})
+                page = browser.new_page(viewport={"width": width, "height": height}, reduced_motion="reduce")
                 page.goto(f"{address}/?__theme={theme}")
                 page.get_by_role("button", name=example["title"]).click()
                 question = page.get_by_role("textbox", name="Question")
                 expect(question).to_have_value(example["question"])
                 question.press("Enter")
                 expect(page.locator("#status")).to_contain_text("Two models read", timeout=60_000)
+                page.wait_for_timeout(500)  # both texts have scrolled to their answers
                 page.screenshot(path=FOLDER / f"compare-{size}-{theme}.png", full_page=True)
         browser.close()
 
