@@ -139,7 +139,9 @@ def _on_disk(pair: ModelPair) -> bool:
 
 
 def _given(source: str) -> Checkpoint:
-    return Checkpoint(source, source.rstrip("/").rsplit("/", 1)[-1], f"Given as {source}.")
+    # The folder's place on a server is nobody's business on a public page.
+    said = f"Given as {source}." if _is_hub_id(source) and not Path(source).is_dir() else "Given as a folder."
+    return Checkpoint(source, source.rstrip("/").rsplit("/", 1)[-1], said)
 
 
 def locate(checkpoint: Checkpoint) -> Path | None:
