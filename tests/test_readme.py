@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+from pathlib import Path
 
 import pytest
 
@@ -65,3 +67,19 @@ def test_the_large_pair_is_preloaded_with_the_files_it_needs():
 def test_every_catalogue_pair_is_in_the_table():
     for pair in CATALOGUE:
         assert f"| `{pair.name}` |" in README
+
+
+def test_the_measured_figures_are_those_of_the_evaluation_files():
+    mini = next(pair for pair in CATALOGUE if pair.name == "mini")
+    for checkpoint in (mini.biom, mini.vanilla):
+        path = Path(checkpoint.source) / "evaluation.json"
+        results = json.loads(path.read_text("utf-8"))["results"]
+        assert {result["n"] for result in results} == {475, 11873}
+        card = (path.parent / "README.md").read_text("utf-8")
+        for result in results:
+            figures = f"{result['exact_match']:.2f} | {result['f1']:.2f}"
+            abstaining = result["with_null"]
+            figures += f" | {abstaining['exact_match']:.2f} | {abstaining['f1']:.2f}"
+            assert f"| {checkpoint.label} | `{result['file']}` | {figures} |" in README
+            assert result["file"] in card
+            assert str(result["exact_match"]) in card
