@@ -8,9 +8,8 @@ import sys
 # Before gradio is imported: it would otherwise report usage to its makers.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
-from biom_demo.settings import Settings
-
 from biom_demo.errors import BioMError
+from biom_demo.settings import Settings
 
 
 def main() -> int:

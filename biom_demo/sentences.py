@@ -33,6 +33,7 @@ _FULL_STOP = re.compile(r"\.([)\]}\"'’”»]*)\s+(?=\S)")
 _LAST_WORD = re.compile(r"[^\s()\[\]{}\"'“”‘’«»,;:/<>=~±≈]*$")
 _CAPITALISED = re.compile(r"[A-Z][a-z]{2}")
 _NUMBERED = re.compile(r"[(\[#]?[A-Z]{0,2}\d|(?:and|of)\b")  # no. 5, no. and year
+_LISTED_LETTER = re.compile(r"[A-Z0-9]{1,4},?|and|or")
 _CITATION = re.compile(r"(?:\[\d[\d,;–\- ]*\]\s*)+(?=\S)")  # stop.[3,4] Next
 _NOTE_NUMBER = re.compile(r"(?<=[a-z]{3})\.\d{1,3}(?:[,–-]\d{1,3})*\s+(?=[A-Z])")  # stop.12 Next
 _CLOSED_ASIDE = re.compile(r"[.?!][)\]}\"'’”»]+\s*$")
@@ -179,11 +180,13 @@ def _ends_sentence(block: str, stop: re.Match[str]) -> bool | None:
         return True
     if len(word) == 1 and capital:
         earlier = before[: -len(word)].split()
-        if not earlier:
-            return None
-        named = earlier[-1].lower().strip("()[],") in rules.lettered_names  # vitamin K. Warfarin
-        if named or (word.islower() and earlier[-1][-1].isdigit()):  # 12 h. Samples
-            return True
+        if word.islower() and earlier and earlier[-1][-1].isdigit():
+            return True  # a unit: 12 h. Samples
+        while earlier and _LISTED_LETTER.fullmatch(earlier[-1]):
+            earlier.pop()
+        name = earlier[-1].lower().strip("()[],") if earlier else ""
+        if name in rules.lettered_names or name.removesuffix("s") in rules.lettered_names:
+            return True  # vitamin K. Warfarin, factors VII, IX and X. Dabigatran
     return None
 
 

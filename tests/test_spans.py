@@ -295,6 +295,22 @@ def test_run_squad_reads_a_word_in_the_window_with_most_context():
     assert next(a.score for a in compatible if a.text == "d") == 2
 
 
+def test_equal_context_goes_to_the_longer_window_then_to_the_first():
+    text = "a b c d e f"
+    offsets = [(2 * i, 2 * i + 1) for i in range(6)]
+    long, short = windows_over(offsets, 5, 2)  # a-e and c-f: d has one word on its poorer side in both
+    even = windows_over(offsets, 4, 1)[:2]  # a-d and b-e: so has c, and they are alike long
+    for windows, word, winner in (((long, short), 3, 0), ((short, long), 3, 1), (even, 2, 0)):
+        logits = []
+        for score, window in enumerate(windows, start=1):
+            row = np.full(len(window), -9.0, np.float32)
+            row[window.context_start + word - window.first_token] = score
+            logits.append(SpanLogits(row, row))
+        found = decode_run_squad(QUESTION, text, 0, windows, logits).answers
+        top = next(a for a in found if a.text == "abcdef"[word])
+        assert top.score == 2 * (winner + 1)
+
+
 def test_abstaining_is_null_minus_best_over_the_threshold():
     windows, logits = one_window("IL-6", [3, 2], [3, 2])
     found = decode(QUESTION, "IL-6", 0, windows, logits)
