@@ -6,9 +6,10 @@ import argparse
 import random
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from biom_demo.errors import BioMError, DataError
+from biom_demo.errors import BioMError, DataError, TrainingError
 from biom_demo.qa import datasets
 from biom_demo.qa.records import Example
 from train.recipes import RECIPES
@@ -26,6 +27,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     convert.add_argument("--out", type=Path, required=True)
     convert.set_defaults(run=run_convert)
 
+    cloze = stages.add_parser("cloze", help="text -> cloze questions over recurring spans (a SQuAD file)")
+    cloze.add_argument("files", nargs="+", type=Path, help=".txt or .xz, one passage a line")
+    cloze.add_argument("--count", type=int, required=True, help="so many questions")
+    cloze.add_argument("--seed", type=int, default=42)
+    cloze.add_argument("--out", type=Path, required=True)
+    cloze.set_defaults(run=run_cloze)
+
+    pretrain = stages.add_parser("pretrain", help="replaced-token detection on text; resumes")
+    pretrain.add_argument("files", nargs="+", type=Path, help=".txt or .xz, one passage a line")
+    pretrain.add_argument("--recipe", choices=RECIPES, required=True)
+    pretrain.add_argument("--start", type=Path, required=True, help="checkpoint folder to start from")
+    pretrain.add_argument("--out", type=Path, required=True)
+    pretrain.add_argument("--steps", type=int, help="instead of the recipe's")
+    pretrain.add_argument("--seed", type=int, default=42)
+    pretrain.add_argument("--threads", type=int, default=1)
+    pretrain.set_defaults(run=run_pretrain)
+
     initialize = stages.add_parser("initialize", help="start weights: MiniLM-L6, or tiny random ones")
     initialize.add_argument("--recipe", choices=RECIPES, required=True)
     initialize.add_argument("--seed", type=int, default=42)
@@ -34,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     finetune = stages.add_parser("finetune", help="fine-tune on SQuAD-style or BioASQ pairs; resumes")
     finetune.add_argument("--recipe", choices=RECIPES, required=True)
-    finetune.add_argument("--stage", choices=("squad", "bioasq"), required=True)
+    finetune.add_argument("--stage", choices=("cloze", "squad", "bioasq"), required=True)
     finetune.add_argument("--start", type=Path, required=True, help="checkpoint folder to start from")
     finetune.add_argument("--out", type=Path, required=True)
     finetune.add_argument("--squad", nargs="+", type=Path, default=[], help="SQuAD v1.1 or v2.0 files")
@@ -87,6 +105,37 @@ def run_convert(arguments: argparse.Namespace) -> None:
     print(f"{len(made.examples)} pairs from {made.converted_questions} of {made.total_questions} questions")
 
 
+def run_cloze(arguments: argparse.Namespace) -> None:
+    from train.cloze import cloze_examples
+    from train.corpus import read_passages
+
+    made = cloze_examples(read_passages(arguments.files), count=arguments.count, seed=arguments.seed)
+    if not made:
+        raise DataError("No passage repeats a span, so no cloze question could be made of the text.")
+    datasets.write_squad(made, arguments.out, title="recurring spans")
+    print(f"{len(made)} cloze questions")
+
+
+def run_pretrain(arguments: argparse.Namespace) -> None:
+    from train.pretrain import pretrain
+
+    recipe = RECIPES[arguments.recipe]
+    if recipe.pretraining is None:
+        raise TrainingError(f"The recipe {recipe.name} has no pre-training; take mini or smoke.")
+    settings = recipe.pretraining
+    if arguments.steps:
+        settings = replace(settings, steps=arguments.steps)
+    pretrain(
+        start=arguments.start,
+        out=arguments.out,
+        files=arguments.files,
+        settings=settings,
+        seed=arguments.seed,
+        save_every_steps=recipe.save_every_steps,
+        threads=arguments.threads,
+    )
+
+
 def run_initialize(arguments: argparse.Namespace) -> None:
     from train.initialize import initialize_minilm, initialize_smoke
 
@@ -100,8 +149,11 @@ def run_finetune(arguments: argparse.Namespace) -> None:
     from train.finetune import finetune, with_overrides
 
     examples: list[Example] = []
+    known: set[str] = set()
     for path in arguments.squad:
-        found = datasets.read_squad(path)
+        # A question of an earlier file is not taken again: SQuAD v1.1 and v2.0 share theirs.
+        found = [e for e in datasets.read_squad(path) if e.question.id not in known]
+        known.update(example.question.id for example in found)
         limit = arguments.max_per_file or len(found)
         examples += found if len(found) <= limit else random.Random(arguments.seed).sample(found, limit)
     questions = [question for path in arguments.bioasq for question in datasets.read_bioasq(path)]

@@ -27,6 +27,21 @@ def run_identity(*parts: object) -> str:
     return digest.hexdigest()
 
 
+def rng_states() -> dict[str, torch.Tensor]:
+    """The states of torch's random generators, as a training state keeps them."""
+    states = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        states["cuda"] = torch.cuda.get_rng_state()
+    return states
+
+
+def restore_rng(states: dict[str, torch.Tensor]) -> None:
+    """Set torch's random generators to what ``rng_states`` returned."""
+    torch.set_rng_state(states["cpu"])
+    if "cuda" in states and torch.cuda.is_available():
+        torch.cuda.set_rng_state(states["cuda"])
+
+
 def save_state(path: Path, state: dict[str, Any]) -> None:
     """Write a state, whole or not at all. Raises ``TrainingError`` where the disk refuses."""
     partial = path.with_name(path.name + ".part")

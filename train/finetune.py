@@ -12,6 +12,7 @@ weights an uninterrupted run has.
 from __future__ import annotations
 
 import json
+import math
 import random
 import time
 from collections.abc import Iterator, Sequence
@@ -24,10 +25,11 @@ from tqdm import tqdm
 
 from biom_demo.errors import TrainingError
 from biom_demo.qa.reader import Reader, pad
-from biom_demo.qa.records import Example, Question, Window
+from biom_demo.qa.records import CharSpan, Example, Question, Window
 from biom_demo.qa.windows import build_windows, label, tokenizer_fingerprint
-from train.checkpoint import load_state, run_identity, save_state
-from train.optim import adamw, learning_rate_factor
+from biom_demo.sentences import split_sentences
+from train.checkpoint import load_state, restore_rng, rng_states, run_identity, save_state
+from train.optim import adamw, learning_rate_factor, set_learning_rate
 from train.recipes import Stage
 
 STATE_FILE = "training_state.pt"
@@ -42,25 +44,75 @@ class Feature(NamedTuple):
     end: int
 
 
+def with_short_contexts(examples: Sequence[Example], fraction: float, seed: int) -> list[Example]:
+    """The examples, ``fraction`` of the answerable ones cut to one to four sentences with the answer.
+
+    The answer's sentence stands anywhere among them. Source: BioASQ snippets are sentences.
+    """
+    draw = random.Random(seed)
+    made: list[Example] = []
+    for example in examples:
+        if not example.answerable or draw.random() >= fraction:
+            made.append(example)
+            continue
+        gold = example.gold_spans[0]
+        sentences = split_sentences(example.context)
+        touched = [i for i, sentence in enumerate(sentences) if sentence.overlaps(gold)]
+        width = draw.randint(1, 4)
+        first = max(0, min(touched, default=0) - draw.randrange(width))
+        last = min(len(sentences), max(max(touched, default=0) + 1, first + width))
+        start = min(sentences[first].start, gold.start) if sentences else 0
+        end = max(sentences[last - 1].end, gold.end) if sentences else len(example.context)
+        kept = [
+            (text, CharSpan(span.start - start, span.end - start))
+            for text, span in zip(example.gold_texts, example.gold_spans, strict=True)
+            if start <= span.start and span.end <= end
+        ]
+        made.append(
+            Example(
+                example.question,
+                example.context[start:end],
+                tuple(text for text, _ in kept),
+                tuple(span for _, span in kept),
+            )
+        )
+    return made
+
+
 def with_unanswerable(examples: Sequence[Example], fraction: float, seed: int) -> list[Example]:
     """The examples, and ``fraction`` of them again with a context that holds none of their answers.
 
-    Contexts are other questions' of the same list, taken at random; one that contains a gold text
-    (in any letter case) is passed over. Needs no labels, so false negatives by paraphrase are
-    possible, and rare.
+    Half of them read other sentences of the same context (on the topic, hard), half the context of
+    another question. One that contains a gold text (in any letter case) is passed over. Needs no
+    labels, so false negatives by paraphrase are possible, and rare.
     """
     draw = random.Random(seed)
     answerable = [example for example in examples if example.answerable]
     made: list[Example] = []
-    for example in draw.sample(answerable, int(len(answerable) * fraction)):
+    for index, example in enumerate(draw.sample(answerable, int(len(answerable) * fraction))):
+        own = _sentences_without_answer(example) if index % 2 else ""
         for _ in range(10):
-            context = draw.choice(answerable).context
+            context = own or draw.choice(answerable).context
             lowered = context.lower()
             if context != example.context and not any(g.lower() in lowered for g in example.gold_texts):
                 identity = Question(f"{example.question.id}-unanswerable", example.question.text)
                 made.append(Example(identity, context))
                 break
+            own = ""
     return [*examples, *made]
+
+
+def _sentences_without_answer(example: Example) -> str:
+    """The longest run of sentences of the example's context without a gold text, or ""."""
+    runs: list[list[CharSpan]] = [[]]
+    for sentence in split_sentences(example.context):
+        lowered = sentence.of(example.context).lower()
+        if any(gold.lower() in lowered for gold in example.gold_texts):
+            runs.append([])
+        else:
+            runs[-1].append(sentence)
+    longest = max(runs, key=len)
+    return example.context[longest[0].start : longest[-1].end] if longest else ""
 
 
 def build_features(reader: Reader, examples: Sequence[Example], stage: Stage) -> list[Feature]:
@@ -142,13 +194,20 @@ def finetune(
     reader = Reader.load(start, allow_new_head=True)
     model = reader.model
     set_dropout(model, stage.dropout)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device.type == "cpu":
+        # On a CPU the backward pass of the fused attention takes longer than the plain one's.
+        model.set_attn_implementation("eager")
+    model.to(device)
 
-    features = build_features(reader, with_unanswerable(examples, stage.unanswerable_fraction, seed), stage)
+    prepared = with_short_contexts(examples, stage.short_context_fraction, seed)
+    prepared = with_unanswerable(prepared, stage.unanswerable_fraction, seed)
+    features = build_features(reader, prepared, stage)
     lengths = [len(feature.window) for feature in features]
     steps_per_epoch = -(-len(features) // stage.batch_size)
     total_steps = steps_per_epoch * stage.epochs
-    optimizer = adamw(model, stage)
-    weights_digest = run_identity(*(p.detach().numpy().tobytes() for p in model.parameters()))
+    optimizer = adamw(model, stage, layers=model.config.num_hidden_layers)
+    weights_digest = run_identity(*(p.detach().cpu().numpy().tobytes() for p in model.parameters()))
     identity = run_identity(
         asdict(stage),
         seed,
@@ -162,7 +221,7 @@ def finetune(
     if state:
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
-        torch.set_rng_state(state["rng"])
+        restore_rng(state["rng"])
         step = state["step"]
     out.mkdir(parents=True, exist_ok=True)
     drop_log_after(out / LOG_FILE, step)
@@ -174,7 +233,7 @@ def finetune(
                 "identity": identity,
                 "model": model.state_dict(),
                 "optimizer": optimizer.state_dict(),
-                "rng": torch.get_rng_state(),
+                "rng": rng_states(),
                 "step": step,
             },
         )
@@ -186,28 +245,36 @@ def finetune(
             factor = learning_rate_factor(
                 step, total_steps=total_steps, warmup_fraction=stage.warmup_fraction
             )
-            for group in optimizer.param_groups:
-                group["lr"] = stage.learning_rate * factor
-            rows = [features[i] for i in batch]
-            inputs = pad([row.window for row in rows], reader.tokenizer.pad_token_id or 0)  # (B, T)
-            output = model(**inputs)
-            loss = span_loss(
-                output.start_logits,
-                output.end_logits,
-                inputs["attention_mask"],
-                torch.tensor([row.start for row in rows]),
-                torch.tensor([row.end for row in rows]),
-            )
-            if not torch.isfinite(loss):
-                raise TrainingError(f"The loss is {loss.item()} at step {step}. Lower the learning rate.")
-            torch.autograd.backward(loss)
+            learning_rate = stage.learning_rate * factor
+            set_learning_rate(optimizer, learning_rate)
+            pieces = [
+                batch[i : i + stage.micro_batch_size] for i in range(0, len(batch), stage.micro_batch_size)
+            ]
+            total = 0.0
+            for piece in pieces:
+                rows = [features[i] for i in piece]
+                inputs = pad([row.window for row in rows], reader.tokenizer.pad_token_id or 0)  # (B, T)
+                inputs = {key: value.to(device) for key, value in inputs.items()}
+                with torch.autocast(device.type, torch.bfloat16, enabled=stage.precision == "bfloat16"):
+                    output = model(**inputs)
+                loss = span_loss(
+                    output.start_logits.float(),
+                    output.end_logits.float(),
+                    inputs["attention_mask"],
+                    torch.tensor([row.start for row in rows], device=device),
+                    torch.tensor([row.end for row in rows], device=device),
+                ) / len(pieces)
+                torch.autograd.backward(loss)
+                total += loss.item()
+            if not math.isfinite(total):
+                raise TrainingError(f"The loss is {total} at step {step}. Lower the learning rate.")
             torch.nn.utils.clip_grad_norm_(model.parameters(), stage.clip_norm)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
             step += 1
-            seen += len(rows)
-            smooth = loss.item() if smooth is None else 0.98 * smooth + 0.02 * loss.item()
-            append_log(out / LOG_FILE, {"step": step, "loss": round(loss.item(), 5), "lr": group["lr"]})
+            seen += len(batch)
+            smooth = total if smooth is None else 0.98 * smooth + 0.02 * total
+            append_log(out / LOG_FILE, {"step": step, "loss": round(total, 5), "lr": learning_rate})
             bar.set_postfix(loss=f"{smooth:.3f}", ex_s=f"{seen / (time.perf_counter() - begun):.1f}")
             bar.update()
             if stop_after_steps and step >= stop_after_steps:
@@ -215,7 +282,7 @@ def finetune(
                 return out
             if step % save_every_steps == 0 and step < total_steps:
                 save()
-    model.eval()
+    model.eval().cpu()
     reader.save(out)
     (out / STATE_FILE).unlink(missing_ok=True)
     return out

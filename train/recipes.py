@@ -5,20 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-StageName = Literal["squad", "bioasq"]
+from biom_demo.errors import TrainingError
+
+StageName = Literal["cloze", "squad", "bioasq"]
+Precision = Literal["float32", "bfloat16"]
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
     """One pass of fine-tuning over one kind of data.
 
-    ``unanswerable_fraction``: such a share of the training pairs is added again with a context of
-    another question that holds none of the gold answers, labelled "no answer".
+    ``batch_size`` pairs make an update, run in pieces of ``micro_batch_size`` where memory asks for
+    it. ``layer_decay``: each layer learns slower than the one above by this factor (1: all alike).
+    ``short_context_fraction``: such a share of the pairs is read with a few sentences around the
+    answer instead of the whole context. ``unanswerable_fraction``: such a share of the pairs is
+    added again with a context that holds none of the gold answers, labelled "no answer".
+    ``precision``: bfloat16 is autocast over float32 weights.
     """
 
     learning_rate: float
+    layer_decay: float
     epochs: int
     batch_size: int
+    micro_batch_size: int
     max_seq_length: int
     window_step_tokens: int
     warmup_fraction: float
@@ -26,28 +35,61 @@ class Stage:
     adam_eps: float
     clip_norm: float
     dropout: float
+    short_context_fraction: float
     unanswerable_fraction: float
+    precision: Precision
+
+
+@dataclass(frozen=True, slots=True)
+class Pretraining:
+    """Replaced-token detection: ``steps`` updates over blocks of ``block_tokens`` tokens.
+
+    ``generator_size`` is the generator's width over the discriminator's; ``rtd_weight`` multiplies
+    the discriminator's loss.
+    """
+
+    learning_rate: float
+    steps: int
+    batch_size: int
+    micro_batch_size: int
+    block_tokens: int
+    generator_size: float
+    mask_fraction: float
+    rtd_weight: float
+    warmup_fraction: float
+    weight_decay: float
+    adam_eps: float
+    clip_norm: float
+    precision: Precision
+    layer_decay: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """The two stages of a checkpoint and how often a run saves its state."""
+    """The stages of a checkpoint and how often a run saves its state."""
 
     name: str
     squad: Stage
     bioasq: Stage
     save_every_steps: int
+    cloze: Stage | None = None
+    pretraining: Pretraining | None = None
 
     def stage(self, name: StageName) -> Stage:
-        """The stage of that name."""
-        return self.squad if name == "squad" else self.bioasq
+        """The stage of that name. Raises ``TrainingError`` where the recipe has none."""
+        found = {"cloze": self.cloze, "squad": self.squad, "bioasq": self.bioasq}[name]
+        if found is None:
+            raise TrainingError(f"The recipe {self.name} has no stage {name}.")
+        return found
 
 
 # A tiny random ELECTRA, seconds on a CPU: shows that the chain runs, not that it learns.
 _SMOKE_STAGE = Stage(
     learning_rate=1e-3,
+    layer_decay=0.9,
     epochs=2,
     batch_size=4,
+    micro_batch_size=2,
     max_seq_length=64,
     window_step_tokens=32,
     warmup_fraction=0.1,
@@ -55,19 +97,45 @@ _SMOKE_STAGE = Stage(
     adam_eps=1e-6,
     clip_norm=1.0,
     dropout=0.1,
+    short_context_fraction=0.5,
     unanswerable_fraction=0.25,
+    precision="float32",
 )
-SMOKE = Recipe(name="smoke", squad=_SMOKE_STAGE, bioasq=_SMOKE_STAGE, save_every_steps=3)
+SMOKE = Recipe(
+    name="smoke",
+    cloze=_SMOKE_STAGE,
+    squad=_SMOKE_STAGE,
+    bioasq=_SMOKE_STAGE,
+    save_every_steps=3,
+    pretraining=Pretraining(
+        learning_rate=1e-3,
+        steps=8,
+        batch_size=4,
+        micro_batch_size=2,
+        block_tokens=32,
+        generator_size=0.5,
+        mask_fraction=0.15,
+        rtd_weight=50.0,
+        warmup_fraction=0.1,
+        weight_decay=0.01,
+        adam_eps=1e-6,
+        clip_norm=1.0,
+        precision="float32",
+    ),
+)
 
-# 22.7M parameters from MiniLM-L6. Learning rates of both stages, batch and epochs are those of a
-# trial made before this project (1e-4 for one epoch, then 5e-5 for two, batch 32); eps, weight
-# decay, clip and warmup are Google ELECTRA's fine-tuning defaults (google-research/electra
-# configure_finetuning.py). No dropout in the first stage: it takes a CPU 40% of its speed, and one
-# epoch over fresh examples hardly overfits.
+# 22.7M parameters from MiniLM-L6, on two CPU cores. The first stage's rate lies between the ELECTRA
+# paper's 3e-4 for Small and 1e-4 for Base (Clark et al. 2020, appendix B); BioASQ's was chosen on
+# held-out questions of year 7 (train/EXPERIMENTS.md). Eps, weight decay, clip and warmup are Google
+# ELECTRA's fine-tuning defaults (google-research/electra configure_finetuning.py). No dropout: it
+# takes a CPU 40% of its speed. Half a stage's contexts and more are cut to a few sentences, because
+# BioASQ snippets are as short and half the tokens cost half the time.
 _MINI_SQUAD = Stage(
-    learning_rate=1e-4,
+    learning_rate=2e-4,
+    layer_decay=1.0,
     epochs=1,
     batch_size=32,
+    micro_batch_size=32,
     max_seq_length=384,
     window_step_tokens=128,
     warmup_fraction=0.1,
@@ -75,13 +143,81 @@ _MINI_SQUAD = Stage(
     adam_eps=1e-6,
     clip_norm=1.0,
     dropout=0.0,
+    short_context_fraction=0.7,
     unanswerable_fraction=0.1,
+    precision="bfloat16",
 )
 MINI = Recipe(
     name="mini",
+    cloze=replace(
+        _MINI_SQUAD, learning_rate=1e-4, short_context_fraction=0.0, unanswerable_fraction=0.0
+    ),
     squad=_MINI_SQUAD,
-    bioasq=replace(_MINI_SQUAD, learning_rate=5e-5, epochs=2, dropout=0.1),
+    bioasq=replace(_MINI_SQUAD, learning_rate=1e-4, epochs=2, short_context_fraction=0.0),
     save_every_steps=100,
+    # Loss weights, masking and generator: ELECTRA (Clark et al. 2020, table 6). The rate is low and
+    # the run short, because trained weights are continued.
+    pretraining=Pretraining(
+        learning_rate=1e-4,
+        steps=200,
+        batch_size=32,
+        micro_batch_size=32,
+        block_tokens=128,
+        generator_size=0.25,
+        mask_fraction=0.15,
+        rtd_weight=50.0,
+        warmup_fraction=0.1,
+        weight_decay=0.01,
+        adam_eps=1e-6,
+        clip_norm=1.0,
+        precision="bfloat16",
+    ),
 )
 
-RECIPES = {recipe.name: recipe for recipe in (SMOKE, MINI)}
+# The published checkpoints. `large`: the command on the card of
+# sultan/BioM-ELECTRA-Large-SQuAD2-BioASQ8B (run_squad.py: 5e-5, 3 epochs, 512/128, 8 x 2) and that
+# script's defaults for what the card leaves out (no warmup, no decay, eps 1e-8, clip 1).
+_LARGE = Stage(
+    learning_rate=5e-5,
+    layer_decay=1.0,
+    epochs=3,
+    batch_size=16,
+    micro_batch_size=8,
+    max_seq_length=512,
+    window_step_tokens=128,
+    warmup_fraction=0.0,
+    weight_decay=0.0,
+    adam_eps=1e-8,
+    clip_norm=1.0,
+    dropout=0.1,
+    short_context_fraction=0.0,
+    unanswerable_fraction=0.0,
+    precision="bfloat16",
+)
+# SQuAD2 of the starting checkpoint: run_qa.py, 2 epochs, 5e-5, batch 8 x 6 (BioM-Transformers).
+LARGE = Recipe(
+    name="large",
+    squad=replace(_LARGE, epochs=2, batch_size=48),
+    bioasq=_LARGE,
+    save_every_steps=200,
+)
+# The authors' TensorFlow settings (BioM-Transformers notebooks; google-research/electra defaults).
+_LARGE_TF = replace(
+    _LARGE, batch_size=32, epochs=2, layer_decay=0.9, warmup_fraction=0.1, weight_decay=0.01, adam_eps=1e-6
+)
+LARGE_TF = Recipe(
+    name="large-tf",
+    squad=_LARGE_TF,
+    bioasq=replace(_LARGE_TF, learning_rate=2e-5, batch_size=24, epochs=4),
+    save_every_steps=200,
+)
+# Google's Base settings: 1e-4 and decay 0.8 (configure_finetuning.py); BioASQ as large-tf.
+_BASE = replace(_LARGE_TF, learning_rate=1e-4, layer_decay=0.8)
+BASE = Recipe(
+    name="base",
+    squad=_BASE,
+    bioasq=replace(_BASE, learning_rate=2e-5, batch_size=24, epochs=4),
+    save_every_steps=200,
+)
+
+RECIPES = {recipe.name: recipe for recipe in (SMOKE, MINI, BASE, LARGE, LARGE_TF)}
