@@ -82,7 +82,26 @@ def evaluate(
     predictions = reader.read_pairs(
         [(example.question, example.context) for example in examples], progress=progress
     )
-    seconds = time.perf_counter() - started
+    return score(
+        predictions,
+        examples,
+        label=label,
+        file=file,
+        decoding="run_squad" if reader.decoding.run_squad else "exhaustive",
+        seconds=time.perf_counter() - started,
+    )
+
+
+def score(
+    predictions: Sequence[Prediction],
+    examples: Sequence[Example],
+    *,
+    label: str,
+    file: str,
+    decoding: str,
+    seconds: float,
+) -> Evaluation:
+    """EM and F1 of one prediction for each example, in order."""
     golds = {example.question.id: example.gold_texts for example in examples}
     answerable = {key: texts for key, texts in golds.items() if texts}
     forced = squad_v1(_texts(predictions, null_threshold=None), answerable) if answerable else None
@@ -97,7 +116,7 @@ def evaluate(
         exact_match=forced.exact_match if forced else None,
         f1=forced.f1 if forced else None,
         with_null=squad_v2(_texts(predictions, null_threshold=0.0), golds, differences),
-        decoding="run_squad" if reader.decoding.run_squad else "exhaustive",
+        decoding=decoding,
         seconds=seconds,
     )
 

@@ -15,7 +15,15 @@ from biom_demo.qa.reader import Reader
 from biom_demo.qa.records import CharSpan, Example, Question
 from train.__main__ import main as train_main
 from train.checkpoint import load_state, save_state
-from train.finetune import LOG_FILE, STATE_FILE, batches_of_epoch, finetune, span_loss, with_unanswerable
+from train.finetune import (
+    LOG_FILE,
+    STATE_FILE,
+    batches_of_epoch,
+    finetune,
+    span_loss,
+    with_short_contexts,
+    with_unanswerable,
+)
 from train.initialize import initialize_smoke
 from train.optim import adamw, learning_rate_factor
 from train.recipes import SMOKE
@@ -180,3 +188,28 @@ def test_the_chain_runs_from_the_command_line(tmp_path, capsys):
     capsys.readouterr()
     assert train_main([*command, "--squad", str(tmp_path / "none.json")]) == 2
     assert "Check the path" in capsys.readouterr().err
+
+
+def test_short_contexts_keep_the_answer_in_place():
+    context = (
+        "A first sentence is here. The drug stops gene7 in cells. A third one follows. And a fourth ends it."
+    )
+    start = context.index("gene7")
+    case = Example(Question("q", "which?"), context, ("gene7",), (CharSpan(start, start + 5),))
+    made = [with_short_contexts([case], 1.0, seed)[0] for seed in range(20)]
+    assert all(e.gold_spans[0].of(e.context) == "gene7" for e in made)
+    assert all(e.context in context for e in made)
+    assert len({e.context for e in made}) > 3
+    assert min(len(e.context) for e in made) < len(context) / 2
+    assert with_short_contexts([case], 0.0, 1) == [case]
+
+
+def test_half_of_the_unanswerable_pairs_stay_on_the_topic():
+    context = "The drug stops gene7 in all cells. It was found by chance in a soil sample from the north."
+    start = context.index("gene7")
+    cases = [
+        Example(Question(f"q{i}", "which?"), context, ("gene7",), (CharSpan(start, start + 5),))
+        for i in range(10)
+    ]
+    added = with_unanswerable(cases, 1.0, seed=0)[10:]
+    assert [e.context for e in added] == ["It was found by chance in a soil sample from the north."] * 5

@@ -44,6 +44,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     pretrain.add_argument("--threads", type=int, default=1)
     pretrain.set_defaults(run=run_pretrain)
 
+    cost = stages.add_parser("cost", help="what the stages of a recipe will take, before they start")
+    cost.add_argument("--recipe", choices=RECIPES, required=True)
+    cost.add_argument("--squad", nargs="+", type=Path, default=[])
+    cost.add_argument("--bioasq", nargs="+", type=Path, default=[])
+    cost.set_defaults(run=run_cost)
+
+    smoke_data = stages.add_parser("smoke-data", help="made-up data for the smoke recipe")
+    smoke_data.add_argument("--seed", type=int, default=42)
+    smoke_data.add_argument("--out", type=Path, required=True)
+    smoke_data.set_defaults(run=run_smoke_data)
+
     initialize = stages.add_parser("initialize", help="start weights: MiniLM-L6, or tiny random ones")
     initialize.add_argument("--recipe", choices=RECIPES, required=True)
     initialize.add_argument("--seed", type=int, default=42)
@@ -53,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     finetune = stages.add_parser("finetune", help="fine-tune on SQuAD-style or BioASQ pairs; resumes")
     finetune.add_argument("--recipe", choices=RECIPES, required=True)
     finetune.add_argument("--stage", choices=("cloze", "squad", "bioasq"), required=True)
-    finetune.add_argument("--start", type=Path, required=True, help="checkpoint folder to start from")
+    finetune.add_argument("--start", required=True, help="checkpoint folder, or Hub id in the local cache")
     finetune.add_argument("--out", type=Path, required=True)
     finetune.add_argument("--squad", nargs="+", type=Path, default=[], help="SQuAD v1.1 or v2.0 files")
     finetune.add_argument("--bioasq", nargs="+", type=Path, default=[], help="BioASQ golden files (wide)")
@@ -64,9 +75,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     finetune.add_argument("--max-per-file", type=int, help="at most so many pairs of a file, drawn by --seed")
     finetune.set_defaults(run=run_finetune)
 
-    evaluate = stages.add_parser("evaluate", help="EM and F1 of a checkpoint on a SQuAD file")
-    evaluate.add_argument("file", type=Path)
+    evaluate = stages.add_parser("evaluate", help="figures of a checkpoint, beside another and the card's")
+    evaluate.add_argument("file", type=Path, help="SQuAD file, such as dev.json of train convert")
     evaluate.add_argument("--model", required=True, help="checkpoint folder, or Hub id in the local cache")
+    evaluate.add_argument("--against", help="a second checkpoint: adds the difference and its significance")
+    evaluate.add_argument(
+        "--bioasq", nargs="+", type=Path, default=[], help="golden files: pooled answers too"
+    )
+    evaluate.add_argument("--submission", type=Path, help="write pooled answers of --model, BioASQ format")
     evaluate.add_argument("--run-squad", action="store_true", help="decode as run_squad.py did")
     evaluate.add_argument("--threads", type=int, default=0, help="0: torch's choice")
     evaluate.add_argument("--json", type=Path, dest="json_out", help="write the result here as well")
@@ -78,6 +94,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     publish.add_argument("--card", type=Path, required=True, help="JSON facts of the model card")
     publish.add_argument(
         "--evaluation", nargs="*", type=Path, default=[], help="results of train evaluate --json"
+    )
+    publish.add_argument("--log", nargs="*", type=Path, default=[], help="loss.jsonl of the stages: a plot")
+    publish.add_argument(
+        "--push", metavar="OWNER/NAME", help="upload the folder to the Hub (hf auth login first)"
     )
     publish.set_defaults(run=run_publish)
 
@@ -145,25 +165,56 @@ def run_initialize(arguments: argparse.Namespace) -> None:
         initialize_minilm(arguments.out)
 
 
+def run_cost(arguments: argparse.Namespace) -> None:
+    from train.recipes import cost
+
+    recipe = RECIPES[arguments.recipe]
+    for name, stage, pairs in (
+        ("squad", recipe.squad, training_pairs(arguments.squad, None, 0)),
+        ("bioasq", recipe.bioasq, bioasq_pairs(arguments.bioasq)),
+    ):
+        if not pairs:
+            raise DataError(f"The {name} stage has no training pair. Check the files and their conversion.")
+        print(f"{name}: {cost(recipe, stage, pairs)}")
+
+
+def run_smoke_data(arguments: argparse.Namespace) -> None:
+    from train.smoke_data import write_smoke_data
+
+    write_smoke_data(arguments.out, seed=arguments.seed)
+
+
+def training_pairs(files: Sequence[Path], limit: int | None, seed: int) -> list[Example]:
+    """The pairs of SQuAD files, at most ``limit`` of each, drawn by ``seed``.
+
+    A question of an earlier file is not taken again: SQuAD v1.1 and v2.0 share theirs.
+    """
+    pairs: list[Example] = []
+    known: set[str] = set()
+    for path in files:
+        found = [example for example in datasets.read_squad(path) if example.question.id not in known]
+        known.update(example.question.id for example in found)
+        pairs += random.Random(seed).sample(found, limit) if limit and limit < len(found) else found
+    return pairs
+
+
+def bioasq_pairs(files: Sequence[Path]) -> list[Example]:
+    """The ``wide`` pairs of the factoid questions in BioASQ files, each pair once."""
+    questions = [question for path in files for question in datasets.read_bioasq(path)]
+    return list(datasets.convert(questions, mode="wide", unique_pairs=True).examples)
+
+
 def run_finetune(arguments: argparse.Namespace) -> None:
     from train.finetune import finetune, with_overrides
 
-    examples: list[Example] = []
-    known: set[str] = set()
-    for path in arguments.squad:
-        # A question of an earlier file is not taken again: SQuAD v1.1 and v2.0 share theirs.
-        found = [e for e in datasets.read_squad(path) if e.question.id not in known]
-        known.update(example.question.id for example in found)
-        limit = arguments.max_per_file or len(found)
-        examples += found if len(found) <= limit else random.Random(arguments.seed).sample(found, limit)
-    questions = [question for path in arguments.bioasq for question in datasets.read_bioasq(path)]
-    examples += datasets.convert(questions, mode="wide", unique_pairs=True).examples
+    examples = training_pairs(arguments.squad, arguments.max_per_file, arguments.seed)
+    examples += bioasq_pairs(arguments.bioasq)
     recipe = RECIPES[arguments.recipe]
     stage = with_overrides(
         recipe.stage(arguments.stage), learning_rate=arguments.learning_rate, epochs=arguments.epochs
     )
     finetune(
-        start=arguments.start,
+        start=Path(arguments.start) if Path(arguments.start).is_dir() else arguments.start,
         out=arguments.out,
         examples=examples,
         stage=stage,
@@ -176,30 +227,45 @@ def run_finetune(arguments: argparse.Namespace) -> None:
 def run_evaluate(arguments: argparse.Namespace) -> None:
     import torch
 
-    from biom_demo.evaluation import evaluate, show_progress, table
-    from biom_demo.qa.reader import Decoding, Reader
+    from train.evaluate import difference, full_evaluation, readable, submission
 
+    # All files are read before hours of model time are spent.
+    examples = datasets.read_squad(arguments.file)
+    if not examples:
+        raise DataError(f"{arguments.file} holds no question.")
+    questions = [question for path in arguments.bioasq for question in datasets.read_bioasq(path)]
+    if arguments.submission and not questions:
+        raise DataError("A submission needs the questions: give --bioasq files.")
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    reader = Reader.load(arguments.model, decoding=Decoding(run_squad=arguments.run_squad))
-    examples = datasets.read_squad(arguments.file)
-    result = evaluate(
-        reader, examples, label=arguments.model, file=arguments.file.name, progress=show_progress
-    )
-    print(table([result]))
+    names = [arguments.model, *([arguments.against] if arguments.against else [])]
+    results = [
+        full_evaluation(name, examples, questions, file=arguments.file.name, run_squad=arguments.run_squad)
+        for name in names
+    ]
+    compared = difference(results[0], results[1]) if len(results) == 2 else None
+    print(readable(results, compared))
+    if arguments.submission:
+        datasets.write_json(submission(questions, results[0].pooled), arguments.submission)
     if arguments.json_out:
-        datasets.write_json(result.as_json(), arguments.json_out)
+        document = results[0].as_json()
+        if compared:
+            document |= {"against": results[1].as_json(), "difference": compared}
+        datasets.write_json(document, arguments.json_out)
 
 
 def run_publish(arguments: argparse.Namespace) -> None:
-    from train.publish import publish
+    from train.publish import publish, push
 
     publish(
         model=arguments.model,
         out=arguments.out,
         card=datasets.read_json(arguments.card),
         evaluations=[datasets.read_json(path) for path in arguments.evaluation],
+        logs=arguments.log,
     )
+    if arguments.push:
+        print(push(arguments.out, arguments.push))
 
 
 if __name__ == "__main__":

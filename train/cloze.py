@@ -28,13 +28,17 @@ MIN_SENTENCE_CHARS = 40
 _WORD = re.compile(r"\w+(?:[-/'’]\w+)*")
 # A span neither begins nor ends with one of these.
 _FUNCTION_WORDS = frozenset(
-    "a about after all also although an and any are as at be because been before being between both but "
-    "by can could did do does due during each either for from further had has have having he her here "
-    "his how however if in into is it its may might more most much must no nor not of on one only or "
-    "other our out over per she should since so some such than that the their them then there these "
-    "they this those through thus to too two under until up upon us used using was we well were what "
-    "when where whether which while who whose will with within without would you your i me my him said "
-    "very".split()
+    word
+    for line in (
+        "a about after all also although an and any are as at be because been before being between both",
+        "but by can could did do does due during each either for from further had has have having he her",
+        "here his how however i if in into is it its may me might more most much must my no nor not of on",
+        "one only or other our out over per said she should since so some such than that the their them",
+        "then there these they this those through thus to too two under until up upon us used using very",
+        "was we well were what when where whether which while who whose will with within without would",
+        "you your him",
+    )
+    for word in line.split()
 )
 
 

@@ -26,8 +26,7 @@ def read_passages(files: Sequence[Path]) -> Iterator[str]:
     """
     for path in files:
         try:
-            opened = lzma.open(path, "rb") if path.suffix == ".xz" else path.open("rb")
-            with opened as file:
+            with lzma.open(path, "rb") if path.suffix == ".xz" else path.open("rb") as file:
                 for line in file:
                     passage = line.decode("utf-8", "replace").strip()
                     if passage:

@@ -167,7 +167,7 @@ def span_loss(
 
 def finetune(
     *,
-    start: Path,
+    start: Path | str,
     out: Path,
     examples: Sequence[Example],
     stage: Stage,
@@ -178,7 +178,8 @@ def finetune(
 ) -> Path:
     """The folder ``out`` with the fine-tuned checkpoint (float32 safetensors, tokenizer, config).
 
-    ``start`` is a checkpoint folder (its QA head may be missing: it is then drawn from ``seed``).
+    ``start`` is a checkpoint folder or a Hub id in the local cache (its QA head may be missing: it is
+    then drawn from ``seed``).
     ``stop_after_steps`` ends the process's share early with the state saved, as a kill would.
 
     Raises ``TrainingError`` if nothing can be learned from the examples, if ``out`` holds a finished

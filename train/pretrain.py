@@ -160,7 +160,7 @@ def flops_per_token(model: Electra, settings: Pretraining) -> float:
         config = network.config
         total += 6.0 * sum(p.numel() for p in network.encoder.parameters() if p.ndim == 2)
         total += 12.0 * config.num_hidden_layers * config.hidden_size * settings.block_tokens
-    vocabulary = model.generator.generator_lm_head.weight.numel()
+    vocabulary: int = model.generator.generator_lm_head.weight.numel()
     return total + 6.0 * settings.mask_fraction * vocabulary
 
 

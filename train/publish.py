@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import shutil
 from collections.abc import Sequence
@@ -22,11 +23,19 @@ from biom_demo.qa.reader import Reader
 CARD_FIELDS = ("title", "license", "summary", "start", "data", "commands", "limits")
 
 
-def publish(*, model: Path, out: Path, card: dict[str, Any], evaluations: Sequence[dict[str, Any]]) -> Path:
+def publish(
+    *,
+    model: Path,
+    out: Path,
+    card: dict[str, Any],
+    evaluations: Sequence[dict[str, Any]],
+    logs: Sequence[Path] = (),
+) -> Path:
     """The folder ``out``; it replaces what was there only once all of it is written.
 
     ``card`` has the facts a program cannot know (what it was trained on, licences, commands);
-    ``evaluations`` are results of ``evaluate --json``, kept beside the card as ``evaluation.json``.
+    ``evaluations`` are results of ``evaluate --json``, kept beside the card as ``evaluation.json``;
+    ``logs`` are the loss logs of the stages in order, drawn as ``loss.png``.
     """
     missing = [field for field in CARD_FIELDS if field not in card]
     if missing:
@@ -38,12 +47,62 @@ def publish(*, model: Path, out: Path, card: dict[str, Any], evaluations: Sequen
     reader.model.half()
     reader.save(partial)
     (partial / "model.safetensors").chmod(0o644)
-    (partial / "README.md").write_text(model_card(card, evaluations, name=out.name), encoding="utf-8")
+    text = model_card(card, evaluations, name=out.name)
+    if logs:
+        plot_losses(logs, partial / "loss.png")
+        text += "\n## Loss\n\n![Training loss of each stage, smoothed](loss.png)\n"
+    (partial / "README.md").write_text(text, encoding="utf-8")
     write_json({"results": list(evaluations)}, partial / "evaluation.json")
     if out.exists():
         shutil.rmtree(out)
     partial.replace(out)
     return out
+
+
+def plot_losses(logs: Sequence[Path], out: Path) -> None:
+    """Draw the loss of each stage, raw and smoothed over 20 steps, as a PNG; one panel a log.
+
+    A stage is named by its folder. Raises ``TrainingError`` without matplotlib or for a damaged log.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise TrainingError("The plot needs matplotlib: pip install -r requirements-train.txt") from None
+    figure = Figure(figsize=(4 * len(logs), 3), layout="constrained")
+    for axes, log in zip(figure.subplots(1, len(logs), squeeze=False)[0], logs, strict=True):
+        try:
+            rows = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
+            losses = [float(row["loss"] if "loss" in row else row["rtd"]) for row in rows]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise TrainingError(f"{log} is no loss log of this package ({error}).") from error
+        smooth = [
+            sum(losses[max(0, i - 19) : i + 1]) / len(losses[max(0, i - 19) : i + 1])
+            for i in range(len(losses))
+        ]
+        axes.plot(losses, color="#bbbbbb", linewidth=0.5)
+        axes.plot(smooth, color="#0b6e4f")
+        axes.set(title=log.parent.name, xlabel="step", ylabel="loss" if "loss" in rows[0] else "RTD loss")
+    figure.savefig(out, dpi=100)
+
+
+def push(folder: Path, repository: str) -> str:
+    """The address of the Hub repository that the folder was uploaded to; it is made if missing.
+
+    Raises ``TrainingError`` where the Hub refuses or cannot be reached; the folder stays.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    api = HfApi()
+    try:
+        address = api.create_repo(repository, exist_ok=True)
+        api.upload_folder(repo_id=repository, folder_path=folder)
+    except (HfHubHTTPError, OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise TrainingError(
+            f"{folder} is written but was not uploaded ({reason}). Log in with: hf auth login"
+        ) from error
+    return str(address)
 
 
 def model_card(card: dict[str, Any], evaluations: Sequence[dict[str, Any]], *, name: str) -> str:

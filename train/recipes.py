@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from biom_demo.errors import TrainingError
+from biom_demo.qa.records import Example
 
 StageName = Literal["cloze", "squad", "bioasq"]
 Precision = Literal["float32", "bfloat16"]
@@ -72,6 +75,7 @@ class Recipe:
     squad: Stage
     bioasq: Stage
     save_every_steps: int
+    parameters: int = 0
     cloze: Stage | None = None
     pretraining: Pretraining | None = None
 
@@ -107,6 +111,7 @@ SMOKE = Recipe(
     squad=_SMOKE_STAGE,
     bioasq=_SMOKE_STAGE,
     save_every_steps=3,
+    parameters=30_000,
     pretraining=Pretraining(
         learning_rate=1e-3,
         steps=8,
@@ -149,12 +154,11 @@ _MINI_SQUAD = Stage(
 )
 MINI = Recipe(
     name="mini",
-    cloze=replace(
-        _MINI_SQUAD, learning_rate=1e-4, short_context_fraction=0.0, unanswerable_fraction=0.0
-    ),
+    cloze=replace(_MINI_SQUAD, learning_rate=1e-4, short_context_fraction=0.0, unanswerable_fraction=0.0),
     squad=_MINI_SQUAD,
     bioasq=replace(_MINI_SQUAD, learning_rate=1e-4, epochs=2, short_context_fraction=0.0),
     save_every_steps=100,
+    parameters=22_700_000,
     # Loss weights, masking and generator: ELECTRA (Clark et al. 2020, table 6). The rate is low and
     # the run short, because trained weights are continued.
     pretraining=Pretraining(
@@ -200,6 +204,7 @@ LARGE = Recipe(
     squad=replace(_LARGE, epochs=2, batch_size=48),
     bioasq=_LARGE,
     save_every_steps=200,
+    parameters=335_000_000,
 )
 # The authors' TensorFlow settings (BioM-Transformers notebooks; google-research/electra defaults).
 _LARGE_TF = replace(
@@ -210,6 +215,7 @@ LARGE_TF = Recipe(
     squad=_LARGE_TF,
     bioasq=replace(_LARGE_TF, learning_rate=2e-5, batch_size=24, epochs=4),
     save_every_steps=200,
+    parameters=335_000_000,
 )
 # Google's Base settings: 1e-4 and decay 0.8 (configure_finetuning.py); BioASQ as large-tf.
 _BASE = replace(_LARGE_TF, learning_rate=1e-4, layer_decay=0.8)
@@ -218,6 +224,27 @@ BASE = Recipe(
     squad=_BASE,
     bioasq=replace(_BASE, learning_rate=2e-5, batch_size=24, epochs=4),
     save_every_steps=200,
+    parameters=110_000_000,
 )
 
 RECIPES = {recipe.name: recipe for recipe in (SMOKE, MINI, BASE, LARGE, LARGE_TF)}
+
+
+def cost(recipe: Recipe, stage: Stage, pairs: Sequence[Example]) -> str:
+    """One line on what a stage takes: updates, tokens, FLOPs, hours at two speeds, memory.
+
+    Tokens are estimated at four characters each and never fewer than the pairs; FLOPs at six a
+    parameter and token (Kaplan et al. 2020); memory at 16 bytes a parameter (float32 weights,
+    gradients and Adam's two moments), without activations.
+    """
+    count = len(pairs) * (1 + stage.unanswerable_fraction)
+    tokens = stage.epochs * sum(1 + (len(p.context) + len(p.question.text)) / 4 for p in pairs)
+    tokens *= 1 + stage.unanswerable_fraction
+    flops = 6.0 * recipe.parameters * tokens
+    updates = math.ceil(count / stage.batch_size) * stage.epochs
+    return (
+        f"{len(pairs):,} pairs, {updates:,} updates or more, about "
+        f"{tokens / 1e6:.1f}M tokens, {flops / 1e15:.3g} PFLOP "
+        f"({flops / 3.6e14:.2g} h at 0.1 TFLOP/s, {flops / 3.6e17:.2g} h at 100 TFLOP/s), "
+        f"{recipe.parameters * 16 / 1e9:.2g} GB of weights and optimiser"
+    )

@@ -102,8 +102,9 @@ def squad_v2(
 
     Gold texts that normalise to nothing do not count. Questions without a prediction leave the
     denominator, as in the official script. ``null_scores`` (higher: more likely unanswerable) are
-    for the ``best_*`` sweep: a question is answered with "" from the threshold up. Raises
-    ``ValueError`` if no question has a prediction.
+    for the ``best_*`` sweep, and needed for every question with a prediction: a question is answered
+    with "" where its score lies above the threshold. Raises ``ValueError`` if no question has a
+    prediction, ``KeyError`` for a missing null score.
     """
     exact: dict[str, float] = {}
     f1: dict[str, float] = {}

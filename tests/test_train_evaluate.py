@@ -1,0 +1,150 @@
+"""The researcher's evaluation, publication, and the whole chain by its script."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+
+import pytest
+
+from biom_demo.errors import TrainingError
+from biom_demo.qa.datasets import BioAsqQuestion, Snippet, read_squad, write_squad
+from biom_demo.qa.reader import Reader
+from biom_demo.qa.records import CharSpan, Example, Question
+from tests.conftest import ROOT
+from train import evaluate as ev
+from train.__main__ import main as train_main
+from train.publish import plot_losses
+from train.recipes import RECIPES, cost
+
+
+def example(number, context="which gene1 causes it", answer="gene1"):
+    start = context.index(answer)
+    return Example(
+        Question(f"q{number // 2}_{number % 2:03d}", "Which gene, and how?"),
+        context,
+        (answer,),
+        (CharSpan(start, start + len(answer)),),
+    )
+
+
+QUESTIONS = [
+    BioAsqQuestion(
+        "q0", "Which gene?", "factoid", (("gene1", "G1"),), (Snippet("which gene1 causes it", "d"),)
+    ),
+    BioAsqQuestion("q1", "Which?", "yesno", (("yes",),), (Snippet("which gene1 causes it", "d"),)),
+]
+
+
+@pytest.fixture(scope="module")
+def result(tiny_checkpoint):
+    return ev.full_evaluation(
+        str(tiny_checkpoint), [example(i) for i in range(6)], QUESTIONS, file="dev.json"
+    )
+
+
+def test_breakdowns_cover_every_pair(result):
+    document = result.as_json()
+    assert sum(row["n"] for row in document["by_question_word"].values()) == 6
+    assert list(document["by_length"]) == ["1-25"]
+    assert document["by_length"]["1-25"]["exact_match"] == document["exact_match"]
+    assert document["by_length"]["1-25"]["f1"] == document["f1"]
+    assert document["bioasq"]["n"] == 1  # the yes/no question is none of ours
+
+
+def test_one_example_gives_the_same_answer_in_app_and_evaluation(result, tiny_checkpoint):
+    case = example(0)
+    best = Reader.load(tiny_checkpoint).read(case.question, [case.context])[0].best(null_threshold=None)
+    right = best is not None and best.text == "gene1"
+    assert result.pairs[0].exact_match == float(right)
+
+
+@pytest.mark.parametrize(
+    ("question", "word"),
+    [("Which gene?", "which"), ("In cells, what binds?", "what"), ("Name a gene", "other")],
+)
+def test_question_words(question, word):
+    assert ev.question_word(question) == word
+
+
+@pytest.mark.parametrize(
+    ("words", "name"), [(1, "1-25"), (25, "1-25"), (26, "26-50"), (200, "101-200"), (201, "201+")]
+)
+def test_length_classes(words, name):
+    assert ev.length_class("w " * words) == name
+
+
+def test_the_difference_is_signed_and_counts_questions(result):
+    def with_matches(values):
+        pairs = tuple(ev.PairScore(f"q{i // 2}_{i % 2:03d}", v, v) for i, v in enumerate(values))
+        return ev.FullEvaluation(result.evaluation, pairs, {}, {}, None, {})
+
+    first, second = with_matches([1, 1, 1, 0, 0, 0]), with_matches([0, 0, 0, 0, 0, 1])
+    found = ev.difference(first, second)
+    assert found["pairs"] == 6
+    assert found["questions"] == 3
+    assert found["exact_match"]["mean"] == pytest.approx(100 * 2 / 6, abs=1e-3)
+    assert found["exact_match"]["low"] <= found["exact_match"]["mean"] <= found["exact_match"]["high"]
+    assert found["mcnemar"] == {"questions_for_first": 2, "questions_for_second": 1, "p_value": 1.0}
+    with pytest.raises(ValueError, match="same answerable pairs"):
+        ev.difference(first, with_matches([1.0]))
+
+
+def test_a_submission_has_one_element_lists_of_factoid_questions(result):
+    made = ev.submission(QUESTIONS, {"q0": ["gene1", "it"]})
+    (row,) = made["questions"]
+    assert row["exact_answer"] == [["gene1"], ["it"]]
+    assert row["type"] == "factoid"
+    assert len(result.pooled["q0"]) <= 5
+
+
+def test_a_submission_without_questions_is_refused_before_any_work(tmp_path, capsys):
+    write_squad([example(0)], tmp_path / "d.json", title="t")
+    command = ["evaluate", str(tmp_path / "d.json"), "--model", "none", "--submission", str(tmp_path / "s")]
+    assert train_main(command) == 2
+    assert "--bioasq" in capsys.readouterr().err
+
+
+def test_a_plot_is_drawn_of_the_logs_and_a_damaged_one_is_refused(tmp_path):
+    log = tmp_path / "squad" / "loss.jsonl"
+    log.parent.mkdir()
+    log.write_text("".join(json.dumps({"step": i, "loss": 5 / i}) + "\n" for i in range(1, 60)))
+    plot_losses([log, log], tmp_path / "loss.png")
+    assert (tmp_path / "loss.png").read_bytes().startswith(b"\x89PNG")
+    log.write_text("{")
+    with pytest.raises(TrainingError, match="no loss log"):
+        plot_losses([log], tmp_path / "loss.png")
+
+
+def test_the_cost_is_told_for_every_recipe():
+    for recipe in RECIPES.values():
+        assert recipe.parameters
+        assert "PFLOP" in cost(recipe, recipe.squad, [example(0)] * 100)
+
+
+def test_the_smoke_chain_runs_to_its_figures_and_a_second_run_does_nothing_again(tmp_path):
+    command = ["bash", str(ROOT / "train" / "run.sh")]
+    environment = os.environ | {"RECIPE": "smoke", "RUNS": str(tmp_path), "THREADS": "1"}
+    first = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert first.returncode == 0, first.stderr[-2000:]
+    document = json.loads((tmp_path / "result-42.json").read_text())
+    assert document["n"] == len(read_squad(tmp_path / "dev.json")) == 12
+    assert document["bioasq"]["n"] == 12
+    assert {"exact_match", "f1", "mcnemar"} <= set(document["difference"])
+    weights = tmp_path / "biom-bioasq-42" / "model.safetensors"
+    written = weights.stat().st_mtime_ns
+    again = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert again.returncode == 0
+    assert weights.stat().st_mtime_ns == written
+    assert "finetune" not in again.stderr
+
+
+def test_the_chain_says_which_data_it_lacks(tmp_path):
+    environment = {k: v for k, v in os.environ.items() if k not in {"SQUAD", "BIOASQ_TRAIN"}}
+    environment |= {"RECIPE": "large", "RUNS": str(tmp_path)}
+    ended = subprocess.run(
+        ["bash", str(ROOT / "train" / "run.sh")], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert ended.returncode == 2
+    assert "set SQUAD" in ended.stderr
