@@ -11,6 +11,7 @@ from biom_demo.qa.datasets import (
     BioAsqQuestion,
     Snippet,
     convert,
+    list_pairs,
     question_of_pair,
     read_bioasq,
     read_squad,
@@ -197,3 +198,33 @@ def test_the_published_count(shared_data, tmp_path, capsys, mode, pairs, questio
 def test_real_files_are_read(shared_data):
     for path in [*shared_data.glob("squad/*.json"), *shared_data.glob("qa_extra/*.json")]:
         assert len(read_squad(path)) > 1000
+
+
+def test_list_questions_give_pairs_where_a_snippet_names_one_item():
+    question = BioAsqQuestion(
+        "l1",
+        "Which hormones lower glucose?",
+        "list",
+        (("insulin",), ("amylin", "IAPP")),
+        tuple(
+            Snippet(text, "d")
+            for text in (
+                "Insulin lowers glucose.",
+                "Insulin and amylin lower it.",
+                "IAPP, that is amylin, lowers it.",
+                "Nothing is said.",
+                "Insulin lowers glucose.",
+            )
+        ),
+    )
+    factoid = BioAsqQuestion("f1", "Which?", "factoid", (("insulin",),), question.snippets)
+    made = list_pairs([question, factoid])
+    assert [(e.question.id, e.gold_texts) for e in made] == [
+        ("l1_000", ("Insulin",)),
+        ("l1_001", ("amylin", "IAPP")),
+    ]
+    assert all(
+        span.of(e.context) == text
+        for e in made
+        for span, text in zip(e.gold_spans, e.gold_texts, strict=True)
+    )

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 
 import pytest
@@ -13,8 +18,10 @@ from biom_demo.errors import TrainingError
 from biom_demo.qa.datasets import write_squad
 from biom_demo.qa.reader import Reader
 from biom_demo.qa.records import CharSpan, Example, Question
+from tests.conftest import ROOT
 from train.__main__ import main as train_main
-from train.checkpoint import load_state, save_state
+from train.average import average
+from train.checkpoint import load_state, require_space, save_state
 from train.finetune import (
     LOG_FILE,
     STATE_FILE,
@@ -24,7 +31,7 @@ from train.finetune import (
     with_short_contexts,
     with_unanswerable,
 )
-from train.initialize import initialize_smoke
+from train.initialize import initialize_small, initialize_smoke
 from train.optim import adamw, learning_rate_factor
 from train.recipes import SMOKE
 
@@ -213,3 +220,96 @@ def test_half_of_the_unanswerable_pairs_stay_on_the_topic():
     ]
     added = with_unanswerable(cases, 1.0, seed=0)[10:]
     assert [e.context for e in added] == ["It was found by chance in a soil sample from the north."] * 5
+
+
+def same_weights(one, other):
+    one, other = (load_file(folder / "model.safetensors") for folder in (one, other))
+    return all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_a_process_killed_with_sigkill_goes_on_to_the_same_weights(start, tmp_path):
+    write_squad(examples(400), tmp_path / "d.json", title="t")
+    command = [sys.executable, "-m", "train", "finetune", "--recipe", "smoke", "--stage", "squad"]
+    command += ["--start", str(start), "--squad", str(tmp_path / "d.json"), "--out"]
+    subprocess.run([*command, str(tmp_path / "whole")], cwd=ROOT, check=True, capture_output=True)
+    cut = tmp_path / "cut"
+    process = subprocess.Popen([*command, str(cut)], cwd=ROOT, stderr=subprocess.DEVNULL)
+    while not (cut / STATE_FILE).exists() and process.poll() is None:
+        time.sleep(0.001)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert (cut / STATE_FILE).exists()
+    assert not (cut / "model.safetensors").exists()
+    subprocess.run([*command, str(cut)], cwd=ROOT, check=True, capture_output=True)
+    assert same_weights(tmp_path / "whole", cut)
+
+
+TWO_PROCESSES = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from tests.test_train import examples
+from train.finetune import finetune
+from train.recipes import SMOKE
+stage = replace(SMOKE.squad, dropout=0.0)
+finetune(start=Path(sys.argv[1]), out=Path(sys.argv[2]), examples=examples(13), stage=stage, seed=3,
+         save_every_steps=2)
+"""
+
+
+def test_two_processes_make_the_updates_of_one(start, tmp_path):
+    (tmp_path / "two.py").write_text(TWO_PROCESSES)
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    ended = subprocess.run(
+        [*launch, str(tmp_path / "two.py"), str(start), str(tmp_path / "two")],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    run(start, tmp_path / "one", stage=replace(SMOKE.squad, dropout=0.0), examples=examples(13))
+    one, two = (load_file(tmp_path / name / "model.safetensors") for name in ("one", "two"))
+    assert all(torch.allclose(one[key], two[key], atol=1e-6) for key in one)
+    rows = [(tmp_path / name / LOG_FILE).read_text().splitlines() for name in ("one", "two")]
+    assert len(rows[0]) == len(rows[1])
+
+
+def test_the_mean_of_checkpoints(start, tmp_path):
+    run(start, tmp_path / "a", seed=1)
+    run(start, tmp_path / "b", seed=2)
+    average([tmp_path / "a", tmp_path / "b"], tmp_path / "mean")
+    a, b, mean = (load_file(tmp_path / name / "model.safetensors") for name in ("a", "b", "mean"))
+    assert all(torch.allclose((a[key] + b[key]) / 2, mean[key]) for key in mean)
+    assert not torch.equal(a["qa_outputs.weight"], mean["qa_outputs.weight"])
+    with pytest.raises(TrainingError, match="two checkpoints"):
+        average([tmp_path / "a"], tmp_path / "mean")
+    text = tmp_path / "text.txt"
+    text.write_text("which gene causes the disease\n" * 3)
+    other = initialize_small(tmp_path / "small", files=[text], seed=1)
+    run(other, tmp_path / "c", stage=replace(SMOKE.squad, epochs=1, max_seq_length=128))
+    with pytest.raises(TrainingError, match="another shape"):
+        average([tmp_path / "a", tmp_path / "c"], tmp_path / "mean")
+
+
+def test_a_model_from_scratch_has_its_own_vocabulary_and_needs_text(tmp_path, capsys):
+    text = tmp_path / "text.txt"
+    text.write_text("interleukin binds interferon\n" * 5)
+    assert (
+        train_main(["initialize", "--recipe", "small", "--text", str(text), "--out", str(tmp_path / "s")])
+        == 0
+    )
+    config = json.loads((tmp_path / "s" / "config.json").read_text())
+    assert (config["num_hidden_layers"], config["hidden_size"], config["embedding_size"]) == (12, 256, 128)
+    assert "interleukin" in (tmp_path / "s" / "tokenizer.json").read_text()
+    assert train_main(["initialize", "--recipe", "small", "--out", str(tmp_path / "s")]) == 2
+    assert "--text" in capsys.readouterr().err
+    assert train_main(["initialize", "--recipe", "large", "--out", str(tmp_path / "s")]) == 2
+    assert "Hub id" in capsys.readouterr().err
+
+
+def test_a_run_that_would_fill_the_disk_is_refused_first(tmp_path):
+    require_space(tmp_path / "not" / "there", 1)
+    with pytest.raises(TrainingError, match="Free some space"):
+        require_space(tmp_path / "not" / "there", 1 << 60)

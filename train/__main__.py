@@ -42,6 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     pretrain.add_argument("--steps", type=int, help="instead of the recipe's")
     pretrain.add_argument("--seed", type=int, default=42)
     pretrain.add_argument("--threads", type=int, default=1)
+    pretrain.add_argument("--compile", action="store_true", help="torch.compile (for GPUs)")
+    pretrain.add_argument("--peak-tflops", type=float, help="the device's peak: utilisation is shown")
     pretrain.set_defaults(run=run_pretrain)
 
     cost = stages.add_parser("cost", help="what the stages of a recipe will take, before they start")
@@ -55,7 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     smoke_data.add_argument("--out", type=Path, required=True)
     smoke_data.set_defaults(run=run_smoke_data)
 
-    initialize = stages.add_parser("initialize", help="start weights: MiniLM-L6, or tiny random ones")
+    initialize = stages.add_parser("initialize", help="start weights: MiniLM-L6, or random ones")
+    initialize.add_argument("--text", nargs="+", type=Path, default=[], help="small: its vocabulary's text")
     initialize.add_argument("--recipe", choices=RECIPES, required=True)
     initialize.add_argument("--seed", type=int, default=42)
     initialize.add_argument("--out", type=Path, required=True)
@@ -72,8 +75,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     finetune.add_argument("--threads", type=int, default=1)
     finetune.add_argument("--learning-rate", type=float, help="instead of the recipe's")
     finetune.add_argument("--epochs", type=int, help="instead of the recipe's")
+    finetune.add_argument(
+        "--list-questions",
+        action="store_true",
+        help="of --bioasq also list questions with one item a snippet",
+    )
+    finetune.add_argument("--compile", action="store_true", help="torch.compile (for GPUs)")
     finetune.add_argument("--max-per-file", type=int, help="at most so many pairs of a file, drawn by --seed")
     finetune.set_defaults(run=run_finetune)
+
+    average = stages.add_parser("average", help="the mean of checkpoints that share their start")
+    average.add_argument("models", nargs="+", type=Path, help="fine-tuned checkpoint folders")
+    average.add_argument("--out", type=Path, required=True)
+    average.set_defaults(run=run_average)
 
     evaluate = stages.add_parser("evaluate", help="figures of a checkpoint, beside another and the card's")
     evaluate.add_argument("file", type=Path, help="SQuAD file, such as dev.json of train convert")
@@ -141,7 +155,7 @@ def run_pretrain(arguments: argparse.Namespace) -> None:
 
     recipe = RECIPES[arguments.recipe]
     if recipe.pretraining is None:
-        raise TrainingError(f"The recipe {recipe.name} has no pre-training; take mini or smoke.")
+        raise TrainingError(f"The recipe {recipe.name} has no pre-training; take mini, small or smoke.")
     settings = recipe.pretraining
     if arguments.steps:
         settings = replace(settings, steps=arguments.steps)
@@ -153,16 +167,30 @@ def run_pretrain(arguments: argparse.Namespace) -> None:
         seed=arguments.seed,
         save_every_steps=recipe.save_every_steps,
         threads=arguments.threads,
+        peak_flops=arguments.peak_tflops * 1e12 if arguments.peak_tflops else None,
+        compile_model=arguments.compile,
     )
 
 
 def run_initialize(arguments: argparse.Namespace) -> None:
-    from train.initialize import initialize_minilm, initialize_smoke
+    from train.initialize import initialize_minilm, initialize_small, initialize_smoke
 
     if arguments.recipe == "smoke":
         initialize_smoke(arguments.out, seed=arguments.seed)
-    else:
+    elif arguments.recipe == "mini":
         initialize_minilm(arguments.out)
+    elif arguments.recipe == "small":
+        initialize_small(arguments.out, files=arguments.text, seed=arguments.seed)
+    else:
+        raise TrainingError(
+            f"The recipe {arguments.recipe} starts from published weights: give their Hub id."
+        )
+
+
+def run_average(arguments: argparse.Namespace) -> None:
+    from train.average import average
+
+    average(arguments.models, arguments.out)
 
 
 def run_cost(arguments: argparse.Namespace) -> None:
@@ -198,17 +226,18 @@ def training_pairs(files: Sequence[Path], limit: int | None, seed: int) -> list[
     return pairs
 
 
-def bioasq_pairs(files: Sequence[Path]) -> list[Example]:
-    """The ``wide`` pairs of the factoid questions in BioASQ files, each pair once."""
+def bioasq_pairs(files: Sequence[Path], *, list_questions: bool = False) -> list[Example]:
+    """The ``wide`` pairs of the factoid questions in BioASQ files, each pair once; list ones if asked."""
     questions = [question for path in files for question in datasets.read_bioasq(path)]
-    return list(datasets.convert(questions, mode="wide", unique_pairs=True).examples)
+    factoid = datasets.convert(questions, mode="wide", unique_pairs=True).examples
+    return [*factoid, *(datasets.list_pairs(questions) if list_questions else ())]
 
 
 def run_finetune(arguments: argparse.Namespace) -> None:
     from train.finetune import finetune, with_overrides
 
     examples = training_pairs(arguments.squad, arguments.max_per_file, arguments.seed)
-    examples += bioasq_pairs(arguments.bioasq)
+    examples += bioasq_pairs(arguments.bioasq, list_questions=arguments.list_questions)
     recipe = RECIPES[arguments.recipe]
     stage = with_overrides(
         recipe.stage(arguments.stage), learning_rate=arguments.learning_rate, epochs=arguments.epochs
@@ -221,6 +250,7 @@ def run_finetune(arguments: argparse.Namespace) -> None:
         seed=arguments.seed,
         save_every_steps=recipe.save_every_steps,
         threads=arguments.threads,
+        compile_model=arguments.compile,
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,19 @@ def restore_rng(states: dict[str, torch.Tensor]) -> None:
     torch.set_rng_state(states["cpu"])
     if "cuda" in states and torch.cuda.is_available():
         torch.cuda.set_rng_state(states["cuda"])
+
+
+def require_space(folder: Path, wanted: int) -> None:
+    """Raise ``TrainingError`` where the disk of ``folder`` has fewer than ``wanted`` bytes free."""
+    place = folder.absolute()
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    if free < wanted:
+        raise TrainingError(
+            f"{folder} needs {wanted / 1e9:.1f} GB for the training state and the checkpoint, and its disk "
+            f"has {free / 1e9:.1f} GB free. Free some space or give --out a folder elsewhere."
+        )
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:

@@ -6,7 +6,8 @@
         --bioasq 2B*_golden.json 3B*_golden.json
 
 Killed at any step, the same command goes on where the last saved state left off and ends with the
-weights an uninterrupted run has.
+weights an uninterrupted run has. Several devices: ``accelerate launch -m train finetune ...`` (see
+``train.distributed``).
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ from biom_demo.qa.reader import Reader, pad
 from biom_demo.qa.records import CharSpan, Example, Question, Window
 from biom_demo.qa.windows import build_windows, label, tokenizer_fingerprint
 from biom_demo.sentences import split_sentences
-from train.checkpoint import load_state, restore_rng, rng_states, run_identity, save_state
+from train.checkpoint import load_state, require_space, restore_rng, rng_states, run_identity, save_state
+from train.distributed import World
 from train.optim import adamw, learning_rate_factor, set_learning_rate
 from train.recipes import Stage
 
@@ -174,12 +176,14 @@ def finetune(
     seed: int,
     save_every_steps: int,
     threads: int = 1,
+    compile_model: bool = False,
     stop_after_steps: int | None = None,
 ) -> Path:
     """The folder ``out`` with the fine-tuned checkpoint (float32 safetensors, tokenizer, config).
 
     ``start`` is a checkpoint folder or a Hub id in the local cache (its QA head may be missing: it is
     then drawn from ``seed``).
+    ``compile_model`` runs it through ``torch.compile``: worth its minutes on a GPU, not on a CPU.
     ``stop_after_steps`` ends the process's share early with the state saved, as a kill would.
 
     Raises ``TrainingError`` if nothing can be learned from the examples, if ``out`` holds a finished
@@ -195,11 +199,14 @@ def finetune(
     reader = Reader.load(start, allow_new_head=True)
     model = reader.model
     set_dropout(model, stage.dropout)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    world = World()
+    device = world.device
     if device.type == "cpu":
         # On a CPU the backward pass of the fused attention takes longer than the plain one's.
         model.set_attn_implementation("eager")
     model.to(device)
+    forward = torch.compile(model, dynamic=True) if compile_model else model
+    require_space(out, 4 * sum(p.numel() for p in model.parameters()) * 4)
 
     prepared = with_short_contexts(examples, stage.short_context_fraction, seed)
     prepared = with_unanswerable(prepared, stage.unanswerable_fraction, seed)
@@ -224,10 +231,14 @@ def finetune(
         optimizer.load_state_dict(state["optimizer"])
         restore_rng(state["rng"])
         step = state["step"]
-    out.mkdir(parents=True, exist_ok=True)
-    drop_log_after(out / LOG_FILE, step)
+    world.wait()  # all have read the state and the log before one writes to them
+    if world.leads:
+        out.mkdir(parents=True, exist_ok=True)
+        drop_log_after(out / LOG_FILE, step)
 
     def save() -> None:
+        if not world.leads:
+            return
         save_state(
             out / STATE_FILE,
             {
@@ -241,7 +252,7 @@ def finetune(
 
     model.train()
     begun, seen, smooth = time.perf_counter(), 0, None
-    with tqdm(total=total_steps, initial=step, desc="fine-tune", unit="step") as bar:
+    with tqdm(total=total_steps, initial=step, desc="fine-tune", unit="step", disable=not world.leads) as bar:
         for batch in remaining_batches(lengths, stage, seed, step, steps_per_epoch):
             factor = learning_rate_factor(
                 step, total_steps=total_steps, warmup_fraction=stage.warmup_fraction
@@ -252,12 +263,12 @@ def finetune(
                 batch[i : i + stage.micro_batch_size] for i in range(0, len(batch), stage.micro_batch_size)
             ]
             total = 0.0
-            for piece in pieces:
+            for piece in pieces[world.rank :: world.size]:
                 rows = [features[i] for i in piece]
                 inputs = pad([row.window for row in rows], reader.tokenizer.pad_token_id or 0)  # (B, T)
                 inputs = {key: value.to(device) for key, value in inputs.items()}
                 with torch.autocast(device.type, torch.bfloat16, enabled=stage.precision == "bfloat16"):
-                    output = model(**inputs)
+                    output = forward(**inputs)
                 loss = span_loss(
                     output.start_logits.float(),
                     output.end_logits.float(),
@@ -267,15 +278,18 @@ def finetune(
                 ) / len(pieces)
                 torch.autograd.backward(loss)
                 total += loss.item()
+            total = world.sum(total)
             if not math.isfinite(total):
                 raise TrainingError(f"The loss is {total} at step {step}. Lower the learning rate.")
+            world.sum_gradients(model.parameters())
             torch.nn.utils.clip_grad_norm_(model.parameters(), stage.clip_norm)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
             step += 1
             seen += len(batch)
             smooth = total if smooth is None else 0.98 * smooth + 0.02 * total
-            append_log(out / LOG_FILE, {"step": step, "loss": round(total, 5), "lr": learning_rate})
+            if world.leads:
+                append_log(out / LOG_FILE, {"step": step, "loss": round(total, 5), "lr": learning_rate})
             bar.set_postfix(loss=f"{smooth:.3f}", ex_s=f"{seen / (time.perf_counter() - begun):.1f}")
             bar.update()
             if stop_after_steps and step >= stop_after_steps:
@@ -283,9 +297,11 @@ def finetune(
                 return out
             if step % save_every_steps == 0 and step < total_steps:
                 save()
-    model.eval().cpu()
-    reader.save(out)
-    (out / STATE_FILE).unlink(missing_ok=True)
+    if world.leads:
+        model.eval().cpu()
+        reader.save(out)
+        (out / STATE_FILE).unlink(missing_ok=True)
+    world.wait()
     return out
 
 

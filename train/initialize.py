@@ -1,6 +1,7 @@
-"""Start weights of a checkpoint: MiniLM-L6 as an ELECTRA discriminator, or a tiny random ELECTRA.
+"""Start weights of a checkpoint: MiniLM-L6 as an ELECTRA discriminator, or a random ELECTRA.
 
     python -m train initialize --recipe mini --out runs/minilm
+    python -m train initialize --recipe small --text pubmed.txt.xz --out runs/small
 
 The ELECTRA discriminator is BERT's encoder, so MiniLM's weights fit key by key; only the QA head is
 missing and is drawn when fine-tuning starts. The weights come from the package
@@ -10,6 +11,7 @@ missing and is drawn when fine-tuning starts. The weights come from the package
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -17,6 +19,7 @@ from safetensors.torch import load_file
 
 from biom_demo.errors import TrainingError
 
+SMALL_VOCABULARY = 30_522  # as BERT's and ELECTRA's
 # Ours, to give the random model something to read; it needs every letter and some whole words.
 SMOKE_WORDS = "the of in is a which what gene protein drug virus cell cause treat bind encode who when where"
 
@@ -49,6 +52,33 @@ def initialize_minilm(out: Path) -> Path:
     model.load_state_dict(weights, strict=True)
     model.save_pretrained(out)
     vocabulary = (source / "vocab.txt").read_text("utf-8").splitlines()
+    save_wordpiece_tokenizer(vocabulary, out, max_length=512)
+    return out
+
+
+def initialize_small(out: Path, *, files: Sequence[Path], seed: int) -> Path:
+    """``out`` with a random ELECTRA-Small and a WordPiece vocabulary of its own, trained on ``files``.
+
+    Shape: 12 layers, 256 wide, embeddings 128, 4 heads, 30,522 tokens (Clark et al. 2020, table 6).
+    Raises ``TrainingError`` without text.
+    """
+    from transformers import ElectraConfig, ElectraModel
+
+    from train.corpus import train_vocabulary
+
+    if not files:
+        raise TrainingError("A model from scratch needs text for its vocabulary: give --text.")
+    vocabulary = train_vocabulary(files, size=SMALL_VOCABULARY)
+    torch.manual_seed(seed)
+    config = ElectraConfig(
+        vocab_size=len(vocabulary),
+        embedding_size=128,
+        hidden_size=256,
+        num_hidden_layers=12,
+        num_attention_heads=4,
+        intermediate_size=1024,
+    )
+    ElectraModel(config).save_pretrained(out)
     save_wordpiece_tokenizer(vocabulary, out, max_length=512)
     return out
 

@@ -274,6 +274,27 @@ def convert(questions: Sequence[BioAsqQuestion], *, mode: Mode, unique_pairs: bo
     return Conversion(tuple(examples), converted, len(factoids))
 
 
+def list_pairs(questions: Sequence[BioAsqQuestion]) -> list[Example]:
+    """Pairs of the *list* questions: each distinct snippet that names exactly one of the items.
+
+    A snippet that names several has no single right span and is left out. Golds are found as in
+    ``wide``; ids are made as ``convert`` makes them.
+    """
+    examples: list[Example] = []
+    for question in questions:
+        if question.type != "list":
+            continue
+        kept: list[tuple[str, list[CharSpan]]] = []
+        for text in dict.fromkeys(snippet.text for snippet in question.snippets):
+            found = [spans for names in question.exact_answer if (spans := _spans_of(names, text))]
+            if len(found) == 1:
+                kept.append((text, found[0]))
+        for count, (text, spans) in enumerate(kept):
+            identity = Question(f"{question.id}_{count:03d}", question.body)
+            examples.append(Example(identity, text, tuple(span.of(text) for span in spans), tuple(spans)))
+    return examples
+
+
 def _card_golds(question: BioAsqQuestion, snippet: str) -> list[CharSpan]:
     if not question.synonyms:
         return []
@@ -283,8 +304,13 @@ def _card_golds(question: BioAsqQuestion, snippet: str) -> list[CharSpan]:
 
 
 def _wide_golds(question: BioAsqQuestion, snippet: str) -> list[CharSpan]:
+    return _spans_of(question.synonyms, snippet)
+
+
+def _spans_of(names: Sequence[str], snippet: str) -> list[CharSpan]:
+    """Where each name stands in any letter case, as a word of its own if it can; repeats once."""
     spans: dict[CharSpan, None] = {}
-    for answer in question.synonyms:
+    for answer in names:
         # A pattern that ignores case keeps offsets true, where lower() can change a text's length.
         pattern = re.escape(answer.strip())
         whole_word = re.search(rf"(?<!\w){pattern}(?!\w)", snippet, re.IGNORECASE)
