@@ -12,7 +12,7 @@ SOURCES = sorted([*ROOT.glob("biom_demo/**/*.py"), *ROOT.glob("train/*.py"), ROO
 ORDER = [
     {"errors", "qa.records"},
     {"qa.windows", "qa.metrics", "qa.datasets", "qa.spans", "qa.pooling", "settings", "sentences"},
-    {"qa.reader", "checkpoints"},
+    {"qa.reader", "checkpoints", "pubmed"},
     {"compare", "evaluation"},
     {"render"},
     {"ui"},
@@ -22,7 +22,10 @@ ONLY = {
     "torch": ("biom_demo/qa/reader.py", "biom_demo/__main__.py", "biom_demo/ui/models.py", "train/"),
     "transformers": ("biom_demo/qa/reader.py", "train/"),
     "gradio": ("biom_demo/ui/", "app.py"),
-    "nltk": ("biom_demo/sentences.py",),
+    "nltk": ("biom_demo/sentences.py", "biom_demo/pubmed/question.py"),
+    "Bio": ("biom_demo/pubmed/client.py",),
+    "defusedxml": ("biom_demo/pubmed/parse.py",),
+    "sqlite3": ("biom_demo/pubmed/cache.py",),
     "huggingface_hub": ("biom_demo/checkpoints.py", "train/publish.py"),
     "matplotlib": ("train/publish.py",),
 }
