@@ -11,7 +11,16 @@ from tests.conftest import ROOT
 SOURCES = sorted([*ROOT.glob("biom_demo/**/*.py"), *ROOT.glob("train/*.py"), ROOT / "app.py"])
 ORDER = [
     {"errors", "qa.records"},
-    {"qa.windows", "qa.metrics", "qa.datasets", "qa.spans", "qa.pooling", "settings", "sentences"},
+    {
+        "qa.windows",
+        "qa.metrics",
+        "qa.datasets",
+        "qa.spans",
+        "qa.pooling",
+        "qa.short_forms",
+        "settings",
+        "sentences",
+    },
     {"qa.reader", "checkpoints", "pubmed"},
     {"compare", "evaluation"},
     {"render"},

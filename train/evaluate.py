@@ -23,7 +23,7 @@ from biom_demo.qa.metrics import (
 )
 from biom_demo.qa.pooling import pool
 from biom_demo.qa.reader import Decoding, Reader
-from biom_demo.qa.records import Example, Question
+from biom_demo.qa.records import Example, Prediction, Question
 
 # EM / F1 on the same 475 pairs, from the card of sultan/BioM-ELECTRA-Large-SQuAD2-BioASQ8B.
 CARD_TABLE = (
@@ -118,14 +118,15 @@ def pooled_answers(reader: Reader, questions: Iterable[BioAsqQuestion]) -> dict[
     """Up to five ranked answers of each question from its distinct snippets."""
     wanted = list(questions)
     pairs = [
-        (Question(question.id, question.body), text)
-        for question in wanted
-        for text in dict.fromkeys(snippet.text for snippet in question.snippets)
+        (Question(asked.id, asked.body), text)
+        for asked in wanted
+        for text in dict.fromkeys(snippet.text for snippet in asked.snippets)
         if text.strip()
     ]
-    by_question: dict[str, list[Any]] = {question.id: [] for question in wanted}
-    for prediction in reader.read_pairs(pairs, progress=show_progress):
-        by_question[prediction.question.id].append(prediction)
+    by_question: dict[str, list[tuple[str, Prediction]]] = {asked.id: [] for asked in wanted}
+    predictions = reader.read_pairs(pairs, progress=show_progress)
+    for (question, text), prediction in zip(pairs, predictions, strict=True):
+        by_question[question.id].append((text, prediction))
     return {key: [answer.text for answer in pool(found)] for key, found in by_question.items()}
 
 

@@ -1,48 +1,121 @@
 """Answers over many contexts -> one ranked list of answers for the question.
 
-Source: the submission step of dmis-lab's BioASQ code (transform_n2b_factoid), as facts: pool the
-n-best entries of all contexts of a question, clean each text, sum probabilities by lower-cased text.
+Scores of different contexts are compared as probabilities, not as logits: each context has one vote
+of size 1, which it spreads over its spans and "no answer", so a context that does not help has
+little say however large its logits are. ``benchmarks/pooling.py`` has the alternatives.
+
+Source of the plain sum and of the cleaning: dmis-lab's BioASQ code (transform_n2b_factoid), as facts.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from biom_demo.qa.records import Answer, Prediction
+from biom_demo.qa.short_forms import short_forms
 
 MAX_ANSWER_CHARS = 100
+# Chosen on BioASQ years 2 to 7 with models that had not been trained on them (benchmarks/pooling.py).
+EXPONENT = 0.7
+RELATED_SHARE = 0.5
+RELATED_AMONG = 200  # only the best clusters lend each other weight: all pairs would be too many
+_GREEK = str.maketrans(
+    {
+        "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "κ": "kappa",
+        "λ": "lambda", "μ": "mu", "σ": "sigma", "θ": "theta", "ω": "omega",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class PooledAnswer:
-    """One answer of a question: its text as most strongly seen, its summed ``score``, its evidence."""
+    """One answer of a question: its commonest text, its ``score``, its evidence, best first."""
 
     text: str
     score: float
     evidence: tuple[Answer, ...]
 
 
-def pool(predictions: Iterable[Prediction], *, top_n: int = 5) -> list[PooledAnswer]:
-    """The question's ``top_n`` answers, best first; ``evidence`` is best first too.
+def pool(
+    readings: Iterable[tuple[str, Prediction]],
+    *,
+    top_n: int = 5,
+    exponent: float = EXPONENT,
+    related_share: float = RELATED_SHARE,
+    cluster: bool = True,
+) -> list[PooledAnswer]:
+    """The question's ``top_n`` answers, best first, from (context, prediction) pairs.
 
-    ``score`` is the sum of probabilities over contexts. Each context spreads at most 1.0, and what
-    it gives to "no answer" counts for none, so contexts that do not help have little say.
+    An answer's weight is its probability to the power ``exponent`` (below 1, so that many contexts
+    that agree count more than one that is sure). Answers alike after normalisation, or of which one
+    is an abbreviation that some context defines for the other, are one cluster (``cluster``; else
+    alike in lower case). Weights add up; a cluster is also given ``related_share`` of the weight of
+    those it contains or is contained in, by their overlap in words.
     """
+    given = list(readings)
+    names = _abbreviations(text for text, _ in given) if cluster else {}
     members: dict[str, list[tuple[str, Answer]]] = {}
-    for prediction in predictions:
+    for _, prediction in given:
         for answer in prediction.answers:
             text = cleaned(answer.text)
             if text and len(text) <= MAX_ANSWER_CHARS and _balanced(text):
-                members.setdefault(text.lower(), []).append((text, answer))
-    pooled = []
-    for entries in members.values():
-        entries.sort(key=lambda entry: entry[1].probability, reverse=True)
-        evidence = tuple(answer for _, answer in entries)
-        pooled.append(PooledAnswer(entries[0][0], sum(a.probability for a in evidence), evidence))
+                key = _cluster_key(text, names) if cluster else text.lower()
+                members.setdefault(key, []).append((text, answer))
+    weights = {key: sum(a.probability**exponent for _, a in entries) for key, entries in members.items()}
+    scores = _with_related(weights, related_share) if related_share else weights
+    pooled = [
+        PooledAnswer(
+            _commonest(entries, exponent),
+            scores[key],
+            tuple(sorted((a for _, a in entries), key=lambda a: (-a.probability, a.context_index))),
+        )
+        for key, entries in members.items()
+    ]
     # Ties by text, so that the order never hangs on the order of the contexts.
     return sorted(pooled, key=lambda answer: (-answer.score, answer.text.lower()))[:top_n]
+
+
+def _with_related(weights: Mapping[str, float], share: float) -> dict[str, float]:
+    best = sorted(weights, key=lambda key: (-weights[key], key))[:RELATED_AMONG]
+    words = {key: set(key.split()) for key in best}
+    scores = dict(weights)
+    for key in best:
+        for other in best:
+            if key != other and (f" {key} " in f" {other} " or f" {other} " in f" {key} "):
+                overlap = len(words[key] & words[other]) / len(words[key] | words[other])
+                scores[key] += share * weights[other] * overlap
+    return scores
+
+
+def _commonest(entries: list[tuple[str, Answer]], exponent: float) -> str:
+    """The text of most weight, letter case aside, as its surest reading writes it."""
+    totals: dict[str, float] = {}
+    for text, answer in entries:
+        totals[text.lower()] = totals.get(text.lower(), 0.0) + answer.probability**exponent
+    best = max(totals, key=lambda text: (totals[text], text))
+    return max((a.probability, t) for t, a in entries if t.lower() == best)[1]
+
+
+def normalized(text: str) -> str:
+    """Lower case, Greek letters by name, hyphens as spaces, no articles or punctuation but plus signs."""
+    plain = re.sub(r"[-–—/]", " ", text.lower().translate(_GREEK))
+    plain = re.sub(r"[^\w\s+]", "", re.sub(r"\b(the|a|an)\b", " ", plain))
+    return " ".join(plain.split()) or text.lower()
+
+
+def _abbreviations(texts: Iterable[str]) -> dict[str, str]:
+    return {normalized(short): normalized(long) for short, long in short_forms(texts).items()}
+
+
+def _cluster_key(text: str, names: Mapping[str, str]) -> str:
+    # "tumor necrosis factor (TNF)" is its long form.
+    both = re.fullmatch(r"(.+?)\s*\(([^()]+)\)", text)
+    if both and normalized(both[2]) in names:
+        text = both[1]
+    key = normalized(text)
+    return names.get(key, key)
 
 
 def cleaned(text: str) -> str:
