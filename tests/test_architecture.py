@@ -23,7 +23,9 @@ ORDER = [
     },
     {"qa.reader", "checkpoints", "pubmed"},
     {"compare", "evaluation"},
+    {"literature"},
     {"render"},
+    {"render_pubmed"},
     {"ui"},
     {"__main__"},
 ]

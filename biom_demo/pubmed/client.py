@@ -16,6 +16,7 @@ import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode
@@ -27,6 +28,7 @@ from biom_demo.pubmed.abstract import Abstract
 from biom_demo.pubmed.cache import Cache
 from biom_demo.pubmed.identify import Name, Scheme
 from biom_demo.pubmed.parse import Found, parse_articles, parse_idconv, parse_search
+from biom_demo.settings import Settings
 
 Answer = TypeVar("Answer")
 
@@ -113,6 +115,26 @@ class PubMed:
         self._cache = cache
         self._transport: Transport = transport or EntrezTransport(base_url)
         self._pace = pace
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> PubMed:
+        """The client that the settings ask for, with its cache."""
+        cache = None
+        if settings.pubmed_cache.lower() not in {"off", "none", "0"}:
+            # Another server's records are kept apart: its PMIDs may not be PubMed's.
+            folder = Path(settings.pubmed_cache)
+            cache = Cache(
+                folder / "other_server" if settings.entrez_url else folder,
+                max_bytes=settings.pubmed_cache_mb * 1_000_000,
+                max_age_s=settings.pubmed_cache_days * 86_400,
+            )
+        return cls(
+            email=settings.ncbi_email,
+            api_key=settings.ncbi_api_key,
+            base_url=settings.entrez_url,
+            budget_s=settings.pubmed_budget_s,
+            cache=cache,
+        )
 
     def search(
         self,

@@ -27,7 +27,7 @@ SIDES = ("biom", "vanilla")
 
 
 def fill(page, text, question):
-    page.get_by_role("textbox", name="Abstract or other text").fill(text)
+    page.get_by_role("textbox", name=re.compile("^Abstract")).fill(text)
     page.get_by_role("textbox", name="Question").fill(question)
 
 
