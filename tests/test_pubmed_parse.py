@@ -105,7 +105,7 @@ def test_any_form_of_date(date, year, shown):
 
 def test_a_record_without_abstract_says_so():
     (record,) = parse_articles(wrapped(article_xml({"pmid": "5", "title": "Only a title"})))
-    assert record.text == "Only a title"
+    assert record.text == "Only a title."
     assert not record.has_abstract
     (record,) = parse_articles(wrapped(article_xml({"pmid": "5"})))
     assert record.text == ""
@@ -147,7 +147,7 @@ def test_what_is_not_records_is_refused_in_words(answer, words):
 def test_deep_nesting_is_read_without_recursion():
     deep = "<i>" * 3000 + "core" + "</i>" * 3000
     (record,) = parse_articles(wrapped(article_xml({"pmid": "5", "title": deep})))
-    assert record.title == "core"
+    assert (record.title, record.text) == ("core", "core.")
 
 
 def test_search_answers():

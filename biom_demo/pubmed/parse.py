@@ -220,7 +220,8 @@ def _made(
         sections.append(Section(label, start, at))
 
     if title:
-        add("TITLE", "", title)
+        # Closed with a full stop, so that no sentence runs on from the title into the text.
+        add("TITLE", "", title if title.endswith((".", "?", "!", "]")) else f"{title}.")
     # Direct children only: OtherAbstract (other languages) is a sibling of Abstract.
     for element in abstract.findall("AbstractText") if abstract is not None else ():
         if body := _flat(element):

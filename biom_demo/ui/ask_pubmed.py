@@ -102,7 +102,7 @@ def build(settings: Settings, default: ModelPair, models: Models, pubmed: PubMed
                 )
             with gr.Row():
                 ask = gr.Button("Search and read", variant="primary", elem_id="ask-pubmed")
-                stop = gr.Button("Stop", variant="stop", elem_id="stop-pubmed")
+                stop = gr.Button("Stop", elem_id="stop-pubmed")
     status = gr.HTML(status_html(""), elem_id="pubmed-status", padding=False)
     with gr.Row():
         top = gr.Slider(1, 10, value=5, step=1, label="Answers shown", elem_id="top")
