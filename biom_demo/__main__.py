@@ -12,6 +12,11 @@ from typing import TYPE_CHECKING
 from biom_demo.checkpoints import Checkpoint, ModelPair, locate, resolve_pair
 from biom_demo.compare import Comparison, compare, comparison_json
 from biom_demo.errors import BioMError, CheckpointError, DataError, InputError
+from biom_demo.literature import SIDES, Read, find_records, literature_json, read_all, tries_of
+from biom_demo.pubmed.abstract import Abstract
+from biom_demo.pubmed.client import PubMed
+from biom_demo.pubmed.identify import Kind, identify
+from biom_demo.pubmed.lookup import look_up
 from biom_demo.qa.datasets import read_squad, write_json
 from biom_demo.qa.records import Question
 from biom_demo.settings import Settings
@@ -27,7 +32,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     ask = commands.add_parser("ask", help="ask both models one question about a text")
     ask.add_argument("question")
-    ask.add_argument("--text", required=True, metavar="FILE|-", help="a UTF-8 text file, or - for stdin")
+    about = ask.add_mutually_exclusive_group(required=True)
+    about.add_argument("--text", metavar="FILE|-", help="a UTF-8 text file, or - for stdin")
+    about.add_argument("--pmid", metavar="NAME", help="a PubMed record: PMID, PMCID, DOI or its address")
+    about.add_argument(
+        "--query",
+        nargs="?",
+        const="",
+        metavar="Q",
+        help="ask over what a PubMed query finds; made of the question where left out",
+    )
+    ask.add_argument("--top", type=int, default=20, metavar="N", help="abstracts to read for --query")
     ask.add_argument("--pair", default=None, help="auto, mini, base, large or albert")
     ask.add_argument("--json", action="store_true", help="print JSON")
     ask.set_defaults(run=run_ask)
@@ -55,7 +70,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run_ask(arguments: argparse.Namespace) -> None:
     settings = Settings.from_environment()
-    text = _read_text(arguments.text)
+    if arguments.query is not None:
+        _ask_literature(arguments, settings)
+        return
+    record = None
+    if arguments.pmid:
+        identified = identify(arguments.pmid)
+        if identified.kind is not Kind.RECORDS or len(identified.names) != 1:
+            raise InputError(
+                f"{arguments.pmid!r} names no single PubMed record. Give a PMID, PMCID, DOI or address."
+            )
+        looked_up = look_up(PubMed.from_settings(settings), identified)
+        record = looked_up.records[0]
+        for notice in looked_up.notices:
+            print(f"note: {notice}", file=sys.stderr)
+        text = record.text
+    else:
+        text = _read_text(arguments.text)
     if len(text) > settings.max_context_chars:
         raise InputError(
             f"The text has {len(text):,} characters; at most {settings.max_context_chars:,} are read. "
@@ -73,9 +104,50 @@ def run_ask(arguments: argparse.Namespace) -> None:
         vanilla_label=pair.vanilla.label,
     )
     if arguments.json:
-        print(json.dumps(comparison_json(comparison), ensure_ascii=False, indent=1))
-    else:
-        print("\n".join(_ask_lines(comparison)))
+        document = comparison_json(comparison)
+        if record:
+            document["record"] = record.as_json()
+        print(json.dumps(document, ensure_ascii=False, indent=1))
+        return
+    if record:
+        print(_record_line(record))
+    print("\n".join(_ask_lines(comparison)))
+
+
+def _record_line(record: Abstract) -> str:
+    retracted = "  RETRACTED" if record.retracted else ""
+    return f"PMID {record.pmid}  {record.title} {record.journal} {record.date}{retracted}"
+
+
+def _ask_literature(arguments: argparse.Namespace, settings: Settings) -> None:
+    question = arguments.question
+    tries = tries_of(question, arguments.query)
+    if not tries:
+        raise InputError("The question has no word to search for. Give a query: --query 'cystic fibrosis'")
+    pair = _pair(settings, arguments.pair)
+    pubmed = PubMed.from_settings(settings)
+    used, found = find_records(pubmed, tries, limit=max(1, arguments.top))
+    if not found.pmids:
+        raise InputError(f"PubMed finds nothing for {used!r}. Use fewer or other words.")
+    records = pubmed.fetch(found.pmids).records
+    readers = _load(pair.biom, settings), _load(pair.vanilla, settings)
+    done: list[Read] = []
+    for part in read_all(records, Question("ask", question), *readers):
+        done = part
+        print(f"\rread {len(done)} of {len(records)}", end="", file=sys.stderr)
+    print(file=sys.stderr)
+    document = literature_json(question, used, found, done, labels=(pair.biom.label, pair.vanilla.label))
+    if arguments.json:
+        print(json.dumps(document, ensure_ascii=False, indent=1))
+        return
+    print(f"query: {used}   {found.count:,} records match, {len(done)} read")
+    for side in SIDES:
+        print(document[side]["model"])
+        for answer in document[side]["answers"]:
+            pmids = ", ".join(
+                e["pmid"] + (" (retracted)" if e["retracted"] else "") for e in answer["evidence"][:5]
+            )
+            print(f"  {answer['share']:6.1%}  {answer['text']}   PMID {pmids}")
 
 
 def _ask_lines(comparison: Comparison) -> list[str]:

@@ -6,6 +6,10 @@
      +-- CheckpointError     a model cannot be found, fetched, read or trusted
      |    +-- FetchError     the Hub could not be reached, or the download broke off
      |    +-- FetchCancelled the user stopped a download
+     +-- PubMedError         PubMed could not be asked
+     |    +-- RecordError    its answer, or a stored record, cannot be read
+     |    +-- RefusedError   it refuses the request (a wrong key, a malformed query); asking again is no use
+     |    +-- PubMedCancelled the user stopped a search
      +-- TrainingError       a run cannot start or go on: foreign state, no examples, full disk
 
 Every message is one or two sentences for a person: what happened, then what to do about it.
@@ -34,6 +38,22 @@ class FetchError(CheckpointError):
 
 class FetchCancelled(CheckpointError):
     """A download was stopped by the user."""
+
+
+class PubMedError(BioMError):
+    """PubMed could not be asked."""
+
+
+class RecordError(PubMedError):
+    """An answer of PubMed, or a stored record, cannot be read."""
+
+
+class RefusedError(PubMedError):
+    """PubMed refuses the request; asking again is no use."""
+
+
+class PubMedCancelled(PubMedError):
+    """A search was stopped by the user."""
 
 
 class TrainingError(BioMError):

@@ -92,8 +92,12 @@ def side_html(
     trained_on: str,
     context_index: int = 0,
     gold: Sequence[str] | None = None,
+    warning: str = "",
 ) -> str:
-    """One model's card: answer, confidence, p(no answer), sentence, runners-up and marked text."""
+    """One model's card: answer, confidence, p(no answer), sentence, runners-up and marked text.
+
+    ``warning`` is HTML that belongs beside the answer (a retraction banner).
+    """
     prediction = output.predictions[context_index]
     best = prediction.best()
     shown = prediction.answers[:SHOWN_ANSWERS]
@@ -102,7 +106,7 @@ def side_html(
             answer.span,
             rank,
             f"{side}-answer-{rank}",
-            f"{output.label}: {_role(rank, abstains=best is None)}, {_percent(answer.probability)}",
+            f"{output.label}: {_role(rank, abstains=best is None)}, {percent(answer.probability)}",
             tentative=best is None,
         )
         for rank, answer in enumerate(shown, start=1)
@@ -111,7 +115,7 @@ def side_html(
     return (
         f'<section class="card {side}" aria-label="{escape(output.label)}">'
         f"{_heading(output.label, trained_on, f'{output.seconds:.2f} s')}"
-        f"{_answer_html(prediction, best, side)}"
+        f"{_answer_html(prediction, best, side)}{warning}"
         f"{_gold_html(best, gold)}"
         f"{notices}"
         f"{_sentence_html(context, shown[0] if shown else None)}"
@@ -203,7 +207,7 @@ def _meter(name: str, value: float, explanation: str) -> str:
     return (
         f'<div class="meter" title="{escape(explanation)}"><span class="name">{name}</span>'
         f'<span class="bar" aria-hidden="true"><i style="width:{100 * value:.1f}%"></i></span>'
-        f'<span class="value">{_percent(value)}</span></div>'
+        f'<span class="value">{percent(value)}</span></div>'
     )
 
 
@@ -221,7 +225,7 @@ def _runners_up_html(shown: Sequence[Answer], side: Side) -> str:
         return ""
     rows = "".join(
         f'<li value="{rank}"><a href="#{side}-answer-{rank}">{escape(answer.text)}</a>'
-        f'<span class="value">{_percent(answer.probability)}</span></li>'
+        f'<span class="value">{percent(answer.probability)}</span></li>'
         for rank, answer in enumerate(shown[1:], start=2)
     )
     return f'<div class="runners-up"><h4>Runners-up</h4><ol>{rows}</ol></div>'
@@ -278,7 +282,7 @@ def status_html(
     return f'<p class="status {kind}" role="{role}">{escape(message)}{bar}</p>'
 
 
-def _percent(value: float) -> str:
+def percent(value: float) -> str:
     """A probability as a percent; never a rounded 0% or 100% that it is not."""
     if 0 < value < 0.001:
         return "< 0.1%"

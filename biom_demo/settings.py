@@ -10,8 +10,11 @@ from typing import Any
 from biom_demo.errors import InputError
 
 
-def _setting(default: Any, variable: str, explanation: str, *, at_least: float | None = None) -> Any:
-    return field(default=default, metadata={"env": variable, "help": explanation, "at_least": at_least})
+def _setting(
+    default: Any, variable: str, explanation: str, *, at_least: float | None = None, secret: bool = False
+) -> Any:
+    metadata = {"env": variable, "help": explanation, "at_least": at_least}
+    return field(default=default, metadata=metadata, repr=not secret)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,27 @@ class Settings:
     )
     fetch_timeout_s: float = _setting(
         10.0, "BIOM_FETCH_TIMEOUT", "Seconds of silence before a download gives up.", at_least=0.1
+    )
+    ncbi_email: str | None = _setting(
+        None, "NCBI_EMAIL", "Your address, sent to NCBI with each request, as it asks."
+    )
+    ncbi_api_key: str | None = _setting(
+        None, "NCBI_API_KEY", "NCBI API key: 10 requests a second instead of 3.", secret=True
+    )
+    entrez_url: str | None = _setting(
+        None, "BIOM_ENTREZ_URL", "Another server in NCBI's place, such as the local one."
+    )
+    pubmed_budget_s: float = _setting(
+        30.0, "BIOM_PUBMED_BUDGET", "Seconds a search or fetch may take, retries included.", at_least=1
+    )
+    pubmed_cache: str = _setting(
+        "~/.cache/biom_demo", "BIOM_CACHE", "Folder of fetched records; off keeps none."
+    )
+    pubmed_cache_mb: int = _setting(
+        200, "BIOM_CACHE_MB", "Most megabytes of fetched records kept.", at_least=1
+    )
+    pubmed_cache_days: float = _setting(
+        30.0, "BIOM_CACHE_DAYS", "Days after which a record is fetched again.", at_least=0
     )
     on_spaces: bool = _setting(False, "SPACE_ID", "Set by Hugging Face Spaces.")
 

@@ -11,6 +11,7 @@ import pytest
 
 from biom_demo.__main__ import main as demo_main
 from biom_demo.checkpoints import CATALOGUE
+from biom_demo.pubmed.local_server import main as local_server_main
 from tests.conftest import ROOT
 from train.__main__ import main as train_main
 
@@ -30,6 +31,12 @@ def test_every_command_exists_with_its_options(command, capsys):
     words = shlex.split(command)
     if words[0] == "make":
         assert re.search(rf"(?m)^{words[1]}:", (ROOT / "Makefile").read_text("utf-8"))
+    elif words[2].startswith("biom_demo.pubmed"):
+        with pytest.raises(SystemExit) as ended:
+            local_server_main(["--help"])
+        assert ended.value.code == 0
+        help_text = capsys.readouterr().out
+        assert all(option in help_text for option in words[3:] if option.startswith("--"))
     elif words[0] == "pip":
         assert all((ROOT / word).is_file() for word in words if word.endswith(".txt"))
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ import gradio as gr
 from biom_demo import __version__
 from biom_demo.checkpoints import ModelPair, resolve_pair
 from biom_demo.errors import BioMError
+from biom_demo.pubmed.client import PubMed
 from biom_demo.qa.records import Question
 from biom_demo.settings import Settings
-from biom_demo.ui import about, compare
+from biom_demo.ui import about, ask_pubmed, compare
 from biom_demo.ui.models import Models
 
 ASSETS = Path(__file__).parent.parent.parent / "assets"
@@ -31,22 +33,35 @@ def build_ui(settings: Settings) -> gr.Blocks:
     """
     pair = resolve_pair(settings.pair, biom=settings.biom_model, vanilla=settings.vanilla_model)
     models = Models(threads=settings.threads)
+    pubmed = PubMed.from_settings(settings)
     with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
         gr.HTML(
             '<div class="page-title"><h1>Ask an abstract</h1><p>A question, a biomedical text, and two '
-            'extractive readers side by side: <span class="biom">BioM-ELECTRA</span>, trained on '
-            'biomedical questions, and <span class="vanilla">vanilla ELECTRA</span>, which was not. '
+            'extractive readers side by side: <span class="biom">BioM-ELECTRA</span>, pre-trained '
+            'on biomedical text, and <span class="vanilla">vanilla ELECTRA</span>, which was not. '
             "See what each answers, where, and how sure it is.</p></div>",
             elem_id="title",
             padding=False,
         )
-        with gr.Tab("Compare"):
-            compare.build(settings, pair, models, page)
+        if settings.entrez_url:
+            gr.HTML(elsewhere_html(settings.entrez_url), elem_id="elsewhere", padding=False)
+        with gr.Tab("Compare", elem_id="tab-compare"):
+            compare.build(settings, pair, models, pubmed, page)
+        with gr.Tab("Ask PubMed", elem_id="tab-ask"):
+            ask_pubmed.build(settings, pair, models, pubmed, page)
         with gr.Tab("About"):
             about.build(pair)
     page.queue(max_size=settings.queue_size)
     threading.Thread(target=warm_up, args=(models, pair, page), daemon=True, name="warm-up").start()
     return page
+
+
+def elsewhere_html(address: str) -> str:
+    """What a visitor must know where records do not come from PubMed."""
+    return (
+        '<p class="status error" role="note">Records come from another server, not from PubMed: '
+        f"{escape(address)}</p>"
+    )
 
 
 def warm_up(models: Models, pair: ModelPair, page: gr.Blocks) -> None:

@@ -1,4 +1,4 @@
-"""The Compare tab: paste a text, ask, read both models' answers side by side."""
+"""The Compare tab: name an abstract or paste a text, ask, read both models' answers side by side."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import queue
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,12 @@ import gradio as gr
 from biom_demo.checkpoints import CATALOGUE, Checkpoint, FetchProgress, ModelPair, fetch, locate
 from biom_demo.compare import Comparison, ModelOutput, compare, comparison_json, read_timed
 from biom_demo.errors import BioMError, FetchCancelled, InputError
+from biom_demo.pubmed.client import PubMed
+from biom_demo.pubmed.identify import Kind, identify
+from biom_demo.pubmed.lookup import look_up
 from biom_demo.qa.records import Question
 from biom_demo.render import Side, side_html, status_html, verdict_html, waiting_html
+from biom_demo.render_pubmed import record_html, warning_html
 from biom_demo.settings import Settings
 from biom_demo.ui.models import Models
 
@@ -26,6 +31,7 @@ EXAMPLES: list[dict[str, Any]] = json.loads(
 )
 MAX_QUESTION_CHARS = 2_000
 PROGRESS_EVERY_S = 0.2
+OUR_FAULT = "Something went wrong on our side; the log has the details. Try again."
 IDLE_VERDICT = '<p class="verdict idle">The two answers are compared here.</p>'
 
 # The answer is brought into view inside its own box. The page itself moves only where the verdict
@@ -46,18 +52,28 @@ SCROLL_TO_ANSWERS = """() => {
 log = logging.getLogger(__name__)
 
 
-def build(settings: Settings, default: ModelPair, models: Models, page: gr.Blocks) -> None:
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What is to be read: its text, and as HTML its record's header and what to beware of."""
+
+    text: str
+    header: str = ""
+    warning: str = ""
+
+
+def build(settings: Settings, default: ModelPair, models: Models, pubmed: PubMed, page: gr.Blocks) -> None:
     """Lay out the tab and wire its events, those of the whole ``page`` too."""
     pairs = {pair.name: pair for pair in (default, *CATALOGUE)}
     with gr.Row(equal_height=False):
         with gr.Column(scale=3, min_width=320):
             context = gr.Textbox(
-                label="Abstract or other text",
-                placeholder="Paste a PubMed abstract, or any text …",
+                label="Abstract: a PMID, DOI, PMCID, address or PubMed query, or the text itself",
+                placeholder="36990001, 10.1038/…, PMC…, a PubMed query, or paste any text …",
                 lines=11,
                 max_lines=11,  # as high when filled as when empty: nothing below it jumps
                 elem_id="context",
             )
+            taken_for = gr.HTML(status_html(""), elem_id="taken-for", padding=False)
         with gr.Column(scale=2, min_width=320):
             question = gr.Textbox(
                 label="Question",
@@ -86,6 +102,8 @@ def build(settings: Settings, default: ModelPair, models: Models, page: gr.Block
         examples_per_page=len(EXAMPLES),
         api_visibility="private",
     )
+    record = gr.HTML("", elem_id="record", padding=False)
+    passage = gr.State(None)
     verdict = gr.HTML(IDLE_VERDICT, elem_id="verdict", padding=False)
     with gr.Row(equal_height=False):
         with gr.Column(min_width=320):
@@ -93,24 +111,57 @@ def build(settings: Settings, default: ModelPair, models: Models, page: gr.Block
         with gr.Column(min_width=320):
             vanilla_card = gr.HTML(_waiting(default.vanilla, "vanilla"), elem_id="vanilla", padding=False)
 
+    def take_for(typed: str) -> str:
+        return status_html(identify(readable(typed)).explanation)
+
+    context.change(
+        take_for,
+        [context],
+        [taken_for],
+        queue=False,
+        trigger_mode="always_last",
+        show_progress="hidden",
+        api_visibility="private",
+    )
+
+    def get_passage(typed: str, asked: str) -> tuple[Passage | None, str]:
+        """The text to read, from PubMed where a record is named; ``None`` and why where there is none."""
+        try:
+            typed = readable(typed)
+            check_input(typed, readable(asked), settings)
+            return passage_of(typed, pubmed, settings), status_html("Reading …")
+        except BioMError as error:
+            return None, status_html(str(error), kind="error")
+        except Exception:
+            log.exception("fetching failed")
+            return None, status_html(OUR_FAULT, kind="error")
+
     # Gradio names an event's address after its function: this one must not take "answer" from the API.
-    def show_answers(text: str, asked: str, name: str) -> Iterator[tuple[Any, ...]]:
+    def show_answers(given: Passage | None, asked: str, name: str) -> Iterator[tuple[Any, ...]]:
         """Verdict, both cards and the status, each as soon as it is known."""
         # What was answered before stays on the page until reading has begun.
-        unanswered: list[Any] = [gr.skip(), gr.skip(), gr.skip()]
+        unanswered: list[Any] = [gr.skip(), gr.skip(), gr.skip(), gr.skip()]
+        if given is None:  # the status says why
+            yield *unanswered, gr.skip()
+            return
         try:
             if name not in pairs:
                 raise InputError("These models are not on offer. Choose a pair from the list.")
             pair = pairs[name]
-            text, asked = readable(text), readable(asked)
-            check_input(text, asked, settings)
+            text, asked = given.text, readable(asked)
             if not _on_disk(pair):
                 raise InputError(
                     f"The {pair.name} models are not on this machine yet. Press “Fetch these models”, "
                     "or choose the mini pair."
                 )
-            unanswered = [IDLE_VERDICT, _waiting(pair.biom, "biom"), _waiting(pair.vanilla, "vanilla")]
+            unanswered = [
+                given.header,
+                IDLE_VERDICT,
+                _waiting(pair.biom, "biom"),
+                _waiting(pair.vanilla, "vanilla"),
+            ]
             yield (
+                given.header,
                 IDLE_VERDICT,
                 waiting_html(pair.biom.label, pair.biom.trained_on, "biom", reading=True),
                 waiting_html(pair.vanilla.label, pair.vanilla.trained_on, "vanilla", reading=True),
@@ -119,29 +170,39 @@ def build(settings: Settings, default: ModelPair, models: Models, page: gr.Block
             identity = Question("page", asked)
             gold = known_answers(text, asked)
             biom = read_timed(models.reader(pair.biom), pair.biom.label, identity, [text])
-            yield gr.skip(), _card(biom, text, pair.biom, "biom", gold), gr.skip(), gr.skip()
-            unanswered[1] = gr.skip()
+            card = _card(biom, text, pair.biom, "biom", gold, given.warning)
+            yield gr.skip(), gr.skip(), card, gr.skip(), gr.skip()
+            unanswered[2] = gr.skip()
             vanilla = read_timed(models.reader(pair.vanilla), pair.vanilla.label, identity, [text])
             comparison = Comparison(identity, (text,), biom, vanilla)
             seconds = biom.seconds + vanilla.seconds
             yield (
+                gr.skip(),
                 verdict_html(comparison),
                 gr.skip(),
-                _card(vanilla, text, pair.vanilla, "vanilla", gold),
+                _card(vanilla, text, pair.vanilla, "vanilla", gold, given.warning),
                 status_html(f"Two models read {len(text):,} characters in {seconds:.2f} s."),
             )
         except BioMError as error:
             yield *unanswered, status_html(str(error), kind="error")
         except Exception:
             log.exception("answering failed")
-            message = "Something went wrong on our side; the log has the details. Try again."
-            yield *unanswered, status_html(message, kind="error")
+            yield *unanswered, status_html(OUR_FAULT, kind="error")
 
-    outputs = [verdict, biom_card, vanilla_card, status]
+    outputs = [record, verdict, biom_card, vanilla_card, status]
     for trigger in (ask.click, question.submit):
         trigger(
+            get_passage,
+            [context, question],
+            [passage, status],
+            concurrency_id="pubmed",  # waiting for PubMed keeps no model from reading
+            concurrency_limit=8,
+            show_progress="minimal",
+            show_progress_on=[status],
+            api_visibility="private",
+        ).then(
             show_answers,
-            [context, question, chosen],
+            [passage, question, chosen],
             outputs,
             concurrency_id="model",
             concurrency_limit=1,
@@ -225,6 +286,26 @@ def build(settings: Settings, default: ModelPair, models: Models, page: gr.Block
     gr.api(answer_json, api_name="answer", concurrency_id="model", concurrency_limit=1)
 
 
+def passage_of(typed: str, pubmed: PubMed, settings: Settings) -> Passage:
+    """The text itself, or the text of the record or records it names.
+
+    Raises ``InputError`` where nothing is found, ``PubMedError`` where PubMed cannot be asked.
+    """
+    identified = identify(typed)
+    if identified.kind is Kind.TEXT:
+        return Passage(typed)
+    found = look_up(pubmed, identified)
+    text = "\n\n".join(record.text for record in found.records)
+    if len(text) > settings.max_context_chars:
+        raise InputError(
+            f"These records have {len(text):,} characters; at most {settings.max_context_chars:,} are read. "
+            "Name fewer, or use the Ask PubMed tab."
+        )
+    first, *others = found.records
+    headers = [record_html(first, found.notices), *(record_html(record) for record in others)]
+    return Passage(text, "".join(headers), "".join(warning_html(record) for record in found.records))
+
+
 def readable(text: str | None) -> str:
     """The text with each lone surrogate as U+FFFD: they cannot be sent back as UTF-8. Offsets stay."""
     return "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in text or "")
@@ -233,7 +314,7 @@ def readable(text: str | None) -> str:
 def check_input(text: str, question: str, settings: Settings) -> None:
     """Nothing, where both can be used. Raises ``InputError`` that says what to change."""
     if not text or not text.strip():
-        raise InputError("There is no text yet. Paste an abstract, or click an example.")
+        raise InputError("There is no text yet. Name or paste an abstract, or click an example.")
     if not question or not question.strip():
         raise InputError("There is no question yet. Type one, for example: Which gene is mutated?")
     if len(text) > settings.max_context_chars:
@@ -316,6 +397,11 @@ def _waiting(checkpoint: Checkpoint, side: Side) -> str:
 
 
 def _card(
-    output: ModelOutput, text: str, checkpoint: Checkpoint, side: Side, gold: tuple[str, ...] | None
+    output: ModelOutput,
+    text: str,
+    checkpoint: Checkpoint,
+    side: Side,
+    gold: tuple[str, ...] | None,
+    warning: str,
 ) -> str:
-    return side_html(output, text, side, trained_on=checkpoint.trained_on, gold=gold)
+    return side_html(output, text, side, trained_on=checkpoint.trained_on, gold=gold, warning=warning)

@@ -13,18 +13,24 @@ from playwright.sync_api import expect, sync_playwright
 
 from tests.browser.conftest import FLAGS, find_browser, running_app
 from tests.conftest import ROOT
+from tests.entrez_server import entrez_server
 
 FOLDER = ROOT / "assets" / "screenshots"
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 
 
 def main() -> None:
-    """Four pictures of the first example, answered: desktop and phone, light and dark."""
+    """The first example, answered, and a question to PubMed: desktop and phone, light and dark.
+
+    PubMed's records are those of the local server.
+    """
     example = json.loads((ROOT / "assets" / "examples.json").read_text("utf-8"))[0]
     FOLDER.mkdir(exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as folder,
-        running_app(Path(folder) / "log") as address,
+        entrez_server() as server,
+        running_app(Path(folder) / "log", BIOM_CACHE=folder) as address,
+        running_app(Path(folder) / "log2", BIOM_ENTREZ_URL=server.url, BIOM_CACHE=folder) as with_records,
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=find_browser(), args=FLAGS)
@@ -39,6 +45,13 @@ def main() -> None:
                 expect(page.locator("#status")).to_contain_text("Two models read", timeout=60_000)
                 page.wait_for_timeout(500)  # both texts have scrolled to their answers
                 page.screenshot(path=FOLDER / f"compare-{size}-{theme}.png", full_page=True)
+                page.goto(f"{with_records}/?__theme={theme}")
+                page.get_by_role("tab", name="Ask PubMed").click()
+                page.locator("#pubmed-question textarea").fill("What blocks TNF-alpha?")
+                page.locator("#pubmed-query textarea").fill("TNF-alpha")
+                page.locator("#pubmed-query textarea").press("Enter")
+                expect(page.locator("#pubmed-status")).to_contain_text("records match; read", timeout=60_000)
+                page.screenshot(path=FOLDER / f"ask-pubmed-{size}-{theme}.png", full_page=True)
         browser.close()
 
 

@@ -1,0 +1,1 @@
+"""PubMed: what did the user name, fetch it, read its XML, keep it. Knows nothing of models or pages."""
