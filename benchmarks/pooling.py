@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from biom_demo.evaluation import show_progress
 from biom_demo.qa.datasets import read_bioasq

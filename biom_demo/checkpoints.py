@@ -64,13 +64,14 @@ CATALOGUE: tuple[ModelPair, ...] = (
         Checkpoint(
             str(ASSETS / "BioM-ELECTRA-Mini-SQuAD-BioASQ8B"),
             "BioM-ELECTRA-Mini-SQuAD-BioASQ8B",
-            "MiniLM-L6 weights, then general SQuAD-style questions, then BioASQ factoid questions of "
-            "years 1 to 7. No biomedical pre-training yet.",
+            "MiniLM-L6 weights, then general SQuAD-style questions, then PubMed abstracts, then BioASQ "
+            "factoid questions of years 2 to 7.",
         ),
         Checkpoint(
-            str(ASSETS / "ELECTRA-Mini-SQuAD"),
-            "ELECTRA-Mini-SQuAD",
-            "MiniLM-L6 weights, then the same general SQuAD-style questions. No BioASQ.",
+            str(ASSETS / "ELECTRA-Mini-SQuAD-BioASQ8B"),
+            "ELECTRA-Mini-SQuAD-BioASQ8B",
+            "MiniLM-L6 weights, then the same general SQuAD-style questions, then the same BioASQ "
+            "questions. No PubMed abstracts.",
         ),
     ),
     ModelPair(

@@ -190,7 +190,11 @@ def test_auto_takes_the_largest_pair_that_is_here_whole(cache, monkeypatch):
 
 def test_either_side_can_be_replaced():
     pair = resolve_pair("mini", biom="some/model")
-    assert (pair.name, pair.biom.label, pair.vanilla.label) == ("custom", "model", "ELECTRA-Mini-SQuAD")
+    assert (pair.name, pair.biom.label, pair.vanilla.label) == (
+        "custom",
+        "model",
+        "ELECTRA-Mini-SQuAD-BioASQ8B",
+    )
 
 
 def test_an_unknown_pair_is_refused_with_the_names():

@@ -102,6 +102,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     evaluate.add_argument("--json", type=Path, dest="json_out", help="write the result here as well")
     evaluate.set_defaults(run=run_evaluate)
 
+    ablation = stages.add_parser("ablation", help="the table of run.sh's results")
+    ablation.add_argument("runs", type=Path, help="the folder run.sh wrote to")
+    ablation.add_argument("--out", type=Path, help="write the table as JSON here")
+    ablation.set_defaults(run=run_ablation)
+
     publish = stages.add_parser("publish", help="a float16 checkpoint folder with its model card")
     publish.add_argument("--model", type=Path, required=True, help="a fine-tuned checkpoint folder")
     publish.add_argument("--out", type=Path, required=True)
@@ -282,6 +287,15 @@ def run_evaluate(arguments: argparse.Namespace) -> None:
         if compared:
             document |= {"against": results[1].as_json(), "difference": compared}
         datasets.write_json(document, arguments.json_out)
+
+
+def run_ablation(arguments: argparse.Namespace) -> None:
+    from train.ablation import ablation, markdown
+
+    document = ablation(arguments.runs)
+    print(markdown(document))
+    if arguments.out:
+        datasets.write_json(document, arguments.out)
 
 
 def run_publish(arguments: argparse.Namespace) -> None:

@@ -20,6 +20,7 @@ THREADS=${THREADS:-2}
 PRETRAIN_STEPS=${PRETRAIN_STEPS:-}     # instead of the recipe's
 MORE_SQUAD=${MORE_SQUAD:-}             # files of a second, slower SQuAD-style stage; none: no such stage
 MORE_SEED=${MORE_SEED:-43}
+DOMAIN_SEED=${DOMAIN_SEED:-44}         # mini: the BioM side's stage on PubMed text, with REPLAY (SQUAD unless set)
 LIST_QUESTIONS=${LIST_QUESTIONS:-}     # 1: BioASQ list questions with one item a snippet are trained on too
 PYTHON=${PYTHON:-$([ -x .venv/bin/python ] && echo .venv/bin/python || echo python3)}
 FIRST=${SEEDS%% *}
@@ -61,37 +62,51 @@ rtd() {  # rtd SIDE START TEXT
   finished "$RUNS/$1-rtd" || train pretrain "$3" --recipe "$RECIPE" --start "$2" --out "$RUNS/$1-rtd" \
     --seed "$FIRST" --threads "$THREADS" ${PRETRAIN_STEPS:+--steps "$PRETRAIN_STEPS"}
 }
-cloze() {  # cloze SIDE START TEXT
+cloze_file() {  # cloze_file SIDE TEXT
   [ -f "$RUNS/cloze-$1.json" ] ||
-    train cloze "$3" --count "${CLOZE_COUNT:-8000}" --seed "$FIRST" --out "$RUNS/cloze-$1.json"
+    train cloze "$2" --count "${CLOZE_COUNT:-8000}" --seed "$FIRST" --out "$RUNS/cloze-$1.json"
+}
+cloze() {  # cloze SIDE START TEXT
+  cloze_file "$1" "$3"
   tune cloze "$2" "$RUNS/$1-cloze" "$FIRST" --squad "$RUNS/cloze-$1.json"
 }
 case $RECIPE in
-  smoke | mini)  # one start; only the BioM side is continued on PubMed text
-    finished "$RUNS/start" || train initialize --recipe "$RECIPE" --out "$RUNS/start"
+  mini)  # one start and the same general stages for both; see the domain stage below
+    finished "$RUNS/start" || train initialize --recipe mini --out "$RUNS/start"
     cloze vanilla "$RUNS/start" "$GENERAL_TEXT"
-    rtd biom "$RUNS/start" "$PUBMED_TEXT"
-    cloze biom "$RUNS/biom-rtd" "$PUBMED_TEXT"
-    VANILLA_START=$RUNS/vanilla-cloze BIOM_START=$RUNS/biom-cloze ;;
-  small)  # two starts, each with the vocabulary of its own text
+    VANILLA_START=$RUNS/vanilla-cloze ;;
+  smoke | small)  # two starts, each pre-trained on its own text; small: with a vocabulary of its own too
     for side in vanilla biom; do
       text=$PUBMED_TEXT; [ $side = biom ] || text=$GENERAL_TEXT
       finished "$RUNS/$side-start" ||
-        train initialize --recipe small --text "$text" --seed "$FIRST" --out "$RUNS/$side-start"
+        train initialize --recipe "$RECIPE" --text "$text" --seed "$FIRST" --out "$RUNS/$side-start"
       rtd $side "$RUNS/$side-start" "$text"
       cloze $side "$RUNS/$side-rtd" "$text"
     done
     VANILLA_START=$RUNS/vanilla-cloze BIOM_START=$RUNS/biom-cloze ;;
 esac
 for side in vanilla biom; do
-  start=$VANILLA_START; [ $side = vanilla ] || start=$BIOM_START
-  tune squad "$start" "$RUNS/$side-squad" "$FIRST" --squad "${squad[@]}" --max-per-file "${MAX_PER_FILE:-1000000}"
-  start=$RUNS/$side-squad
-  if [ ${#more[@]} -gt 0 ]; then
-    tune squad "$start" "$RUNS/$side-squad-more" "$MORE_SEED" --squad "${more[@]}" --learning-rate 1e-4 \
-      --max-per-file "${MORE_PER_FILE:-1000000}"
-    start=$RUNS/$side-squad-more
+  if [ $side = biom ] && [ -z "${BIOM_START:-}" ]; then
+    start=$VANILLA_LAST
+  else
+    start=$VANILLA_START; [ $side = vanilla ] || start=$BIOM_START
+    tune squad "$start" "$RUNS/$side-squad" "$FIRST" --squad "${squad[@]}" --max-per-file "${MAX_PER_FILE:-1000000}"
+    start=$RUNS/$side-squad
+    if [ ${#more[@]} -gt 0 ]; then
+      tune squad "$start" "$RUNS/$side-squad-more" "$MORE_SEED" --squad "${more[@]}" --learning-rate 1e-4 \
+        --max-per-file "${MORE_PER_FILE:-1000000}"
+      start=$RUNS/$side-squad-more
+    fi
   fi
+  if [ $side = biom ] && { [ "$RECIPE" = mini ] || [ "$RECIPE" = smoke ]; }; then
+    # The domain stage: span selection on PubMed text, with general questions so that none is unlearned.
+    cloze_file biom "$PUBMED_TEXT"
+    read -ra replay <<<"${REPLAY:-$SQUAD}"
+    tune squad "$start" "$RUNS/biom-domain" "$DOMAIN_SEED" --learning-rate 1e-4 \
+      --squad "$RUNS/cloze-biom.json" "${replay[@]}"
+    start=$RUNS/biom-domain
+  fi
+  [ $side = biom ] && BIOM_LAST=$start || VANILLA_LAST=$start
   runs=()
   for seed in $SEEDS; do
     tune bioasq "$start" "$RUNS/$side-bioasq-$seed" "$seed" --bioasq "${bioasq[@]}" \
@@ -102,8 +117,7 @@ for side in vanilla biom; do
   [ ${#runs[@]} -eq 1 ] || finished "$RUNS/$side-bioasq-mean" ||
     train average "${runs[@]}" --out "$RUNS/$side-bioasq-mean"
 done
-last=squad; [ ${#more[@]} -eq 0 ] || last=squad-more
-figures squad "$RUNS/biom-$last" "$RUNS/vanilla-$last"
+figures squad "$BIOM_LAST" "$VANILLA_LAST"
 for seed in $SEEDS; do
   figures "$seed" "$RUNS/biom-bioasq-$seed" "$RUNS/vanilla-bioasq-$seed"
 done

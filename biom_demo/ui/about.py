@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from html import escape
+from pathlib import Path
 
 import gradio as gr
 
 from biom_demo.checkpoints import Checkpoint, ModelPair, locate
 
+ABLATION = Path(__file__).parent.parent.parent / "assets" / "ablation.json"
 # The published table: EM and F1 on the pairs of the five BioASQ 8B test batches.
 # Source: model card of sultan/BioM-ELECTRA-Large-SQuAD2-BioASQ8B.
 PUBLISHED = (
@@ -39,6 +41,7 @@ neither writes words of its own. Comparing them shows what biomedical training c
 (Alrowili &amp; Shanker 2021, <a href="https://aclanthology.org/2021.bionlp-1.24/">BioM-Transformers</a>
 and the model card).</p>
 {_table(PUBLISHED)}
+{_ablation()}
 <h2>Reading the numbers</h2>
 <p><b>Confidence</b> is the model’s share of probability on exactly the shown span, out of every span of up
 to 30 tokens in the text and “no answer”, which together make 100%. <b>p(no answer)</b> is the share of
@@ -57,6 +60,29 @@ def _measured(pair: ModelPair) -> str:
     return (
         "<h3>Measured</h3><p>Exact match and F1 in percent over the answerable pairs, the model made to "
         "answer; the commands are in each model’s card.</p>" + _table(rows)
+    )
+
+
+def _ablation() -> str:
+    """What each stage brings to the bundled pair, from the file that ``train ablation`` wrote."""
+    document = json.loads(ABLATION.read_text("utf-8"))
+    columns = list(document["rows"][0]["figures"])
+    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
+    body = ""
+    for row in document["rows"]:
+        cells = "".join(
+            f'<td class="number">{row["figures"][c]:.1f}'
+            + (f" ± {row['spread'][c]:.1f}" if row["spread"] else "")
+            + "</td>"
+            for c in columns
+        )
+        body += f"<tr><td>{escape(row['model'])}, {escape(row['stage'])}</td>{cells}</tr>"
+    seeds = max(len(row["seeds"]) for row in document["rows"])
+    return (
+        "<h2>What each stage brings to the bundled pair</h2><p>EM and F1 on the 475 pairs; strict accuracy, "
+        "lenient accuracy and mean reciprocal rank (percent) over the 8B factoid questions, the answers of a "
+        f"question’s snippets pooled. ± is the standard deviation over {seeds} seeds of the BioASQ stage.</p>"
+        f"<table><thead><tr><th>model, stage</th>{head}</tr></thead><tbody>{body}</tbody></table>"
     )
 
 
