@@ -130,8 +130,8 @@ def resolve_pair(name: str, *, biom: str | None = None, vanilla: str | None = No
         return pair
     return ModelPair(
         "custom",
-        _given(biom) if biom else pair.biom,
-        _given(vanilla) if vanilla else pair.vanilla,
+        given(biom) if biom else pair.biom,
+        given(vanilla) if vanilla else pair.vanilla,
     )
 
 
@@ -139,7 +139,8 @@ def _on_disk(pair: ModelPair) -> bool:
     return locate(pair.biom) is not None and locate(pair.vanilla) is not None
 
 
-def _given(source: str) -> Checkpoint:
+def given(source: str) -> Checkpoint:
+    """A checkpoint that is not in the catalogue, by its folder or Hub id."""
     # The folder's place on a server is nobody's business on a public page.
     said = f"Given as {source}." if _is_hub_id(source) and not Path(source).is_dir() else "Given as a folder."
     return Checkpoint(source, source.rstrip("/").rsplit("/", 1)[-1], said)

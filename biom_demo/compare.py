@@ -116,21 +116,21 @@ def compare(
     )
 
 
-def comparison_json(comparison: Comparison) -> dict[str, Any]:
+def comparison_json(comparison: Comparison, *, null_threshold: float | None = 0.0) -> dict[str, Any]:
     """A comparison over one context as plain JSON values; offsets count characters, half-open."""
-    verdict = comparison.verdict()
+    verdict = comparison.verdict(null_threshold=null_threshold)
     return {
         "question": comparison.question.text,
         "agreement": str(verdict.agreement),
         "answer_f1": verdict.f1,
-        "biom": _output_json(comparison.biom),
-        "vanilla": _output_json(comparison.vanilla),
+        "biom": _output_json(comparison.biom, null_threshold),
+        "vanilla": _output_json(comparison.vanilla, null_threshold),
     }
 
 
-def _output_json(output: ModelOutput) -> dict[str, Any]:
+def _output_json(output: ModelOutput, null_threshold: float | None) -> dict[str, Any]:
     prediction = output.predictions[0]
-    best = prediction.best()
+    best = prediction.best(null_threshold=null_threshold)
     return {
         "model": output.label,
         "answer": _answer_json(best) if best else None,

@@ -8,7 +8,6 @@ told by colour alone.
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -17,12 +16,12 @@ from typing import Literal
 from biom_demo.compare import Agreement, Comparison, ModelOutput, Verdict
 from biom_demo.qa.metrics import normalize_answer, squad_exact_match, squad_f1
 from biom_demo.qa.records import Answer, CharSpan, Prediction
-from biom_demo.sentences import sentence_around
+from biom_demo.sentences import SECTION_LABEL, sentence_around
 
-Side = Literal["biom", "vanilla"]
+# The accents of ``assets/style.css``: of a pair, of further models, and of two models whose names are hidden.
+Side = Literal["biom", "vanilla", "third", "fourth", "blind-a", "blind-b"]
 
 SHOWN_ANSWERS = 5  # the answer and its runners-up
-SECTION_LABEL = re.compile(r"(?m)^[A-Z][A-Z ,/&()-]{2,48}:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +69,11 @@ def text_html(text: str, marks: Sequence[Mark], side: Side) -> str:
             title = escape(best.title)
             # Only a mark's first piece is a stop of the tab key and the place its link leads to.
             place = "" if best.anchor in seen else f' id="{escape(best.anchor)}" tabindex="0"'
+            ranks = " ".join(str(mark.rank) for mark in covering)
+            kind = f"{side} {best.kind}"
             piece = (
-                f'<mark class="{side} {best.kind}"{place} title="{title}" aria-label="{title}">{piece}</mark>'
+                f'<mark class="{kind}"{place} data-ranks="{ranks}" title="{title}" aria-label="{title}">'
+                f"{piece}</mark>"
             )
             # A mark that begins under a better one still has a place to lead to.
             parts += [
@@ -93,14 +95,17 @@ def side_html(
     context_index: int = 0,
     gold: Sequence[str] | None = None,
     warning: str = "",
+    null_threshold: float = 0.0,
+    shown: int = SHOWN_ANSWERS,
 ) -> str:
     """One model's card: answer, confidence, p(no answer), sentence, runners-up and marked text.
 
-    ``warning`` is HTML that belongs beside the answer (a retraction banner).
+    ``warning`` is HTML that belongs beside the answer (a retraction banner). A runner-up's link is
+    told apart by its ``data-rank``: the page moves the highlight to it.
     """
     prediction = output.predictions[context_index]
-    best = prediction.best()
-    shown = prediction.answers[:SHOWN_ANSWERS]
+    best = prediction.best(null_threshold=null_threshold)
+    answers = prediction.answers[:shown]
     marks = [
         Mark(
             answer.span,
@@ -109,21 +114,21 @@ def side_html(
             f"{output.label}: {_role(rank, abstains=best is None)}, {percent(answer.probability)}",
             tentative=best is None,
         )
-        for rank, answer in enumerate(shown, start=1)
+        for rank, answer in enumerate(answers, start=1)
     ]
     notices = "".join(f'<p class="notice">{escape(notice)}</p>' for notice in prediction.notices)
     return (
         f'<section class="card {side}" aria-label="{escape(output.label)}">'
-        f"{_heading(output.label, trained_on, f'{output.seconds:.2f} s')}"
+        f"{_heading(output.label, trained_on, f'{output.seconds:.2f} s' if output.seconds else '')}"
         f"{_answer_html(prediction, best, side)}{warning}"
         f"{_gold_html(best, gold)}"
         f"{notices}"
-        f"{_sentence_html(context, shown[0] if shown else None)}"
-        f"{_meters_html(best, shown[0] if shown else None, prediction)}"
+        f"{_sentence_html(context, answers[0] if answers else None)}"
+        f"{_meters_html(best, answers[0] if answers else None, prediction)}"
         '<h4>The text as this model read it</h4><div class="context" tabindex="0" role="region" '
         f'aria-label="Text with the answer of {escape(output.label)}">'
         f"{text_html(context, marks, side)}</div>"
-        f"{_runners_up_html(shown, side)}"
+        f"{_runners_up_html(answers, side)}"
         "</section>"
     )
 
@@ -224,17 +229,23 @@ def _runners_up_html(shown: Sequence[Answer], side: Side) -> str:
     if len(shown) < 2:
         return ""
     rows = "".join(
-        f'<li value="{rank}"><a href="#{side}-answer-{rank}">{escape(answer.text)}</a>'
+        f'<li value="{rank}"><a href="#{side}-answer-{rank}" data-rank="{rank}">{escape(answer.text)}</a>'
         f'<span class="value">{percent(answer.probability)}</span></li>'
         for rank, answer in enumerate(shown[1:], start=2)
     )
     return f'<div class="runners-up"><h4>Runners-up</h4><ol>{rows}</ol></div>'
 
 
-def verdict_html(comparison: Comparison, context_index: int = 0) -> str:
+def verdict_html(
+    comparison: Comparison,
+    context_index: int = 0,
+    *,
+    null_threshold: float = 0.0,
+    sides: tuple[Side, Side] = ("biom", "vanilla"),
+) -> str:
     """One strip that says in words how the two answers relate."""
-    verdict = comparison.verdict(context_index)
-    icon, words = _verdict_words(verdict, comparison.biom.label, comparison.vanilla.label)
+    verdict = comparison.verdict(context_index, null_threshold=null_threshold)
+    icon, words = _verdict_words(verdict, comparison.biom.label, comparison.vanilla.label, sides)
     kind = verdict.agreement.name.lower().replace("_", "-")
     return (
         f'<p class="verdict {kind}" role="status"><span class="icon" aria-hidden="true">{icon}</span>'
@@ -242,8 +253,11 @@ def verdict_html(comparison: Comparison, context_index: int = 0) -> str:
     )
 
 
-def _verdict_words(verdict: Verdict, biom: str, vanilla: str) -> tuple[str, str]:
-    biom, vanilla = f'<b class="biom">{escape(biom)}</b>', f'<b class="vanilla">{escape(vanilla)}</b>'
+def _verdict_words(verdict: Verdict, biom: str, vanilla: str, sides: tuple[Side, Side]) -> tuple[str, str]:
+    biom, vanilla = (
+        f'<b class="{sides[0]}">{escape(biom)}</b>',
+        f'<b class="{sides[1]}">{escape(vanilla)}</b>',
+    )
     biom_text = f"“{escape(verdict.biom.text)}”" if verdict.biom else ""
     vanilla_text = f"“{escape(verdict.vanilla.text)}”" if verdict.vanilla else ""
     match verdict.agreement:

@@ -22,6 +22,9 @@ from biom_demo.qa.records import CharSpan
 
 ABBREVIATIONS = Path(__file__).parent.parent / "assets" / "abbreviations.json"
 
+# A label at a line's head as ``Abstract.text`` and structured abstracts write it: "METHODS:".
+SECTION_LABEL = re.compile(r"(?m)^[A-Z][A-Z ,/&()-]{2,48}:")
+
 _NEWLINE = r"(?:\r\n|\r(?!\n)|[\n\v\f\x85\u2028])"
 _PARAGRAPH_END = re.compile(rf"{_NEWLINE}\s*{_NEWLINE}|\u2029")
 _LINE_START = re.compile(rf"{_NEWLINE}[^\S\r\n]*(?=\S)")

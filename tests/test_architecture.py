@@ -23,9 +23,10 @@ ORDER = [
     },
     {"qa.reader", "checkpoints", "pubmed"},
     {"compare", "evaluation"},
-    {"literature"},
+    {"literature", "difference"},
+    {"attribution", "share"},
     {"render"},
-    {"render_pubmed"},
+    {"render_pubmed", "render_difference"},
     {"ui"},
     {"__main__"},
 ]

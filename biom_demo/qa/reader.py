@@ -17,7 +17,7 @@ import torch
 
 from biom_demo.errors import CheckpointError
 from biom_demo.qa import spans, windows
-from biom_demo.qa.records import Prediction, Question, SpanLogits, Window
+from biom_demo.qa.records import Prediction, Question, Reading, SpanLogits, Window
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -136,6 +136,25 @@ class Reader:
 
         Windows of all pairs are batched together. Raises ``InputError`` for an empty question.
         """
+        decode = spans.decode_run_squad if self.decoding.run_squad else spans.decode
+        return [
+            decode(
+                reading.question,
+                reading.context,
+                reading.context_index,
+                reading.windows,
+                reading.logits,
+                max_answer_length=self.decoding.max_answer_length,
+                n_best=self.decoding.n_best,
+                notices=reading.notices,
+            )
+            for reading in self.readings(pairs, progress=progress)
+        ]
+
+    def readings(
+        self, pairs: Iterable[tuple[Question, str]], *, progress: Callable[[int], None] | None = None
+    ) -> list[Reading]:
+        """The undecoded logits for each (question, context) pair, in order, as ``read_pairs`` has them."""
         pairs = list(pairs)
         cut = [
             windows.build_windows(
@@ -149,25 +168,15 @@ class Reader:
         ]
         flat = [window for made in cut for window in made.windows]
         logits = self.logits(flat, progress=progress)
-        decode = spans.decode_run_squad if self.decoding.run_squad else spans.decode
-        predictions: list[Prediction] = []
+        results: list[Reading] = []
         first = 0
         for index, ((question, context), made) in enumerate(zip(pairs, cut, strict=True)):
             last = first + len(made.windows)
-            predictions.append(
-                decode(
-                    question,
-                    context,
-                    index,
-                    made.windows,
-                    logits[first:last],
-                    max_answer_length=self.decoding.max_answer_length,
-                    n_best=self.decoding.n_best,
-                    notices=made.notices,
-                )
+            results.append(
+                Reading(question, context, index, made.windows, tuple(logits[first:last]), made.notices)
             )
             first = last
-        return predictions
+        return results
 
 
 def pad(items: Sequence[Window], pad_token_id: int) -> dict[str, torch.Tensor]:

@@ -131,6 +131,22 @@ class SpanLogits:
             )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """All that a model says of one (question, context) pair, before any decoding.
+
+    Decoding it anew with other settings costs no inference. ``logits`` has one entry a window. A
+    reading equals only itself, so that what is computed from it can be kept by identity.
+    """
+
+    question: Question
+    context: str
+    context_index: int
+    windows: tuple[Window, ...]
+    logits: tuple[SpanLogits, ...]
+    notices: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A span of a context, with ``score`` (start + end logit) and ``probability`` (see spans)."""

@@ -13,6 +13,7 @@ banded search as in DrQA (Chen et al. 2017, section 3.2).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,31 @@ SHORTLIST = 20  # starts and ends a window, run_squad's n_best_size
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidates:
+    """Every distinct candidate span of a context, sorted by start, then end.
+
+    ``spans`` are half-open characters, int64 (M, 2); ``scores`` (start + end logit) and
+    ``probabilities`` are float64 (M,). The probabilities and ``null_probability`` sum to 1.
+    """
+
+    spans: Ints
+    scores: Floats
+    probabilities: Floats
+    null_score: float
+    null_probability: float
+
+    def index_of(self, span: CharSpan) -> int | None:
+        """Which candidate has exactly these characters; ``None`` if the model cannot point at them."""
+        low, high = np.searchsorted(self.spans[:, 0], [span.start, span.start + 1])
+        at = low + int(np.searchsorted(self.spans[low:high, 1], span.end))
+        return int(at) if at < high and self.spans[at, 1] == span.end else None
+
+    def rank_of(self, index: int) -> int:
+        """The place of a candidate among all, 1 for the best; equal scores share a place."""
+        return 1 + int((self.scores > self.scores[index]).sum())
 
 
 def decode(
@@ -55,15 +81,54 @@ def decode(
 
     Raises ``CheckpointError`` where logits are not finite.
     """
+    return ranked(
+        score_candidates(context, windows, logits, max_answer_length=max_answer_length),
+        question,
+        context,
+        context_index,
+        n_best=n_best,
+        near_duplicate_threshold=near_duplicate_threshold,
+        notices=notices,
+    )
+
+
+def score_candidates(
+    context: str,
+    windows: Sequence[Window],
+    logits: Sequence[SpanLogits],
+    *,
+    max_answer_length: int = MAX_ANSWER_LENGTH,
+) -> Candidates:
+    """All candidates of a context, scored as ``decode`` says, before any is left out.
+
+    Raises ``CheckpointError`` where logits are not finite.
+    """
     _check(windows, logits)
     spans, scores = _candidates(context, windows, logits, max_answer_length)  # (M, 2), (M,)
     null_score = _null_score(logits)
     probabilities, null_probability = _softmax(scores, null_score)
+    return Candidates(spans, scores, probabilities, null_score, null_probability)
+
+
+def ranked(
+    candidates: Candidates,
+    question: Question,
+    context: str,
+    context_index: int,
+    *,
+    n_best: int = N_BEST,
+    near_duplicate_threshold: float = NEAR_DUPLICATE_THRESHOLD,
+    notices: tuple[str, ...] = (),
+) -> Prediction:
+    """The best of the candidates without near-duplicates, as ``decode`` says."""
+    spans, scores, probabilities = candidates.spans, candidates.scores, candidates.probabilities
     kept = _without_near_duplicates(spans, scores, n_best, near_duplicate_threshold)
     answers = tuple(
         _answer(context, context_index, spans[i, 0], spans[i, 1], scores[i], probabilities[i]) for i in kept
     )
-    return Prediction(question, context_index, answers, null_score, null_probability, notices)
+    return Prediction(
+        question, context_index, answers, candidates.null_score, candidates.null_probability, notices
+    )
 
 
 def decode_run_squad(

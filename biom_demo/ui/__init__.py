@@ -12,12 +12,12 @@ from typing import Any
 import gradio as gr
 
 from biom_demo import __version__
-from biom_demo.checkpoints import ModelPair, resolve_pair
+from biom_demo.checkpoints import CATALOGUE, ModelPair, resolve_pair
 from biom_demo.errors import BioMError
 from biom_demo.pubmed.client import PubMed
 from biom_demo.qa.records import Question
 from biom_demo.settings import Settings
-from biom_demo.ui import about, ask_pubmed, compare
+from biom_demo.ui import about, ask_pubmed, compare, keep, practice, why
 from biom_demo.ui.models import Models
 
 ASSETS = Path(__file__).parent.parent.parent / "assets"
@@ -46,7 +46,11 @@ def build_ui(settings: Settings) -> gr.Blocks:
         if settings.entrez_url:
             gr.HTML(elsewhere_html(settings.entrez_url), elem_id="elsewhere", padding=False)
         with gr.Tab("Compare", elem_id="tab-compare"):
-            compare.build(settings, pair, models, pubmed, page)
+            tab = compare.build(settings, pair, models, pubmed, page)
+            practice.build(tab, models)
+            why.build(tab, models)
+            keep.build(tab, [pair.name, *(other.name for other in CATALOGUE)], page)
+        page.load(None, None, None, js=(ASSETS / "page.js").read_text("utf-8"))
         with gr.Tab("Ask PubMed", elem_id="tab-ask"):
             ask_pubmed.build(settings, pair, models, pubmed, page)
         with gr.Tab("About"):
@@ -93,6 +97,7 @@ def launch(page: gr.Blocks, settings: Settings) -> None:
         theme=gr.themes.Default(primary_hue="indigo", font=FONTS),
         app_kwargs={"routes": [APIRoute("/healthz", healthz)]},
         footer_links=["api"],
+        max_file_size="64mb",
         run_history=False,
         ssr_mode=False,
     )

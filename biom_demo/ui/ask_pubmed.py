@@ -28,8 +28,8 @@ from biom_demo.qa.records import Question
 from biom_demo.render import status_html
 from biom_demo.render_pubmed import findings_html, table_html
 from biom_demo.settings import Settings
-from biom_demo.ui.compare import OUR_FAULT, check_input, readable
-from biom_demo.ui.models import Models
+from biom_demo.ui.models import OUR_FAULT, Models
+from biom_demo.ui.passage import check_input, readable
 
 MAX_ABSTRACTS = 100
 MAX_QUERY_CHARS = 2_000

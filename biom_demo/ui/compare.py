@@ -1,44 +1,48 @@
-"""The Compare tab: name an abstract or paste a text, ask, read both models' answers side by side."""
+"""The Compare tab: name an abstract or paste a text, ask, read the models' answers side by side."""
 
 from __future__ import annotations
 
-import json
 import logging
-import queue
+import random
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from biom_demo.checkpoints import CATALOGUE, Checkpoint, FetchProgress, ModelPair, fetch, locate
-from biom_demo.compare import Comparison, ModelOutput, compare, comparison_json, read_timed
+from biom_demo.checkpoints import CATALOGUE, Checkpoint, ModelPair, given, locate
+from biom_demo.compare import compare, comparison_json
+from biom_demo.difference import View
 from biom_demo.errors import BioMError, FetchCancelled, InputError
 from biom_demo.pubmed.client import PubMed
-from biom_demo.pubmed.identify import Kind, identify
-from biom_demo.pubmed.lookup import look_up
+from biom_demo.pubmed.identify import identify
 from biom_demo.qa.records import Question
-from biom_demo.render import Side, side_html, status_html, verdict_html, waiting_html
-from biom_demo.render_pubmed import record_html, warning_html
+from biom_demo.render import status_html, waiting_html
+from biom_demo.render_difference import SIDES
 from biom_demo.settings import Settings
-from biom_demo.ui.models import Models
-
-EXAMPLES: list[dict[str, Any]] = json.loads(
-    (Path(__file__).parent.parent.parent / "assets" / "examples.json").read_text("utf-8")
+from biom_demo.share import VIEW_LIMITS
+from biom_demo.ui.fetching import fetching, progress_words
+from biom_demo.ui.models import OUR_FAULT, Models
+from biom_demo.ui.passage import EXAMPLES, Passage, check_input, known_answers, passage_of, readable
+from biom_demo.ui.run import (
+    IDLE_DIFFERENCE,
+    IDLE_VERDICT,
+    MAX_MODELS,
+    Run,
+    card_of,
+    difference_of,
+    read_text,
+    verdict_of,
 )
-MAX_QUESTION_CHARS = 2_000
-PROGRESS_EVERY_S = 0.2
-OUR_FAULT = "Something went wrong on our side; the log has the details. Try again."
-IDLE_VERDICT = '<p class="verdict idle">The two answers are compared here.</p>'
+
+HISTORY_KEPT = 20  # runs of a session, with their readings
 
 # The answer is brought into view inside its own box. The page itself moves only where the verdict
 # would be left below the fold, as on a phone.
 SCROLL_TO_ANSWERS = """() => {
-  document.querySelectorAll('.card .context').forEach(box => {
-    const mark = box.querySelector('mark.answer, mark.tentative');
+  document.querySelectorAll('.card .context, .merged-text').forEach(box => {
+    const mark = box.querySelector('mark.answer, mark.tentative, mark.merged');
     if (mark) box.scrollTop = mark.offsetTop - box.clientHeight / 3;
   });
   const verdict = document.querySelector('#verdict');
@@ -49,21 +53,47 @@ SCROLL_TO_ANSWERS = """() => {
   }
 }"""
 
+# Asks what another event has just put on the page, where it put something there.
+ASK_IF_READY = "ready => { if (ready) setTimeout(() => document.querySelector('#ask').click(), 50); }"
+
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
-    """What is to be read: its text, and as HTML its record's header and what to beware of."""
+class Known:
+    """A text that is to be read as it is, whatever it looks like, with its question's known answers."""
 
     text: str
-    header: str = ""
-    warning: str = ""
+    question: str = ""
+    answers: tuple[str, ...] | None = None
 
 
-def build(settings: Settings, default: ModelPair, models: Models, pubmed: PubMed, page: gr.Blocks) -> None:
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """The parts of the tab that its neighbours on the page work with."""
+
+    context: gr.Textbox
+    question: gr.Textbox
+    pair: gr.Dropdown
+    sliders: list[gr.Slider]  # in the order of ``View``
+    blind: gr.Checkbox
+    known: gr.State  # Known | None
+    run: gr.State  # Run | None
+    history: gr.State  # tuple[Run, ...], newest last
+    status: gr.HTML
+    record: gr.HTML
+    shown: list[gr.HTML]  # verdict, cards, difference
+    checkpoints: Callable[
+        [str, Sequence[str]], list[Checkpoint]
+    ]  # a function: a pair's name and further sources -> checkpoints
+
+
+def build(settings: Settings, default: ModelPair, models: Models, pubmed: PubMed, page: gr.Blocks) -> Tab:
     """Lay out the tab and wire its events, those of the whole ``page`` too."""
     pairs = {pair.name: pair for pair in (default, *CATALOGUE)}
+    catalogue = {c.source: c for pair in pairs.values() for c in (pair.biom, pair.vanilla)}
+    # Whoever can name a folder can have it opened: on a public page only the catalogue is on offer.
+    own_models = settings.host in ("127.0.0.1", "localhost", "::1") and not settings.on_spaces
     with gr.Row(equal_height=False):
         with gr.Column(scale=3, min_width=320):
             context = gr.Textbox(
@@ -93,6 +123,28 @@ def build(settings: Settings, default: ModelPair, models: Models, pubmed: PubMed
                 get = gr.Button("Fetch these models", visible=False, elem_id="fetch")
                 cancel = gr.Button("Cancel", visible=False, variant="stop", elem_id="cancel")
             status = gr.HTML(status_html(""), elem_id="status", padding=False)
+            with gr.Accordion("More: further models, blind test, decoding", open=False, elem_id="more"):
+                further = gr.Dropdown(
+                    label="Further models beside the pair (up to two"
+                    + ("; a folder or Hub id may be typed)" if own_models else ")"),
+                    choices=[(c.label, source) for source, c in catalogue.items()],
+                    value=[],
+                    multiselect=True,
+                    max_choices=MAX_MODELS - 2,
+                    allow_custom_value=own_models,
+                    elem_id="further",
+                )
+                blind = gr.Checkbox(
+                    label="Blind: hide which model is which until I have voted", elem_id="blind"
+                )
+                sliders = [
+                    _slider("null_threshold", "No-answer threshold: lower, and the models abstain more", 0.5),
+                    _slider("shown", "Answers listed", 1),
+                    _slider("max_answer_length", "Longest answer, in tokens", 1),
+                    _slider(
+                        "near_duplicate_threshold", "List spans that overlap a better one by up to", 0.05
+                    ),
+                ]
     gr.Examples(
         examples=[[example["context"], example["question"]] for example in EXAMPLES],
         example_labels=[example["title"] for example in EXAMPLES],
@@ -103,13 +155,28 @@ def build(settings: Settings, default: ModelPair, models: Models, pubmed: PubMed
         api_visibility="private",
     )
     record = gr.HTML("", elem_id="record", padding=False)
-    passage = gr.State(None)
+    passage, known, run = gr.State(None), gr.State(None), gr.State(None, time_to_live=3600)
+    history: gr.State = gr.State((), time_to_live=3600)
     verdict = gr.HTML(IDLE_VERDICT, elem_id="verdict", padding=False)
-    with gr.Row(equal_height=False):
-        with gr.Column(min_width=320):
-            biom_card = gr.HTML(_waiting(default.biom, "biom"), elem_id="biom", padding=False)
-        with gr.Column(min_width=320):
-            vanilla_card = gr.HTML(_waiting(default.vanilla, "vanilla"), elem_id="vanilla", padding=False)
+    cards: list[gr.HTML] = []
+    columns: list[gr.Column] = []
+    with gr.Row(equal_height=False, elem_id="cards"):
+        for side, checkpoint in zip(SIDES, (default.biom, default.vanilla, None, None), strict=True):
+            with gr.Column(min_width=320, visible=checkpoint is not None, elem_id=f"column-{side}") as column:
+                empty = waiting_html(checkpoint.label, checkpoint.trained_on, side) if checkpoint else ""
+                card = gr.HTML(empty, elem_id=side, padding=False)
+            cards.append(card)
+            columns.append(column)
+    panel = gr.HTML(IDLE_DIFFERENCE, elem_id="difference", padding=False)
+    shown = [verdict, *cards, panel]
+
+    def make_room(names: list[str] | None) -> list[Any]:
+        """A column for each further model."""
+        return [gr.update(visible=len(names or []) > place) for place in range(MAX_MODELS - 2)]
+
+    further.change(
+        make_room, [further], columns[2:], queue=False, show_progress="hidden", api_visibility="private"
+    )
 
     def take_for(typed: str) -> str:
         return status_html(identify(readable(typed)).explanation)
@@ -124,11 +191,13 @@ def build(settings: Settings, default: ModelPair, models: Models, pubmed: PubMed
         api_visibility="private",
     )
 
-    def get_passage(typed: str, asked: str) -> tuple[Passage | None, str]:
+    def get_passage(typed: str, asked: str, known: Known | None) -> tuple[Passage | None, str]:
         """The text to read, from PubMed where a record is named; ``None`` and why where there is none."""
         try:
             typed = readable(typed)
             check_input(typed, readable(asked), settings)
+            if known and typed == known.text:
+                return Passage(typed), status_html("Reading …")
             return passage_of(typed, pubmed, settings), status_html("Reading …")
         except BioMError as error:
             return None, status_html(str(error), kind="error")
@@ -137,63 +206,73 @@ def build(settings: Settings, default: ModelPair, models: Models, pubmed: PubMed
             return None, status_html(OUR_FAULT, kind="error")
 
     # Gradio names an event's address after its function: this one must not take "answer" from the API.
-    def show_answers(given: Passage | None, asked: str, name: str) -> Iterator[tuple[Any, ...]]:
-        """Verdict, both cards and the status, each as soon as it is known."""
+    def show_answers(
+        given_passage: Passage | None,
+        asked: str,
+        name: str,
+        others: list[str] | None,
+        hide: bool,
+        known: Known | None,
+        earlier: tuple[Run, ...],
+        *numbers: float,
+    ) -> Iterator[tuple[Any, ...]]:
+        """Record, verdict, cards, difference, status, run and history, each as soon as it is known."""
         # What was answered before stays on the page until reading has begun.
-        unanswered: list[Any] = [gr.skip(), gr.skip(), gr.skip(), gr.skip()]
-        if given is None:  # the status says why
-            yield *unanswered, gr.skip()
+        kept: tuple[Any, ...] = (gr.skip(),) * (len(shown) + 1)
+        nothing = (gr.skip(), gr.skip())
+        if given_passage is None:  # the status says why
+            yield *kept, gr.skip(), *nothing
             return
         try:
+            view = view_of(numbers)
             if name not in pairs:
                 raise InputError("These models are not on offer. Choose a pair from the list.")
-            pair = pairs[name]
-            text, asked = given.text, readable(asked)
-            if not _on_disk(pair):
+            checkpoints = tuple(all_of(name, others))
+            absent = missing(checkpoints)
+            if absent:
                 raise InputError(
-                    f"The {pair.name} models are not on this machine yet. Press “Fetch these models”, "
-                    "or choose the mini pair."
+                    f"{', '.join(c.label for c in absent)}: not on this machine yet. Press “Fetch these "
+                    "models”, or choose the mini pair."
                 )
-            unanswered = [
-                given.header,
-                IDLE_VERDICT,
-                _waiting(pair.biom, "biom"),
-                _waiting(pair.vanilla, "vanilla"),
-            ]
-            yield (
-                given.header,
-                IDLE_VERDICT,
-                waiting_html(pair.biom.label, pair.biom.trained_on, "biom", reading=True),
-                waiting_html(pair.vanilla.label, pair.vanilla.trained_on, "vanilla", reading=True),
-                status_html("Reading …"),
+            asked = readable(asked)
+            text = given_passage.text
+            current = Run(
+                given_passage,
+                asked,
+                name,
+                checkpoints,
+                gold=gold_of(text, asked, known),
+                blind=bool(hide),
+                swapped=bool(hide) and random.random() < 0.5,
             )
-            identity = Question("page", asked)
-            gold = known_answers(text, asked)
-            biom = read_timed(models.reader(pair.biom), pair.biom.label, identity, [text])
-            card = _card(biom, text, pair.biom, "biom", gold, given.warning)
-            yield gr.skip(), gr.skip(), card, gr.skip(), gr.skip()
-            unanswered[2] = gr.skip()
-            vanilla = read_timed(models.reader(pair.vanilla), pair.vanilla.label, identity, [text])
-            comparison = Comparison(identity, (text,), biom, vanilla)
-            seconds = biom.seconds + vanilla.seconds
+            first = (given_passage.header, *drawn(current, view))
+            yield *first, status_html("Reading …"), *nothing
+            for checkpoint in checkpoints:
+                read = read_text(models.reader(checkpoint), checkpoint, asked, text)
+                current = current.with_read(read)
+                if not current.complete:
+                    words = f"{len(current.reads)} of {len(checkpoints)} models have read."
+                    yield given_passage.header, *drawn(current, view), status_html(words), *nothing
+            seconds = sum(read.seconds for read in current.reads)
+            count = {2: "Two", 3: "Three", 4: "Four"}[len(checkpoints)]
+            words = f"{count} models read {len(text):,} characters in {seconds:.2f} s."
             yield (
-                gr.skip(),
-                verdict_html(comparison),
-                gr.skip(),
-                _card(vanilla, text, pair.vanilla, "vanilla", gold, given.warning),
-                status_html(f"Two models read {len(text):,} characters in {seconds:.2f} s."),
+                given_passage.header,
+                *drawn(current, view),
+                status_html(words),
+                current,
+                (*earlier, current)[-HISTORY_KEPT:],
             )
         except BioMError as error:
-            yield *unanswered, status_html(str(error), kind="error")
+            yield *kept, status_html(str(error), kind="error"), *nothing
         except Exception:
             log.exception("answering failed")
-            yield *unanswered, status_html(OUR_FAULT, kind="error")
+            yield *kept, status_html(OUR_FAULT, kind="error"), *nothing
 
-    outputs = [record, verdict, biom_card, vanilla_card, status]
     for trigger in (ask.click, question.submit):
         trigger(
             get_passage,
-            [context, question],
+            [context, question, known],
             [passage, status],
             concurrency_id="pubmed",  # waiting for PubMed keeps no model from reading
             concurrency_limit=8,
@@ -202,8 +281,8 @@ def build(settings: Settings, default: ModelPair, models: Models, pubmed: PubMed
             api_visibility="private",
         ).then(
             show_answers,
-            [passage, question, chosen],
-            outputs,
+            [passage, question, chosen, further, blind, known, history, *sliders],
+            [record, *shown, status, run, history],
             concurrency_id="model",
             concurrency_limit=1,
             show_progress="minimal",  # says the place in the queue when others are before
@@ -211,29 +290,66 @@ def build(settings: Settings, default: ModelPair, models: Models, pubmed: PubMed
             api_visibility="private",
         ).then(None, None, None, js=SCROLL_TO_ANSWERS)
 
-    def choose(name: str) -> tuple[Any, ...]:
-        """What the page offers for a pair: nothing more if it is here, else to fetch it."""
-        missing = _missing(pairs[name])
-        megabytes = sum(checkpoint.download_mb or 0 for checkpoint in missing)
-        size = f" (about {megabytes:,} MB)" if megabytes else ""
-        words = f"Not on this machine: {', '.join(c.label for c in missing)}." if missing else ""
-        return gr.update(visible=bool(missing), value=f"Fetch these models{size}"), status_html(words)
+    def redraw(current: Run | None, *numbers: float) -> list[Any]:
+        """The same readings under other settings: nothing is read anew."""
+        if current is None:
+            return [gr.skip()] * len(shown)
+        return drawn(current, view_of(numbers))
 
-    for offer in (page.load, chosen.change):
-        offer(choose, [chosen], [get, status], show_progress="hidden", queue=False, api_visibility="private")
+    for slider in sliders:
+        slider.change(
+            redraw,
+            [run, *sliders],
+            shown,
+            queue=False,
+            trigger_mode="always_last",
+            show_progress="hidden",
+            api_visibility="private",
+        )
+
+    def all_of(name: str, others: Sequence[str] | None) -> list[Checkpoint]:
+        """The pair's checkpoints and the further ones. Raises ``InputError`` for one not on offer."""
+        sources = list(dict.fromkeys(source.strip() for source in others or () if source.strip()))
+        unknown = [source for source in sources if source not in catalogue]
+        if unknown and not own_models:
+            raise InputError("Only the models of the list are on offer here.")
+        pair = pairs[name]
+        further = [catalogue.get(source) or given(source) for source in sources[: MAX_MODELS - 2]]
+        return [pair.biom, pair.vanilla, *further]
+
+    def choose(name: str, others: list[str] | None) -> tuple[Any, ...]:
+        """What the page offers for the models: nothing more if they are here, else to fetch them."""
+        try:
+            absent = missing(all_of(name, others))
+        except BioMError as error:
+            return gr.update(visible=False), status_html(str(error), kind="error")
+        megabytes = sum(checkpoint.download_mb or 0 for checkpoint in absent)
+        size = f" (about {megabytes:,} MB)" if megabytes else ""
+        words = f"Not on this machine: {', '.join(c.label for c in absent)}." if absent else ""
+        return gr.update(visible=bool(absent), value=f"Fetch these models{size}"), status_html(words)
+
+    for offer in (chosen.change, further.change):
+        offer(
+            choose,
+            [chosen, further],
+            [get, status],
+            show_progress="hidden",
+            queue=False,
+            api_visibility="private",
+        )
 
     running: dict[str, threading.Event] = {}  # by session, so that a visitor stops only their own
 
-    def download(name: str, request: gr.Request) -> Iterator[tuple[Any, ...]]:
-        """Status lines while the pair's missing files arrive; the rest of the page stays usable."""
+    def download(name: str, others: list[str] | None, request: gr.Request) -> Iterator[tuple[Any, ...]]:
+        """Status lines while the missing files arrive; the rest of the page stays usable."""
         cancelled = running.setdefault(request.session_hash or "", threading.Event())
         cancelled.clear()
         busy = (gr.update(visible=False), gr.update(visible=True))
         try:
-            for checkpoint in _missing(pairs[name]):
+            for checkpoint in missing(all_of(name, others)):
                 for progress in fetching(checkpoint, cancelled, settings.fetch_timeout_s):
                     share = progress.done_bytes / max(progress.total_bytes, 1)
-                    yield *busy, status_html(_progress_words(checkpoint, progress), progress=share)
+                    yield *busy, status_html(progress_words(checkpoint, progress), progress=share)
             yield gr.update(visible=False), gr.update(visible=False), status_html("Fetched. Ask away.")
         except FetchCancelled:
             words = "Stopped. What has arrived is kept; fetching again goes on from there."
@@ -250,7 +366,7 @@ def build(settings: Settings, default: ModelPair, models: Models, pubmed: PubMed
 
     get.click(
         download,
-        [chosen],
+        [chosen, further],
         [get, cancel, status],
         concurrency_id="fetch",
         concurrency_limit=2,
@@ -258,6 +374,14 @@ def build(settings: Settings, default: ModelPair, models: Models, pubmed: PubMed
         api_visibility="private",
     )
     cancel.click(stop, None, [status], queue=False, show_progress="hidden", api_visibility="private")
+    page.load(
+        choose,
+        [chosen, further],
+        [get, status],
+        show_progress="hidden",
+        queue=False,
+        api_visibility="private",
+    )
 
     def answer_json(text: str, question: str, pair: str = default.name) -> dict[str, Any]:
         """Both models' answers to a question about a text, with character offsets (half-open)."""
@@ -284,124 +408,55 @@ def build(settings: Settings, default: ModelPair, models: Models, pubmed: PubMed
             raise gr.Error("Something went wrong on our side; the log has the details.") from error
 
     gr.api(answer_json, api_name="answer", concurrency_id="model", concurrency_limit=1)
+    return Tab(
+        context,
+        question,
+        chosen,
+        sliders,
+        blind,
+        known,
+        run,
+        history,
+        status,
+        record,
+        shown,
+        all_of,
+    )
 
 
-def passage_of(typed: str, pubmed: PubMed, settings: Settings) -> Passage:
-    """The text itself, or the text of the record or records it names.
-
-    Raises ``InputError`` where nothing is found, ``PubMedError`` where PubMed cannot be asked.
-    """
-    identified = identify(typed)
-    if identified.kind is Kind.TEXT:
-        return Passage(typed)
-    found = look_up(pubmed, identified)
-    text = "\n\n".join(record.text for record in found.records)
-    if len(text) > settings.max_context_chars:
-        raise InputError(
-            f"These records have {len(text):,} characters; at most {settings.max_context_chars:,} are read. "
-            "Name fewer, or use the Ask PubMed tab."
-        )
-    first, *others = found.records
-    headers = [record_html(first, found.notices), *(record_html(record) for record in others)]
-    return Passage(text, "".join(headers), "".join(warning_html(record) for record in found.records))
+def drawn(run: Run, view: View) -> list[Any]:
+    """Verdict, the four places for cards, and the difference panel."""
+    count = len(run.checkpoints)
+    cards = [card_of(run, place, view) if place < count else "" for place in range(MAX_MODELS)]
+    return [verdict_of(run, view), *cards, difference_of(run, view)]
 
 
-def readable(text: str | None) -> str:
-    """The text with each lone surrogate as U+FFFD: they cannot be sent back as UTF-8. Offsets stay."""
-    return "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in text or "")
+def view_of(numbers: Sequence[float]) -> View:
+    """The view that the sliders, in its order, are set to."""
+    null_threshold, shown, max_answer_length, near_duplicate_threshold = numbers
+    return View(float(null_threshold), int(shown), int(max_answer_length), float(near_duplicate_threshold))
 
 
-def check_input(text: str, question: str, settings: Settings) -> None:
-    """Nothing, where both can be used. Raises ``InputError`` that says what to change."""
-    if not text or not text.strip():
-        raise InputError("There is no text yet. Name or paste an abstract, or click an example.")
-    if not question or not question.strip():
-        raise InputError("There is no question yet. Type one, for example: Which gene is mutated?")
-    if len(text) > settings.max_context_chars:
-        raise InputError(
-            f"The text has {len(text):,} characters; at most {settings.max_context_chars:,} are read. "
-            "Paste only the part in question."
-        )
-    if len(question) > MAX_QUESTION_CHARS:
-        raise InputError(
-            f"The question has {len(question):,} characters. Ask in one sentence, and paste the rest as text."
-        )
-    if not any(c.isalnum() for c in question):
-        raise InputError("The question holds no word. Ask in words, for example: Which gene is mutated?")
-    unreadable = sum(c == "\ufffd" or (c < " " and c not in "\t\n\r\f\v") for c in text)
-    if unreadable > 0.05 * len(text):
-        raise InputError("This looks like a binary file, not text. Paste the words of the abstract itself.")
+def gold_of(text: str, question: str, known: Known | None) -> tuple[str, ...] | None:
+    """The known answers of an uploaded question or an example, if it is unchanged."""
+    if known and known.answers is not None and known.text == text and known.question == question:
+        return known.answers
+    return known_answers(text, question)
 
 
-def known_answers(text: str, question: str) -> tuple[str, ...] | None:
-    """The known answers if this is one of the examples, unchanged; ``None`` otherwise."""
-    for example in EXAMPLES:
-        if example["context"].strip() == text.strip() and example["question"].strip() == question.strip():
-            return tuple(example["answers"])
-    return None
+def missing(checkpoints: Sequence[Checkpoint]) -> list[Checkpoint]:
+    """Those of the checkpoints that are not on this machine."""
+    return [checkpoint for checkpoint in checkpoints if locate(checkpoint) is None]
 
 
-def fetching(checkpoint: Checkpoint, cancelled: threading.Event, timeout_s: float) -> Iterator[FetchProgress]:
-    """The progress of one download, a few times a second, until it is complete.
-
-    Raises what ``fetch`` raises.
-    """
-    reports: queue.SimpleQueue[FetchProgress | BaseException | None] = queue.SimpleQueue()
-
-    def work() -> None:
-        try:
-            fetch(checkpoint, progress=reports.put, cancelled=cancelled, timeout_s=timeout_s)
-            reports.put(None)
-        except BaseException as error:
-            reports.put(error)
-
-    threading.Thread(target=work, daemon=True, name=f"fetch {checkpoint.label}").start()
-    try:
-        while True:
-            report = reports.get()
-            while isinstance(report, FetchProgress) and not reports.empty():
-                report = reports.get()  # only the newest is worth showing
-            if report is None:
-                return
-            if isinstance(report, BaseException):
-                raise report
-            yield report
-            time.sleep(PROGRESS_EVERY_S)
-    except GeneratorExit:
-        # A visitor who leaves closes this generator; nobody would see the rest arrive.
-        cancelled.set()
-        raise
-
-
-def _progress_words(checkpoint: Checkpoint, progress: FetchProgress) -> str:
-    done, total = progress.done_bytes / 1e6, progress.total_bytes / 1e6
-    return f"Fetching {checkpoint.label}: {done:,.0f} of {total:,.0f} MB"
-
-
-def _missing(pair: ModelPair) -> list[Checkpoint]:
-    return [checkpoint for checkpoint in (pair.biom, pair.vanilla) if locate(checkpoint) is None]
-
-
-def _on_disk(pair: ModelPair) -> bool:
-    return not _missing(pair)
+def _slider(name: str, label: str, step: float) -> gr.Slider:
+    low, high = VIEW_LIMITS[name]
+    return gr.Slider(
+        low, high, value=getattr(View(), name), step=step, label=label, elem_id=name.replace("_", "-")
+    )
 
 
 def _pair_title(pair: ModelPair) -> str:
     # The cards say in full what each has seen; here the names must fit the width of a phone.
     biom, vanilla = (checkpoint.label.split("-SQuAD")[0] for checkpoint in (pair.biom, pair.vanilla))
     return f"{pair.name}: {biom} and {vanilla}"
-
-
-def _waiting(checkpoint: Checkpoint, side: Side) -> str:
-    return waiting_html(checkpoint.label, checkpoint.trained_on, side)
-
-
-def _card(
-    output: ModelOutput,
-    text: str,
-    checkpoint: Checkpoint,
-    side: Side,
-    gold: tuple[str, ...] | None,
-    warning: str,
-) -> str:
-    return side_html(output, text, side, trained_on=checkpoint.trained_on, gold=gold, warning=warning)

@@ -13,7 +13,8 @@ from biom_demo.errors import CheckpointError
 if TYPE_CHECKING:
     from biom_demo.qa.reader import Reader
 
-READERS_KEPT = 4  # two pairs
+READERS_KEPT = 4  # two pairs, or the most models of one comparison
+OUR_FAULT = "Something went wrong on our side; the log has the details. Try again."
 
 
 class Models:

@@ -1,0 +1,159 @@
+"""Which sentences and question words an answer hangs on, and whether it survives without them.
+
+Leave-one-out: the text without one sentence, or the question without one word, is read again, and
+the same answer's probability compared. Nothing is assumed of the model, so any reader will do; the
+price is one reading for each part left out, batched. Source: erasure, Li, Monroe & Jurafsky 2016.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from biom_demo.difference import View, blocks, candidates_of, cross_score, decoded, words_of
+from biom_demo.errors import InputError
+from biom_demo.qa.metrics import squad_exact_match
+from biom_demo.qa.records import Answer, CharSpan, Question, Reading
+from biom_demo.sentences import split_sentences
+
+MAX_PARTS = 40  # sentences left out one by one; in longer texts, runs of sentences
+MAX_QUESTION_WORDS = 24
+MAX_REWORDINGS = 20
+
+
+class CanReadPairs(Protocol):
+    """What attribution needs of a reader."""
+
+    def readings(
+        self, pairs: Sequence[tuple[Question, str]], *, progress: Callable[[int], None] | None = None
+    ) -> list[Reading]:
+        """The undecoded logits for each pair, in order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What leaving out one part does: ``probability`` of the same answer without it, and what the
+    model then answers (``None``: it abstains). ``holds_answer``: the part is where the answer stands,
+    so without it that span is gone. ``survives``: the model still gives the same answer, by SQuAD's
+    normalisation."""
+
+    part: CharSpan
+    probability: float
+    answer: str | None
+    holds_answer: bool
+    survives: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """The effects on one model's best span; ``probability`` is with nothing left out."""
+
+    answer: Answer
+    probability: float
+    sentences: tuple[Effect, ...]  # parts of the context
+    words: tuple[Effect, ...]  # parts of the question
+
+
+@dataclass(frozen=True, slots=True)
+class Rewording:
+    """One model's answer to another wording of the question."""
+
+    question: str
+    answer: str | None
+    probability: float
+    survives: bool
+
+
+def parts_of(context: str) -> list[CharSpan]:
+    """What is left out of a context one by one: its sentences, at most ``MAX_PARTS`` runs of them."""
+    return blocks(split_sentences(context), MAX_PARTS)
+
+
+def question_words(question: str) -> list[CharSpan]:
+    """What is left out of a question one by one: its words, so far as others remain."""
+    words = [word for word in words_of(question) if any(c.isalnum() for c in word.of(question))]
+    return words[:MAX_QUESTION_WORDS] if len(words) > 1 else []
+
+
+def cost(question: str, context: str) -> int:
+    """How many times each model reads the text for one attribution."""
+    return len(parts_of(context)) + len(question_words(question))
+
+
+def leave_one_out(reader: CanReadPairs, reading: Reading, view: View) -> Attribution:
+    """The effect of each sentence and question word on the best span of ``reading``.
+
+    Raises ``InputError`` where there is no span at all.
+    """
+    candidates = candidates_of(reading, view.max_answer_length)
+    prediction = decoded(reading, view)
+    if not prediction.answers:
+        raise InputError("There is no answer to explain: the text has no words.")
+    answer = prediction.answers[0]
+    abstained = prediction.best(null_threshold=view.null_threshold) is None
+    context, question = reading.context, reading.question.text
+    parts, words = parts_of(context), question_words(question)
+    pairs = [(reading.question, _without(context, part)) for part in parts]
+    pairs += [(Question(reading.question.id, _without(question, word)), context) for word in words]
+    again = reader.readings(pairs)
+
+    def effect(part: CharSpan, other: Reading, span: CharSpan | None) -> Effect:
+        score = cross_score(candidates_of(other, view.max_answer_length), span) if span else None
+        best = decoded(other, view).best(null_threshold=view.null_threshold)
+        same = abstained if best is None else not abstained and squad_exact_match(best.text, answer.text)
+        return Effect(
+            part, score.probability if score else 0.0, best.text if best else None, span is None, same
+        )
+
+    return Attribution(
+        answer,
+        float(candidates.probabilities[candidates.index_of(answer.span)]),
+        tuple(effect(p, r, moved(answer.span, p)) for p, r in zip(parts, again[: len(parts)], strict=True)),
+        tuple(effect(w, r, answer.span) for w, r in zip(words, again[len(parts) :], strict=True)),
+    )
+
+
+def reworded(reader: CanReadPairs, reading: Reading, questions: Sequence[str], view: View) -> list[Rewording]:
+    """The model's answers to other wordings of the question, set against its answer in ``reading``."""
+    original = decoded(reading, view).best(null_threshold=view.null_threshold)
+    again = reader.readings([(Question("rewording", text), reading.context) for text in questions])
+    made = []
+    for text, other in zip(questions, again, strict=True):
+        best = decoded(other, view).best(null_threshold=view.null_threshold)
+        same = (
+            best is original
+            if best is None or original is None
+            else squad_exact_match(best.text, original.text)
+        )
+        made.append(Rewording(text, best.text if best else None, best.probability if best else 0.0, same))
+    return made
+
+
+def wordings(typed: str) -> list[str]:
+    """The questions in a text of one a line, each once.
+
+    Raises ``InputError`` where there is none, or more than can be read in one go.
+    """
+    found = list(dict.fromkeys(line.strip() for line in typed.splitlines() if line.strip()))
+    if not found:
+        raise InputError("There is no other wording yet. Type the question in other words, one a line.")
+    if len(found) > MAX_REWORDINGS:
+        raise InputError(f"There are {len(found)} wordings; at most {MAX_REWORDINGS} are read at once.")
+    wordless = next((text for text in found if not any(c.isalnum() for c in text)), None)
+    if wordless:
+        raise InputError(f"“{wordless[:40]}” holds no word. Ask in words.")
+    return found
+
+
+def moved(span: CharSpan, removed: CharSpan) -> CharSpan | None:
+    """Where ``span`` stands once ``removed`` is cut out; ``None`` if they share a character."""
+    if span.overlaps(removed):
+        return None
+    shift = len(removed) if removed.end <= span.start else 0
+    return CharSpan(span.start - shift, span.end - shift)
+
+
+def _without(text: str, part: CharSpan) -> str:
+    return text[: part.start] + text[part.end :]
