@@ -10,7 +10,7 @@ CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || comman
 demo: $(VENV)/.runtime
 	$(BIN)/python app.py
 
-test: check chromium
+test: check chromium node_modules/axe-core/axe.min.js
 	$(BIN)/python -m pytest
 
 check: $(VENV)/.dev
@@ -20,6 +20,7 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.runtime
 	$(BIN)/python benchmarks/answer_time.py
+	$(BIN)/python benchmarks/redecode.py
 
 screenshots: $(VENV)/.dev chromium
 	$(BIN)/python -m tests.browser.screenshots
@@ -35,6 +36,13 @@ $(VENV)/.runtime: requirements.txt | $(VENV)/bin/python
 $(VENV)/.dev: requirements.txt requirements-train.txt requirements-dev.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@ $(VENV)/.runtime
+
+# Accessibility rules for the browser tests; without npm those tests skip, saying so.
+node_modules/axe-core/axe.min.js: package.json
+	@if [ -z "$$(command -v npm)" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends npm >/dev/null; fi
+	@if command -v npm >/dev/null; then npm install --silent --no-fund --no-audit --no-package-lock && touch $@; \
+	  else echo "npm is not installed: the accessibility tests will skip"; fi
 
 # As root on Debian or Ubuntu the browser is installed; elsewhere the browser tests skip, saying so.
 chromium:

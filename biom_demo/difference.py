@@ -94,6 +94,7 @@ class Side:
     """One model under a view: its prediction, what it answers, and where it looks."""
 
     label: str
+    name: str  # the label, shortened where the models stay distinct
     trained_on: str
     seconds: float
     prediction: Prediction
@@ -148,7 +149,8 @@ def difference(reads: Sequence[Read], view: View | None = None) -> Difference:
         raise ValueError("two or more readings of one text are needed")
     text = reads[0].reading.context
     words = words_of(text)
-    sides = tuple(_side(read, text, words, view) for read in reads)
+    names = short_names([read.label for read in reads])
+    sides = tuple(_side(read, name, text, words, view) for read, name in zip(reads, names, strict=True))
     cross = tuple(
         tuple(cross_score(other.candidates, side.top.span) if side.top else None for other in sides)
         for side in sides
@@ -156,12 +158,13 @@ def difference(reads: Sequence[Read], view: View | None = None) -> Difference:
     return Difference(text, view, words, sides, cross)
 
 
-def _side(read: Read, text: str, words: tuple[CharSpan, ...], view: View) -> Side:
+def _side(read: Read, name: str, text: str, words: tuple[CharSpan, ...], view: View) -> Side:
     candidates = candidates_of(read.reading, view.max_answer_length)
     prediction = decoded(read.reading, view)
     top = prediction.answers[0] if prediction.answers else None
     return Side(
         label=read.label,
+        name=name,
         trained_on=read.trained_on,
         seconds=read.seconds,
         prediction=prediction,
@@ -220,9 +223,8 @@ def _word_bounds(
 
 
 def heatmap(side: Side, words: Sequence[CharSpan], *, size: int = HEATMAP_WORDS) -> Heatmap:
-    """Start x end probabilities over the ``size`` likeliest starts and ends, in text order."""
-    starts = np.sort(np.argsort(-side.curve.start, kind="stable")[:size])
-    ends = np.sort(np.argsort(-side.curve.end, kind="stable")[:size])
+    """Start x end probabilities over up to ``size`` of the likeliest starts and ends, in text order."""
+    starts, ends = (_likeliest(values, size) for values in (side.curve.start, side.curve.end))
     first, last = _word_bounds(side.candidates, words)
     row = np.full(len(words) + 1, -1)
     column = row.copy()
@@ -231,6 +233,12 @@ def heatmap(side: Side, words: Sequence[CharSpan], *, size: int = HEATMAP_WORDS)
     values = np.zeros((len(starts), len(ends)))
     np.add.at(values, (row[first[inside]], column[last[inside]]), side.candidates.probabilities[inside])
     return Heatmap(tuple(map(int, starts)), tuple(map(int, ends)), values)
+
+
+def _likeliest(values: Floats, size: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Up to ``size`` words that matter, in text order: the best three, and others of 0.5% or more."""
+    order = np.argsort(-values, kind="stable")[:size]
+    return np.sort(order[(values[order] >= 0.005) | (np.arange(len(order)) < 3)])
 
 
 def cross_score(candidates: Candidates, span: CharSpan) -> CrossScore | None:
@@ -268,6 +276,12 @@ def stretch(sides: Sequence[Side], words: int, most: int) -> tuple[int, int]:
     return first, first + most
 
 
+def short_names(labels: Sequence[str]) -> list[str]:
+    """The labels without what they were fine-tuned on, if that leaves them distinct."""
+    short = [label.split("-SQuAD")[0] for label in labels]
+    return short if len(set(short)) == len(labels) else list(labels)
+
+
 def ordinal(rank: int) -> str:
     """1st, 2nd, 3rd, 4th, 11th, ..."""
     ending = {1: "st", 2: "nd", 3: "rd"}.get(rank % 10 if rank % 100 not in (11, 12, 13) else 0, "th")
@@ -282,25 +296,25 @@ def _in_words(found: Difference) -> list[str]:
         case Agreement.ELSEWHERE:
             return [
                 "The answer is the same, its place is not: "
-                f"{first.label} points at {first.place}, {second.label} at {second.place}.",
+                f"{first.name} points at {first.place}, {second.name} at {second.place}.",
                 *_preferences(found),
             ]
         case Agreement.OVERLAP:
             return [
-                f"Both look at {first.place} and cut the answer differently: {first.label} takes "
-                f"“{_text(first)}”, {second.label} “{_text(second)}”.",
+                f"Both look at {first.place} and cut the answer differently: {first.name} takes "
+                f"“{_text(first)}”, {second.name} “{_text(second)}”.",
                 *_preferences(found),
             ]
         case Agreement.DISAGREE:
             return [
-                f"{first.label} looks at {first.place} (“{_text(first)}”), {second.label} at "
+                f"{first.name} looks at {first.place} (“{_text(first)}”), {second.name} at "
                 f"{second.place} (“{_text(second)}”).",
                 *_preferences(found),
             ]
         case Agreement.BIOM_ABSTAINS:
-            return [_abstains(first), f"{second.label} answers “{_text(second)}” in {second.place}."]
+            return [_abstains(first), f"{second.name} answers “{_text(second)}” in {second.place}."]
         case Agreement.VANILLA_ABSTAINS:
-            return [f"{first.label} answers “{_text(first)}” in {first.place}.", _abstains(second)]
+            return [f"{first.name} answers “{_text(first)}” in {first.place}.", _abstains(second)]
         case Agreement.BOTH_ABSTAIN:
             return [_abstains(first), _abstains(second)]
 
@@ -313,8 +327,7 @@ def _confidence_gap(first: Side, second: Side) -> list[str]:
     if not first.top or not second.top:
         return []
     return [
-        f"{first.label} is {first.top.probability:.1%} sure of it, {second.label} "
-        f"{second.top.probability:.1%}."
+        f"{first.name} is {first.top.probability:.1%} sure of it, {second.name} {second.top.probability:.1%}."
     ]
 
 
@@ -325,10 +338,10 @@ def _preferences(found: Difference) -> list[str]:
         side, rival = found.sides[own], found.sides[other]
         score = found.cross[other][own]
         if score is None:
-            made.append(f"{side.label} cannot point at exactly {rival.label}’s answer.")
+            made.append(f"{side.name} cannot point at exactly {rival.name}’s answer.")
         else:
             made.append(
-                f"{side.label} ranks {rival.label}’s answer {ordinal(score.rank)}, "
+                f"{side.name} ranks {rival.name}’s answer {ordinal(score.rank)}, "
                 f"{score.behind:.1f} logits behind its own."
             )
     return made
@@ -336,9 +349,9 @@ def _preferences(found: Difference) -> list[str]:
 
 def _abstains(side: Side) -> str:
     if side.top is None:
-        return f"{side.label} finds nothing to point at."
+        return f"{side.name} finds nothing to point at."
     return (
-        f"{side.label} abstains: “no answer” scores {side.abstains_by:.1f} logits above its best span, "
+        f"{side.name} abstains: “no answer” scores {side.abstains_by:.1f} logits above its best span, "
         f"“{side.top.text}” in {side.place}."
     )
 

@@ -68,7 +68,7 @@ def curves_html(found: Difference) -> str:
     )
     data = [
         {
-            "label": side.label,
+            "label": side.name,
             "start": [round(float(p), 6) for p in side.curve.start[first:last]],
             "end": [round(float(p), 6) for p in side.curve.end[first:last]],
         }
@@ -96,21 +96,19 @@ def curves_html(found: Difference) -> str:
 
 
 def _steps(curve: Curve, first: int, last: int) -> str:
-    """A closed SVG path: starts above the axis at y = 100, ends below, a step a word."""
+    """An SVG path: a bar a word, starts above the axis at y = 100, ends below."""
     parts = []
     for values, sign in ((curve.start, -1), (curve.end, 1)):
-        parts.append("M0 100")
         for i, p in enumerate(values[first:last]):
             if p >= 0.0004:  # a pixel and less
-                parts.append(f"H{i}V{100 + sign * 95 * float(p) ** 0.5:.1f}H{i + 1}V100")
-        parts.append(f"H{last - first}")
+                parts.append(f"M{i} 100V{100 + sign * 95 * float(p) ** 0.5:.1f}H{i + 1}V100")
     return "".join(parts)
 
 
 def _peak(side: ModelSide, found: Difference) -> str:
     start, end = int(side.curve.start.argmax()), int(side.curve.end.argmax())
     return (
-        f"{side.label} starts most likely at “{found.words[start].of(found.text)}” "
+        f"{side.name} starts most likely at “{found.words[start].of(found.text)}” "
         f"({percent(float(side.curve.start[start]))}) and ends at “{found.words[end].of(found.text)}” "
         f"({percent(float(side.curve.end[end]))})"
     )
@@ -169,7 +167,7 @@ def merged_html(found: Difference) -> str:
 def cross_html(found: Difference) -> str:
     """A row for each model's answer, a column for each model that judges it."""
     head = "".join(
-        f'<th scope="col" class="{name}">under {escape(side.label)}</th>'
+        f'<th scope="col" class="{name}">under {escape(side.name)}</th>'
         for side, name in zip(found.sides, SIDES, strict=False)
     )
     rows = ""
@@ -177,7 +175,7 @@ def cross_html(found: Difference) -> str:
         answer = f"“{escape(side.top.text)}”" if side.top else "nothing"
         cells = "".join(f"<td>{_cross_cell(score)}</td>" for score in scores)
         rows += (
-            f'<tr><th scope="row" class="{name}">{answer}<span>{escape(side.label)}</span></th>{cells}</tr>'
+            f'<tr><th scope="row" class="{name}">{answer}<span>{escape(side.name)}</span></th>{cells}</tr>'
         )
     return (
         '<div class="table-scroll" tabindex="0" role="region" aria-label="Each answer under each model">'

@@ -47,8 +47,8 @@ def build_ui(settings: Settings) -> gr.Blocks:
             gr.HTML(elsewhere_html(settings.entrez_url), elem_id="elsewhere", padding=False)
         with gr.Tab("Compare", elem_id="tab-compare"):
             tab = compare.build(settings, pair, models, pubmed, page)
-            practice.build(tab, models)
             why.build(tab, models)
+            practice.build(tab, models)
             keep.build(tab, [pair.name, *(other.name for other in CATALOGUE)], page)
         page.load(None, None, None, js=(ASSETS / "page.js").read_text("utf-8"))
         with gr.Tab("Ask PubMed", elem_id="tab-ask"):

@@ -83,6 +83,7 @@ class Tab:
     status: gr.HTML
     record: gr.HTML
     shown: list[gr.HTML]  # verdict, cards, difference
+    vote_row: gr.Row  # below the cards, for a blind test's buttons
     checkpoints: Callable[
         [str, Sequence[str]], list[Checkpoint]
     ]  # a function: a pair's name and further sources -> checkpoints
@@ -167,6 +168,7 @@ def build(settings: Settings, default: ModelPair, models: Models, pubmed: PubMed
                 card = gr.HTML(empty, elem_id=side, padding=False)
             cards.append(card)
             columns.append(column)
+    vote_row = gr.Row(visible=False, elem_id="votes")
     panel = gr.HTML(IDLE_DIFFERENCE, elem_id="difference", padding=False)
     shown = [verdict, *cards, panel]
 
@@ -420,6 +422,7 @@ def build(settings: Settings, default: ModelPair, models: Models, pubmed: PubMed
         status,
         record,
         shown,
+        vote_row,
         all_of,
     )
 

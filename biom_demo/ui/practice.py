@@ -43,7 +43,7 @@ class Deck:
 def build(tab: Tab, models: Models) -> None:
     """Lay out the panel and wire it."""
     deck, tally, votes = gr.State(None), gr.State(()), gr.State(())
-    with gr.Row(elem_id="votes", visible=False) as row:
+    with tab.vote_row:
         buttons = {name: gr.Button(words, elem_id=f"vote-{name}") for name, words in VOTES.items()}
     with gr.Accordion("Test with known answers, and blind votes", open=False, elem_id="practice-panel"):
         upload = gr.File(
@@ -157,7 +157,7 @@ def build(tab: Tab, models: Models) -> None:
         words = "" if run.blind else tally_html(made, kept)
         return words, kept, gr.update(visible=run.blind)
 
-    tab.run.change(after_run, [tab.run, tally, *tab.sliders], [told, tally, row], **quiet)
+    tab.run.change(after_run, [tab.run, tally, *tab.sliders], [told, tally, tab.vote_row], **quiet)
 
     def vote(name: str, run: Run | None, cast: tuple[Any, ...], *numbers: float) -> tuple[Any, ...]:
         if run is None or not run.blind:

@@ -39,7 +39,7 @@ def main() -> None:
                 page = browser.new_page(viewport={"width": width, "height": height}, reduced_motion="reduce")
                 page.goto(f"{address}/?__theme={theme}")
                 page.get_by_role("button", name=example["title"]).click()
-                question = page.get_by_role("textbox", name="Question")
+                question = page.get_by_role("textbox", name="Question", exact=True)
                 expect(question).to_have_value(example["question"])
                 question.press("Enter")
                 expect(page.locator("#status")).to_contain_text("Two models read", timeout=60_000)

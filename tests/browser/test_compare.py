@@ -28,12 +28,12 @@ SIDES = ("biom", "vanilla")
 
 def fill(page, text, question):
     page.get_by_role("textbox", name=re.compile("^Abstract")).fill(text)
-    page.get_by_role("textbox", name="Question").fill(question)
+    page.get_by_role("textbox", name="Question", exact=True).fill(question)
 
 
 def ask(page, text, question):
     fill(page, text, question)
-    page.get_by_role("textbox", name="Question").press("Enter")
+    page.get_by_role("textbox", name="Question", exact=True).press("Enter")
     expect(page.locator("#status")).to_contain_text("Two models read", timeout=60_000)
 
 
@@ -63,7 +63,7 @@ def test_an_example_fills_the_page_and_its_known_answer_is_shown(open_page):
     page = open_page()
     example = json.loads((ROOT / "assets" / "examples.json").read_text("utf-8"))[0]
     page.get_by_role("button", name=example["title"]).click()
-    expect(page.get_by_role("textbox", name="Question")).to_have_value(example["question"])
+    expect(page.get_by_role("textbox", name="Question", exact=True)).to_have_value(example["question"])
     page.get_by_role("button", name="Ask", exact=True).click()
     for side in SIDES:
         expect(page.locator(f"#{side} .gold")).to_contain_text(example["answers"][0], timeout=60_000)

@@ -1,0 +1,342 @@
+"""Where and why two models differ, in Chromium: curves, highlights, sliders, votes, links, files."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.test_compare import HOSTILE, QUESTION, SIDES, TEXT, ask, fill
+from tests.conftest import ROOT
+from tests.tiny import save_tiny
+
+pytestmark = pytest.mark.browser
+
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+WIDTHS_AND_THEMES = [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")]
+EXAMPLE = json.loads((ROOT / "assets" / "examples.json").read_text("utf-8"))[0]
+PANELS = ("More: further", "Why this answer", "Test with known answers", "Keep and share")
+
+
+def unfold(page, name):
+    page.get_by_role("button", name=re.compile(f"^{name}")).click()
+
+
+def downloaded(page, button):
+    with page.expect_download(timeout=20_000) as waiting:
+        page.locator(button).click()
+    return waiting.value.path().read_bytes()
+
+
+def set_slider(page, name, value):
+    box = page.locator(f"#{name} input[type=number]")
+    box.fill(str(value))
+    box.press("Enter")
+
+
+@pytest.mark.parametrize(("width", "theme"), WIDTHS_AND_THEMES)
+def test_curves_and_highlights_agree_with_the_json(open_page, width, theme, tmp_path):
+    page = open_page(width=width, theme=theme)
+    ask(page, EXAMPLE["context"], EXAMPLE["question"])
+    unfold(page, "Keep and share")
+    document = json.loads(downloaded(page, "#as-json"))
+    curves = json.loads(page.locator("figure.curves").get_attribute("data-curves"))
+    for side, shown, model in zip(SIDES, curves, document["models"], strict=True):
+        assert shown["start"] == model["start_probabilities"]
+        assert shown["end"] == model["end_probabilities"]
+        best = model["n_best"][0]
+        assert document["text"][best["start"] : best["end"]] == best["text"]
+        assert "".join(page.locator(f".merged-text mark.{side}").all_inner_texts()) == best["text"]
+        assert page.locator(f"#{side} p.answer a").first.inner_text() == best["text"]
+    assert page.locator(".merged-text").inner_text() == document["text"]
+    for index, (start, end) in enumerate(document["words"]):
+        assert (
+            "".join(page.locator(f'.merged-text [data-w="{index}"]').all_inner_texts())
+            == document["text"][start:end]
+        )
+        if index > 12:
+            break
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    page.screenshot(path=tmp_path / "difference.png", full_page=True)
+
+
+def test_pointing_at_a_word_or_the_curve_lights_up_both(open_page):
+    page = open_page()
+    ask(page, TEXT, QUESTION)
+    mark = page.locator(".merged-text mark.biom").first
+    mark.hover()
+    readout = page.locator(".readout")
+    expect(readout.locator("b")).to_have_text("CFTR")
+    assert re.findall(r"(starts|ends) [<> ]*[\d.]+%", readout.inner_text()) == ["starts", "ends"] * 2
+    word = int(mark.get_attribute("data-w"))
+    cursor = page.locator("figure.curves .cursor")
+    expect(cursor).to_have_attribute("x", str(word))
+    box = page.locator("figure.curves svg").bounding_box()
+    count = len(json.loads(page.locator("figure.curves").get_attribute("data-curves"))[0]["start"])
+    page.mouse.move(box["x"] + box["width"] * 1.5 / count, box["y"] + 20)
+    expect(page.locator(".merged-text .lit")).to_have_text("fibrosis")
+    expect(readout.locator("b")).to_have_text("fibrosis")
+
+
+def test_sliders_change_the_answers_and_read_nothing(open_page):
+    page = open_page()
+    ask(page, EXAMPLE["context"], EXAMPLE["question"])
+    times = page.locator(".card .time").all_inner_texts()
+    unfold(page, "More: further")
+    listed = page.locator("#biom .runners-up li")
+    expect(listed).to_have_count(4)
+    set_slider(page, "shown", 8)
+    expect(listed).to_have_count(7)
+    set_slider(page, "null-threshold", -10)
+    for side in SIDES:
+        answer = page.locator(f"#{side} p.answer.none")
+        if not answer.count():
+            continue
+        expect(answer).to_contain_text("No answer in this text")
+    set_slider(page, "max-answer-length", 1)
+    expect(page.locator("#biom .runners-up li").first).to_be_visible()
+    for text in page.locator("#biom .runners-up li a").all_inner_texts():
+        assert len(text.split()) == 1
+    assert page.locator(".card .time").all_inner_texts() == times
+
+
+def test_choosing_a_runner_up_moves_the_highlight(open_page):
+    page = open_page()
+    ask(page, EXAMPLE["context"], EXAMPLE["question"])
+    link = page.locator("#biom .runners-up a").nth(1)
+    link.click()
+    selected = page.locator("#biom mark.selected")
+    assert "".join(selected.all_inner_texts()) == link.inner_text()
+    expect(link).to_have_attribute("aria-current", "true")
+    page.locator("#biom p.answer a").first.click()
+    assert "".join(selected.all_inner_texts()) == page.locator("#biom p.answer a").first.inner_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [(f"Naïve β-Zellen 中文 🧬 {TEXT}", f"¿Qué gene is it? & 50% + {QUESTION}"), (f"{HOSTILE} {TEXT}", f"{HOSTILE}?")],
+    ids=["unicode", "hostile"],
+)  # fmt: skip
+def test_a_permalink_brings_back_question_text_and_settings(open_page, text, question):
+    page = open_page()
+    ask(page, text, question)
+    unfold(page, "Keep and share")
+    link = page.locator("#link textarea, #link input")
+    expect(link).to_have_value(re.compile(r"\?q="), timeout=10_000)
+    expect(page.locator("#link-status")).to_contain_text("pasted text is not in the link")
+    page.get_by_label("with the pasted text in it").check()
+    unfold(page, "More: further")
+    set_slider(page, "shown", 3)
+    expect(link).to_have_value(re.compile(r"text=.*top=3"), timeout=10_000)
+    other = open_page()
+    other.goto(link.input_value())
+    expect(other.locator("#status")).to_contain_text("Two models read", timeout=60_000)
+    expect(other.locator("#context textarea")).to_have_value(text)
+    expect(other.locator("#question textarea")).to_have_value(question)
+    assert other.locator(".merged-text").inner_text() == text
+    expect(other.locator("#biom .runners-up li")).to_have_count(2)
+    assert other.title() != "run"
+    answers = [page.locator(f"#{side} p.answer").inner_text() for side in SIDES]
+    assert [other.locator(f"#{side} p.answer").inner_text() for side in SIDES] == answers
+
+
+def test_a_link_with_nonsense_is_harmless(open_page, app):
+    page = open_page()
+    page.goto(
+        f"{app}/?q=%3Cimg+src%3Dx+onerror%3D%22document.title%3D%27run%27%22%3E&null=1e99&top=x&pair=%00"
+    )
+    expect(page.locator("#status")).to_contain_text("the question alone", timeout=20_000)
+    expect(page.locator("#question textarea")).to_have_value(re.compile("^<img"))
+    assert page.title() != "run"
+
+
+def test_everything_is_reached_by_keyboard_alone(open_page):
+    page = open_page()
+
+    def tab_to(selector, presses=120):
+        for _ in range(presses):
+            if page.evaluate("s => !!document.activeElement && document.activeElement.matches(s)", selector):
+                return
+            page.keyboard.press("Tab")
+        raise AssertionError(f"{selector} is not reached by the tab key")
+
+    tab_to("#context textarea")
+    page.keyboard.insert_text(TEXT)
+    tab_to("#question textarea")
+    page.keyboard.type(QUESTION)
+    page.keyboard.press("Enter")
+    expect(page.locator("#status")).to_contain_text("Two models read", timeout=60_000)
+    tab_to("#biom .runners-up a")
+    page.keyboard.press("Enter")
+    expect(page.locator("#biom .runners-up a").first).to_have_attribute("aria-current", "true")
+    tab_to("figure.curves")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".readout b")).to_have_text("fibrosis")
+    tab_to(".merged-text mark")
+    expect(page.locator(".readout b")).to_have_text("CFTR")
+    tab_to(".maps summary")
+    page.keyboard.press("Enter")
+    expect(page.locator("table.heatmap").first).to_be_visible()
+
+
+@pytest.mark.parametrize(("width", "theme"), WIDTHS_AND_THEMES)
+def test_axe_finds_no_serious_violation(open_page, width, theme):
+    if not AXE.is_file():
+        pytest.skip("needs axe-core (make test installs it where npm is)")
+    page = open_page(width=width, theme=theme)
+    ask(page, EXAMPLE["context"], EXAMPLE["question"])
+    for name in PANELS:
+        unfold(page, name)
+    page.locator(".maps summary").click()
+    page.locator("#explain").click()
+    expect(page.locator("#why .card")).to_have_count(2, timeout=60_000)
+    page.wait_for_timeout(500)
+    page.evaluate(AXE.read_text("utf-8"))
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    serious = [
+        (violation["id"], violation["help"], [node["html"][:160] for node in violation["nodes"]][:4])
+        for violation in found["violations"]
+        if violation["impact"] in ("serious", "critical")
+    ]
+    assert serious == []
+
+
+def test_files_to_keep(open_page, tmp_path):
+    page = open_page()
+    ask(page, TEXT, QUESTION)
+    unfold(page, "Keep and share")
+    expect(page.locator("#markdown textarea")).to_have_value(re.compile(r"\*\*Question:\*\* Which gene"))
+    rows = list(csv.DictReader(io.StringIO(downloaded(page, "#as-csv").decode())))
+    assert all(TEXT[int(row["start"]) : int(row["end"])] == row["answer"] for row in rows)
+    picture = downloaded(page, "#as-png")
+    assert picture.startswith(b"\x89PNG")
+    (tmp_path / "comparison.png").write_bytes(picture)
+    # Something is painted: more than the colours of an empty sheet.
+    colours = page.evaluate(
+        """async url => { const image = new Image(); image.src = url; await image.decode();
+        const canvas = document.createElement('canvas'); canvas.width = image.width; canvas.height = image.height;
+        const pen = canvas.getContext('2d'); pen.drawImage(image, 0, 0);
+        const data = new Uint32Array(pen.getImageData(0, 0, image.width, image.height).data.buffer);
+        return new Set(data).size; }""",
+        "data:image/png;base64," + base64.b64encode(picture).decode(),
+    )
+    assert colours > 100
+
+
+def test_history_brings_an_earlier_run_back_unread(open_page):
+    page = open_page()
+    ask(page, TEXT, QUESTION)
+    first = page.locator("#biom .context").inner_text()
+    ask(page, EXAMPLE["context"], EXAMPLE["question"])
+    expect(page.locator("#biom .context")).not_to_have_text(first)
+    unfold(page, "Keep and share")
+    page.get_by_role("combobox", name=re.compile("^History")).click()
+    page.get_by_role("option", name=re.compile(f"^1. {re.escape(QUESTION)}")).click()
+    expect(page.locator("#status")).to_contain_text("nothing was read anew")
+    assert page.locator("#biom .context").inner_text() == first
+    expect(page.locator("#question textarea")).to_have_value(QUESTION)
+
+
+def test_a_blind_vote_hides_the_models_until_it_is_cast(open_page):
+    page = open_page()
+    unfold(page, "More: further")
+    page.get_by_label("Blind").check()
+    ask(page, TEXT, QUESTION)
+    expect(page.locator("#biom h3")).to_have_text("Model A")
+    expect(page.locator("#vanilla h3")).to_have_text("Model B")
+    answers = page.locator("#biom .card, #vanilla .card, #verdict, #difference")
+    assert not any("ELECTRA" in text for text in answers.all_inner_texts())
+    shown = [page.locator(f"#{side} p.answer").inner_text() for side in SIDES]
+    page.locator("#vote-A").click()
+    expect(page.locator("#biom h3")).to_contain_text("BioM-ELECTRA")
+    expect(page.locator("#votes")).to_be_hidden()
+    expect(page.locator("figure.curves")).to_be_visible()
+    unfold(page, "Test with known answers")
+    expect(page.locator("#vote-count")).to_contain_text("Votes of this session (1)")
+    (row,) = csv.DictReader(io.StringIO(downloaded(page, "#export-votes").decode()))
+    assert row["vote"] == row["model A"]
+    assert sorted([row["answer A"], row["answer B"]]) == sorted(shown)
+
+
+def test_an_uploaded_file_is_gone_through_with_scores(open_page, tmp_path):
+    examples = json.loads((ROOT / "assets" / "examples.json").read_text("utf-8"))
+    paragraphs = [
+        {
+            "context": example["context"],
+            "qas": [{
+                "id": str(index),
+                "question": example["question"],
+                "answers": [{"text": text, "answer_start": example["context"].index(text)}
+                            for text in example["answers"][:1] if text in example["context"]],
+            }],
+        }
+        for index, example in enumerate(examples[:5])
+    ]  # fmt: skip
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps({"version": "v2.0", "data": [{"title": "mine", "paragraphs": paragraphs}]}))
+    page = open_page()
+    unfold(page, "Test with known answers")
+    page.locator("#deck input[type=file]").set_input_files(path)
+    expect(page.locator("#place")).to_contain_text("mine.json: question 1 of 5", timeout=20_000)
+    page.locator("#next").click()
+    expect(page.locator("#place")).to_contain_text("question 2 of 5")
+    expect(page.locator("#question textarea")).to_have_value(examples[1]["question"])
+    expect(page.locator("#tally tbody tr")).to_have_count(2, timeout=60_000)
+    page.locator("#previous").click()
+    expect(page.locator("#tally tbody tr td:nth-child(4)").first).to_have_text("2", timeout=60_000)
+    expect(page.locator("#biom .gold")).to_be_visible()
+    page.locator("#disagreement").click()
+    expect(page.locator("#place")).to_contain_text(
+        re.compile(r"question \d of 5|agree on the next"), timeout=60_000
+    )
+    bad = tmp_path / "bad.json"
+    bad.write_text("{")
+    page.locator("#deck button[aria-label*=lear], #deck button[title*=lear]").first.click()
+    page.locator("#deck input[type=file]").set_input_files(bad)
+    expect(page.locator("#place [role=alert]")).to_contain_text("not valid JSON", timeout=20_000)
+
+
+def test_why_and_other_wordings_are_read_on_demand(open_page):
+    page = open_page()
+    unfold(page, "Why this answer")
+    page.locator("#explain").click()
+    expect(page.locator("#why-cost [role=alert]")).to_contain_text("Ask a question first")
+    ask(page, TEXT, QUESTION)
+    expect(page.locator("#why-cost")).to_contain_text(re.compile(r"9 more readings by each model.* s"))
+    page.locator("#explain").click()
+    expect(page.locator("#why .card")).to_have_count(2, timeout=60_000)
+    expect(page.locator("#why .effect.holds").first).to_contain_text("CFTR")
+    page.locator("#wordings textarea").fill("What gene causes cystic fibrosis?\nWho wrote this?")
+    page.locator("#reask").click()
+    expect(page.locator("#rewordings tbody tr")).to_have_count(2, timeout=60_000)
+    expect(page.locator("#rewordings thead")).to_contain_text(re.compile(r"same answer in \d of 2"))
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_four_models_stand_side_by_side(open_page, tmp_path, width):
+    folders = [save_tiny("bert", tmp_path / "third-model"), save_tiny("electra", tmp_path / "fourth-model")]
+    page = open_page(width=width)
+    unfold(page, "More: further")
+    box = (
+        page.get_by_role("combobox", name=re.compile("^Further models"))
+        .or_(page.locator("#further input"))
+        .first
+    )
+    for folder in folders:
+        box.fill(str(folder))
+        box.press("Enter")
+    fill(page, TEXT, QUESTION)
+    page.get_by_role("button", name="Ask", exact=True).click()
+    expect(page.locator("#status")).to_contain_text("Four models read", timeout=60_000)
+    expect(page.locator(".card:visible h3")).to_have_count(4)
+    expect(page.locator("table.cross").first.locator("tbody tr")).to_have_count(4)
+    expect(page.locator("figure.curves path")).to_have_count(5)
+    assert page.locator(".merged-text").inner_text() == TEXT
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    page.screenshot(path=tmp_path / "four.png", full_page=True)
