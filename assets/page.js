@@ -120,7 +120,7 @@
     pen.fillRect(0, 0, width, height);
     pen.fillStyle = body.color;
     pen.font = `600 18px ${body.fontFamily}`;
-    pen.fillText(document.querySelector('#asked')?.textContent || '', 16, 36, width - 32);
+    pen.fillText(document.querySelector('.difference').dataset.question || '', 16, 36, width - 32);
     pen.translate(-left, -top);
     parts.forEach(part => paint(pen, part));
     canvas.toBlob(blob => save('comparison.png', blob), 'image/png');
@@ -172,8 +172,15 @@
         if (look.stroke !== 'none') pen.stroke(shape);
       });
     } else for (const node of element.childNodes) {
+      if (element.tagName === 'DETAILS' && !element.open && node.tagName !== 'SUMMARY') continue;
       if (node.nodeType === Node.ELEMENT_NODE) paint(pen, node);
       else if (node.nodeType === Node.TEXT_NODE && node.textContent.trim()) text(pen, node, style);
+    }
+    if (element.dataset.who) {
+      const box = element.getClientRects()[0];
+      pen.fillStyle = style.color;
+      pen.font = `700 10px ${style.fontFamily}`;
+      pen.fillText(element.dataset.who, box.left, box.top + 11);
     }
     pen.restore();
   };

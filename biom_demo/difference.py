@@ -144,7 +144,11 @@ def difference(reads: Sequence[Read], view: View | None = None) -> Difference:
 
     Raises ``ValueError`` for fewer than two readings or readings of different texts.
     """
-    view = view or View()
+    return _difference(tuple(reads), view or View())
+
+
+@lru_cache(maxsize=8)
+def _difference(reads: tuple[Read, ...], view: View) -> Difference:
     if len(reads) < 2 or len({read.reading.context for read in reads}) != 1:
         raise ValueError("two or more readings of one text are needed")
     text = reads[0].reading.context
@@ -184,6 +188,7 @@ def candidates_of(reading: Reading, max_answer_length: int) -> Candidates:
     )
 
 
+@lru_cache(maxsize=64)
 def decoded(reading: Reading, view: View) -> Prediction:
     """The reading's ranked answers under a view."""
     return spans.ranked(

@@ -35,7 +35,8 @@ def difference_html(found: Difference) -> str:
     """The panel below the cards: in words, curves over the merged text, cross-scores, start x end maps."""
     words = " ".join(escape(sentence) for sentence in found.sentences())
     return (
-        '<section class="difference" aria-label="Where and why the models differ">'
+        f'<section class="difference" data-question="{escape(found.sides[0].prediction.question.text)}" '
+        'aria-label="Where and why the models differ">'
         f'<h3>Where they look</h3><p class="in-words">{words}</p>'
         f"{legend_html(found)}{curves_html(found)}{merged_html(found)}"
         f"<h3>What each makes of the other’s answer</h3>{cross_html(found)}"
@@ -128,6 +129,8 @@ def merged_html(found: Difference) -> str:
     cuts = {0, len(text)}
     for span in [*words, *labels, *(side.top.span for _, side in answers if side.top)]:
         cuts |= {span.start, span.end}
+    label_ends = {label.start: label.end for label in labels}
+    label_end = 0
     word_at = {word.start: index for index, word in enumerate(words, start=first)}
     parts: list[str] = []
     before: list[Side] = []
@@ -137,7 +140,8 @@ def merged_html(found: Difference) -> str:
         if start in word_at:
             word = word_at[start]
             word_end = found.words[word].end
-        classes = ["section"] if any(label.overlaps(here) for label in labels) else []
+        label_end = label_ends.get(start, label_end)
+        classes = ["section"] if start < label_end else []
         place = f' data-w="{word}"' if start < word_end else ""
         covering = [name for name, side in answers if side.top and side.top.span.overlaps(here)]
         piece = escape(text[start:end])

@@ -395,3 +395,14 @@ def test_a_book_is_decoded_in_bounded_memory():
         tracemalloc.stop()
     assert len(found.answers) == 20
     assert peak < 400e6, f"{peak / 1e6:.0f} MB"
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.5, 1.0]), st.integers(1, 5))
+def test_looking_at_the_best_few_first_changes_nothing(seed, threshold, n_best):
+    generator = np.random.default_rng(seed)
+    starts = generator.integers(0, 400, 4000)
+    all_spans = np.unique(np.stack([starts, starts + generator.integers(1, 30, 4000)], axis=1), axis=0)
+    scores = generator.integers(-3, 3, len(all_spans)).astype(float)  # many ties
+    quick = spans._without_near_duplicates(all_spans, scores, n_best, threshold)
+    assert quick == spans._greedy(all_spans, scores, n_best, threshold)

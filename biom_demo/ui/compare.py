@@ -377,9 +377,9 @@ def build(settings: Settings, default: ModelPair, models: Models, pubmed: PubMed
     )
     cancel.click(stop, None, [status], queue=False, show_progress="hidden", api_visibility="private")
     page.load(
-        choose,
-        [chosen, further],
-        [get, status],
+        lambda name: choose(name, [])[0],
+        [chosen],
+        [get],
         show_progress="hidden",
         queue=False,
         api_visibility="private",

@@ -94,9 +94,8 @@ def build(tab: Tab, pairs: list[str], page: gr.Blocks) -> None:
         return text, gr.update(choices=choices, value=None)
 
     for change in (tab.run.change, with_text.change, *(slider.change for slider in tab.sliders)):
-        change(make_link, [tab.run, with_text, *tab.sliders], [query, said], **quiet).then(
-            None, [query], [link], js=WHOLE_LINK
-        )
+        change(make_link, [tab.run, with_text, *tab.sliders], [query, said], **quiet)
+    query.change(None, [query], [link], js=WHOLE_LINK)
     tab.run.change(after_run, [tab.run, tab.history, *tab.sliders], [notes, past], **quiet)
     for slider in tab.sliders:
         slider.change(
@@ -128,7 +127,7 @@ def build(tab: Tab, pairs: list[str], page: gr.Blocks) -> None:
         go_back,
         [past, tab.history, *tab.sliders],
         [tab.record, *tab.shown, tab.status, tab.run, tab.context, tab.question, tab.known],
-        **quiet,
+        **(quiet | {"queue": True}),  # outside the queue a changed state sets off nothing
     )
 
     def as_file(kind: str, run: Run | None, *numbers: float) -> str:

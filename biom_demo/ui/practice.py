@@ -46,11 +46,8 @@ def build(tab: Tab, models: Models) -> None:
     with tab.vote_row:
         buttons = {name: gr.Button(words, elem_id=f"vote-{name}") for name, words in VOTES.items()}
     with gr.Accordion("Test with known answers, and blind votes", open=False, elem_id="practice-panel"):
-        upload = gr.File(
-            label="A BioASQ golden file or a SQuAD file (.json)",
-            file_types=[".json"],
-            height=110,
-            elem_id="deck",
+        upload = gr.UploadButton(
+            "Upload a BioASQ golden file or a SQuAD file (.json)", file_types=[".json"], elem_id="deck"
         )
         with gr.Row():
             previous = gr.Button("← Previous", elem_id="previous")
@@ -76,9 +73,7 @@ def build(tab: Tab, models: Models) -> None:
     def refused(words: str) -> tuple[Any, ...]:
         return gr.skip(), gr.skip(), gr.skip(), gr.skip(), status_html(words, kind="error"), ""
 
-    def load(path: str | None) -> tuple[Any, ...]:
-        if not path:
-            return None, gr.skip(), gr.skip(), None, status_html(NO_FILE), ""
+    def load(path: str) -> tuple[Any, ...]:
         try:
             return put(read_deck(path))
         except BioMError as error:
@@ -131,7 +126,7 @@ def build(tab: Tab, models: Models) -> None:
             yield refused(OUR_FAULT)
 
     quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    upload.change(load, [upload], on_page, **quiet)
+    upload.upload(load, [upload], on_page, **quiet)
     for button, step in ((previous, -1), (following, 1), (anywhere, 0)):
         button.click(lambda d, by=step: go(d, by), [deck], on_page, **quiet).then(
             None, [ready], None, js=ASK_IF_READY
@@ -175,7 +170,7 @@ def build(tab: Tab, models: Models) -> None:
             lambda run, cast, *numbers, name=name: vote(name, run, cast, *numbers),
             [tab.run, votes, *tab.sliders],
             [tab.run, votes, counted, *tab.shown],
-            **quiet,
+            **(quiet | {"queue": True}),  # outside the queue a changed state sets off nothing
         )
     export.click(
         lambda cast: (

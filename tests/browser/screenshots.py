@@ -45,6 +45,8 @@ def main() -> None:
                 expect(page.locator("#status")).to_contain_text("Two models read", timeout=60_000)
                 page.wait_for_timeout(500)  # both texts have scrolled to their answers
                 page.screenshot(path=FOLDER / f"compare-{size}-{theme}.png", full_page=True)
+                page.locator(".merged-text mark").first.hover()
+                page.locator("#difference").screenshot(path=FOLDER / f"difference-{size}-{theme}.png")
                 page.goto(f"{with_records}/?__theme={theme}")
                 page.get_by_role("tab", name="Ask PubMed").click()
                 page.locator("#pubmed-question textarea").fill("What blocks TNF-alpha?")
