@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from biom_demo.errors import CheckpointError
+from biom_demo.qa import spans
 from biom_demo.qa.records import CharSpan, Question, SpanLogits, Window
 from biom_demo.qa.spans import decode, decode_run_squad
 from biom_demo.qa.windows import build_windows

@@ -376,9 +376,14 @@ def build(settings: Settings, default: ModelPair, models: Models, pubmed: PubMed
         api_visibility="private",
     )
     cancel.click(stop, None, [status], queue=False, show_progress="hidden", api_visibility="private")
+
+    def offer_default() -> Any:
+        # Nothing to offer is left alone: a visitor may be quicker than this, and have chosen another pair.
+        return choose(default.name, [])[0] if missing(all_of(default.name, [])) else gr.skip()
+
     page.load(
-        lambda name: choose(name, [])[0],
-        [chosen],
+        offer_default,
+        None,
         [get],
         show_progress="hidden",
         queue=False,
