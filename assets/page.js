@@ -104,7 +104,10 @@
     const parts = ['#verdict', '#biom', '#vanilla', '#third', '#fourth', '#difference']
       .map(selector => document.querySelector(selector))
       .filter(part => part && part.getBoundingClientRect().height > 1);
-    if (!document.querySelector('figure.curves')) return;
+    if (!document.querySelector('figure.curves')) {
+      document.querySelector('#link-status .status').textContent = 'There is nothing to keep yet. Ask a question first.';
+      return;
+    }
     const boxes = parts.map(part => part.getBoundingClientRect());
     const left = Math.min(...boxes.map(b => b.left)) - 16, top = Math.min(...boxes.map(b => b.top)) - 76;
     const width = Math.max(...boxes.map(b => b.right)) + 16 - left;

@@ -147,7 +147,7 @@ def difference(reads: Sequence[Read], view: View | None = None) -> Difference:
     return _difference(tuple(reads), view or View())
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=4)
 def _difference(reads: tuple[Read, ...], view: View) -> Difference:
     if len(reads) < 2 or len({read.reading.context for read in reads}) != 1:
         raise ValueError("two or more readings of one text are needed")
@@ -180,7 +180,7 @@ def _side(read: Read, name: str, text: str, words: tuple[CharSpan, ...], view: V
     )
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=8)  # a book has millions of candidates
 def candidates_of(reading: Reading, max_answer_length: int) -> Candidates:
     """The reading's scored candidates; kept, as every change of the view asks for them again."""
     return spans.score_candidates(
@@ -188,7 +188,7 @@ def candidates_of(reading: Reading, max_answer_length: int) -> Candidates:
     )
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=32)
 def decoded(reading: Reading, view: View) -> Prediction:
     """The reading's ranked answers under a view."""
     return spans.ranked(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -191,6 +192,11 @@ def comparison_csv(found: Difference, *, pmids: Sequence[str] = ()) -> str:
         for rank, answer in enumerate(side.prediction.answers, start=1)
     ]
     return csv_text(rows)
+
+
+def as_download(name: str, media_type: str, text: str) -> str:
+    """A file as the page's script takes it to offer it for saving: nothing is left on the server."""
+    return json.dumps({"name": name, "type": media_type, "text": text})
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -10,7 +10,7 @@ import pytest
 from biom_demo.checkpoints import Checkpoint
 from biom_demo.difference import View
 from biom_demo.errors import BioMError
-from biom_demo.ui.compare import Known, drawn, gold_of
+from biom_demo.ui.compare import HISTORY_CHARS, HISTORY_KEPT, Known, drawn, gold_of, remembered
 from biom_demo.ui.passage import EXAMPLES, Passage
 from biom_demo.ui.practice import ballot, read_deck
 from biom_demo.ui.run import Run, scores
@@ -98,3 +98,14 @@ def test_a_deck_is_read_from_either_format_and_refused_otherwise(tmp_path):
         (tmp_path / "bad.json").write_text(content)
         with pytest.raises(BioMError, match=words):
             read_deck(str(tmp_path / "bad.json"))
+
+
+def test_a_session_remembers_its_newest_runs_within_bounds():
+    runs = ()
+    for _ in range(HISTORY_KEPT + 5):
+        newest = run_of()
+        runs = remembered(runs, newest)
+    assert len(runs) == HISTORY_KEPT
+    assert runs[-1] is newest
+    long = run_of(passage=Passage("x" * HISTORY_CHARS))
+    assert remembered(runs, long) == (long,)

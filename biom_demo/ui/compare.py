@@ -37,6 +37,7 @@ from biom_demo.ui.run import (
 )
 
 HISTORY_KEPT = 20  # runs of a session, with their readings
+HISTORY_CHARS = 1_000_000  # of text in them; logits weigh some hundred bytes a character
 
 # The answer is brought into view inside its own box. The page itself moves only where the verdict
 # would be left below the fold, as on a phone.
@@ -263,7 +264,7 @@ def build(settings: Settings, default: ModelPair, models: Models, pubmed: PubMed
                 *drawn(current, view),
                 status_html(words),
                 current,
-                (*earlier, current)[-HISTORY_KEPT:],
+                remembered(earlier, current),
             )
         except BioMError as error:
             yield *kept, status_html(str(error), kind="error"), *nothing
@@ -443,6 +444,16 @@ def view_of(numbers: Sequence[float]) -> View:
     """The view that the sliders, in its order, are set to."""
     null_threshold, shown, max_answer_length, near_duplicate_threshold = numbers
     return View(float(null_threshold), int(shown), int(max_answer_length), float(near_duplicate_threshold))
+
+
+def remembered(earlier: Sequence[Run], current: Run) -> tuple[Run, ...]:
+    """The session's runs with the current one, as many of the newest as are kept."""
+    kept = [current]
+    for run in reversed(earlier[-HISTORY_KEPT + 1 :]):
+        if sum(len(one.passage.text) for one in kept) + len(run.passage.text) > HISTORY_CHARS:
+            break
+        kept.append(run)
+    return tuple(reversed(kept))
 
 
 def gold_of(text: str, question: str, known: Known | None) -> tuple[str, ...] | None:

@@ -14,6 +14,7 @@ from biom_demo.errors import BioMError
 from biom_demo.render import status_html
 from biom_demo.share import (
     Shared,
+    as_download,
     comparison_csv,
     comparison_document,
     link_query,
@@ -130,24 +131,24 @@ def build(tab: Tab, pairs: list[str], page: gr.Blocks) -> None:
         **(quiet | {"queue": True}),  # outside the queue a changed state sets off nothing
     )
 
-    def as_file(kind: str, run: Run | None, *numbers: float) -> str:
-        """The file as {name, type, text}, "" where there is nothing to keep yet."""
+    def as_file(kind: str, run: Run | None, *numbers: float) -> tuple[str, Any]:
+        """The file as {name, type, text}; "" and why where there is nothing to keep yet."""
         if run is None or run.blind:
-            return ""
+            words = "Vote first." if run else "There is nothing to keep yet. Ask a question first."
+            return "", status_html(words, kind="error")
         found = run.found(view_of(numbers))
         pmids = run.passage.pmids
         if kind == "json":
             document = comparison_document(found, source=run.passage.source, pmids=pmids, pair=run.pair)
             text = json.dumps(document, ensure_ascii=False, indent=1)
-            return json.dumps({"name": "comparison.json", "type": "application/json", "text": text})
-        text = comparison_csv(found, pmids=pmids)
-        return json.dumps({"name": "comparison.csv", "type": "text/csv", "text": text})
+            return as_download("comparison.json", "application/json", text), gr.skip()
+        return as_download("comparison.csv", "text/csv", comparison_csv(found, pmids=pmids)), gr.skip()
 
     for button, kind in ((as_json, "json"), (as_csv, "csv")):
         button.click(
             lambda run, *numbers, kind=kind: as_file(kind, run, *numbers),
             [tab.run, *tab.sliders],
-            [payload],
+            [payload, said],
             **quiet,
         ).then(None, [payload], None, js=DOWNLOAD)
     as_png.click(None, None, None, js="() => window.biomPicture()")

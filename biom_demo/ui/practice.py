@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import random
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from biom_demo.qa.datasets import convert, read_bioasq, read_json, read_squad
 from biom_demo.qa.metrics import squad_exact_match
 from biom_demo.qa.records import Example
 from biom_demo.render import status_html
-from biom_demo.share import csv_text
+from biom_demo.share import as_download, csv_text
 from biom_demo.ui.compare import ASK_IF_READY, Known, Tab, drawn, view_of
 from biom_demo.ui.models import OUR_FAULT, Models
 from biom_demo.ui.run import BLIND_LABELS, Run, scores
@@ -173,9 +172,7 @@ def build(tab: Tab, models: Models) -> None:
             **(quiet | {"queue": True}),  # outside the queue a changed state sets off nothing
         )
     export.click(
-        lambda cast: (
-            json.dumps({"name": "votes.csv", "type": "text/csv", "text": csv_text(cast)}) if cast else ""
-        ),
+        lambda cast: as_download("votes.csv", "text/csv", csv_text(cast)) if cast else "",
         [votes],
         [payload],
         **quiet,

@@ -112,6 +112,24 @@ def test_sliders_change_the_answers_and_read_nothing(open_page):
     assert page.locator(".card .time").all_inner_texts() == times
 
 
+def test_nothing_above_the_answers_jumps_while_they_come(open_page):
+    page = open_page(height=1400)
+    fill(page, EXAMPLE["context"], EXAMPLE["question"])
+    page.wait_for_timeout(500)
+    tops = """() => ['#verdict', '#biom', '#vanilla'].map(
+        s => document.querySelector(s).getBoundingClientRect().top)"""
+    before = page.evaluate(tops)
+    page.evaluate(
+        "tops => { window.seen = []; setInterval(() => window.seen.push(eval(tops)()), 20); }", tops
+    )
+    page.get_by_role("button", name="Ask", exact=True).click()
+    expect(page.locator("#status")).to_contain_text("Two models read", timeout=60_000)
+    page.wait_for_timeout(300)
+    seen = page.evaluate("window.seen")
+    assert len(seen) > 10
+    assert all(abs(a - b) <= 1 for now in seen for a, b in zip(now, before, strict=True)), (before, seen[-1])
+
+
 def test_choosing_a_runner_up_moves_the_highlight(open_page):
     page = open_page()
     ask(page, EXAMPLE["context"], EXAMPLE["question"])
@@ -239,6 +257,14 @@ def test_files_to_keep(open_page, tmp_path):
         "data:image/png;base64," + base64.b64encode(picture).decode(),
     )
     assert colours > 100
+
+
+def test_with_nothing_to_keep_it_says_so(open_page):
+    page = open_page()
+    unfold(page, "Keep and share")
+    for button in ("#as-json", "#as-png"):
+        page.locator(button).click()
+        expect(page.locator("#link-status")).to_contain_text("nothing to keep yet")
 
 
 def test_history_brings_an_earlier_run_back_unread(open_page):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -93,3 +95,19 @@ def test_a_question_without_a_hit_is_told(open_page, pubmed_app):
     page.locator("#pubmed-question textarea").fill("Which xyzzy plugh?")
     page.locator("#pubmed-question textarea").press("Enter")
     expect(page.locator("#pubmed-status")).to_contain_text("finds nothing", timeout=30_000)
+
+
+def test_a_link_to_a_record_has_its_pmid_and_not_its_text(open_page, pubmed_app):
+    page = open_page(address=pubmed_app[0])
+    ask(page, "90000001")
+    expect(page.locator("#status")).to_contain_text("Two models read", timeout=60_000)
+    page.get_by_role("button", name="Keep and share").click()
+    link = page.locator("#link textarea")
+    expect(link).to_have_value(re.compile(r"\?id=90000001&q=Which"), timeout=10_000)
+    assert "text=" not in link.input_value()
+    expect(page.locator("#markdown textarea")).to_have_value(re.compile(r"PMID 90000001, characters \d+"))
+    answer = page.locator("#biom p.answer").inner_text()
+    page.goto(link.input_value())
+    expect(page.locator("#status")).to_contain_text("Two models read", timeout=60_000)
+    expect(page.locator("#record")).to_contain_text("PMID 90000001")
+    assert page.locator("#biom p.answer").inner_text() == answer
