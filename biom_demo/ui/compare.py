@@ -226,8 +226,26 @@ def build(settings: Settings, default: ModelPair, models: Models, pubmed: PubMed
         if given_passage is None:  # the status says why
             yield *kept, gr.skip(), *nothing
             return
+        current: Run | None = None
+        view = view_of(numbers)
+
+        def stopped(words: str) -> tuple[Any, ...]:
+            """Why it ended early, and all that was read before."""
+            if current is None:
+                return *kept, status_html(words, kind="error"), *nothing
+            if len(current.reads) < 2:
+                cards = drawn(current, view, reading=False)
+                return given_passage.header, *cards, status_html(words, kind="error"), None, gr.skip()
+            partial = current.of_what_was_read()
+            return (
+                given_passage.header,
+                *drawn(partial, view),
+                status_html(words, kind="error"),
+                partial,
+                remembered(earlier, partial),
+            )
+
         try:
-            view = view_of(numbers)
             if name not in pairs:
                 raise InputError("These models are not on offer. Choose a pair from the list.")
             checkpoints = tuple(all_of(name, others))
@@ -267,10 +285,10 @@ def build(settings: Settings, default: ModelPair, models: Models, pubmed: PubMed
                 remembered(earlier, current),
             )
         except BioMError as error:
-            yield *kept, status_html(str(error), kind="error"), *nothing
+            yield stopped(str(error))
         except Exception:
             log.exception("answering failed")
-            yield *kept, status_html(OUR_FAULT, kind="error"), *nothing
+            yield stopped(OUR_FAULT)
 
     for trigger in (ask.click, question.submit):
         trigger(
@@ -433,10 +451,12 @@ def build(settings: Settings, default: ModelPair, models: Models, pubmed: PubMed
     )
 
 
-def drawn(run: Run, view: View) -> list[Any]:
-    """Verdict, the four places for cards, and the difference panel."""
+def drawn(run: Run, view: View, *, reading: bool = True) -> list[Any]:
+    """Verdict, the four places for cards, and the difference panel; ``reading``: more is to come."""
     count = len(run.checkpoints)
-    cards = [card_of(run, place, view) if place < count else "" for place in range(MAX_MODELS)]
+    cards = [
+        card_of(run, place, view, reading=reading) if place < count else "" for place in range(MAX_MODELS)
+    ]
     return [verdict_of(run, view), *cards, difference_of(run, view)]
 
 

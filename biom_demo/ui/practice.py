@@ -153,22 +153,26 @@ def build(tab: Tab, models: Models) -> None:
 
     tab.run.change(after_run, [tab.run, tally, *tab.sliders], [told, tally, tab.vote_row], **quiet)
 
-    def vote(name: str, run: Run | None, cast: tuple[Any, ...], *numbers: float) -> tuple[Any, ...]:
+    def vote(
+        name: str, run: Run | None, cast: tuple[Any, ...], runs: tuple[Run, ...], *numbers: float
+    ) -> tuple[Any, ...]:
         if run is None or not run.blind:
-            return (gr.skip(),) * (3 + len(tab.shown))
+            return (gr.skip(),) * (4 + len(tab.shown))
         open_run = replace(run, blind=False)
+        cast = (*cast, ballot(name, run, numbers))
         return (
             open_run,
-            (*cast, ballot(name, run, numbers)),
-            votes_html((*cast, ballot(name, run, numbers))),
+            cast,
+            tuple(open_run if earlier is run else earlier for earlier in runs),
+            votes_html(cast),
             *drawn(open_run, view_of(numbers)),
         )
 
     for name, button in buttons.items():
         button.click(
-            lambda run, cast, *numbers, name=name: vote(name, run, cast, *numbers),
-            [tab.run, votes, *tab.sliders],
-            [tab.run, votes, counted, *tab.shown],
+            lambda run, cast, runs, *numbers, name=name: vote(name, run, cast, runs, *numbers),
+            [tab.run, votes, tab.history, *tab.sliders],
+            [tab.run, votes, tab.history, counted, *tab.shown],
             **(quiet | {"queue": True}),  # outside the queue a changed state sets off nothing
         )
     export.click(

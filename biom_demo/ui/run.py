@@ -57,6 +57,10 @@ class Run:
         """Whether every model has read."""
         return len(self.reads) == len(self.checkpoints)
 
+    def of_what_was_read(self) -> Run:
+        """The run without the models that have not read."""
+        return replace(self, checkpoints=self.checkpoints[: len(self.reads)])
+
     def with_read(self, read: Read) -> Run:
         """The run with one more model's reading."""
         return replace(self, reads=(*self.reads, read))
@@ -93,8 +97,8 @@ def verdict_of(run: Run, view: View) -> str:
     return verdict_html(comparison, null_threshold=view.null_threshold, sides=sides)
 
 
-def card_of(run: Run, position: int, view: View) -> str:
-    """The card at a place of the page: an answer, or that it is still being read."""
+def card_of(run: Run, position: int, view: View, *, reading: bool = True) -> str:
+    """The card at a place of the page: an answer, or that there is none yet."""
     hidden = run.blind and position < 2
     index = 1 - position if hidden and run.swapped else position
     checkpoint = run.checkpoints[index]
@@ -103,7 +107,7 @@ def card_of(run: Run, position: int, view: View) -> str:
     words = BLIND_WORDS if hidden else checkpoint.trained_on
     # Blind, both answers come at once: which model is first, or slower, would tell.
     if index >= len(run.reads) or (hidden and not run.complete):
-        return waiting_html(label, words, side, reading=True)
+        return waiting_html(label, words, side, reading=reading)
     read = run.reads[index]
     output = ModelOutput(label, (decoded(read.reading, view),), 0.0 if hidden else read.seconds)
     return side_html(

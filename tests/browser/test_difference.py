@@ -377,3 +377,19 @@ def test_four_models_stand_side_by_side(open_page, tmp_path, width):
     assert page.locator(".merged-text").inner_text() == TEXT
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     page.screenshot(path=tmp_path / "four.png", full_page=True)
+
+
+def test_a_further_model_that_cannot_be_read_loses_nothing(open_page, tmp_path):
+    broken = save_tiny("bert", tmp_path / "broken")
+    (broken / "model.safetensors").write_bytes(b"no weights")
+    page = open_page()
+    unfold(page, "More: further")
+    box = page.locator("#further input")
+    box.fill(str(broken))
+    box.press("Enter")
+    fill(page, TEXT, QUESTION)
+    page.get_by_role("button", name="Ask", exact=True).click()
+    expect(page.locator("#status [role=alert]")).to_contain_text("cannot be loaded", timeout=60_000)
+    assert "CFTR" in page.locator("#biom p.answer").inner_text()
+    expect(page.locator("#verdict")).to_contain_text(re.compile("agree|overlap|abstain", re.IGNORECASE))
+    expect(page.locator("figure.curves path")).to_have_count(3)
