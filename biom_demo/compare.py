@@ -150,3 +150,12 @@ def _answer_json(answer: Answer) -> dict[str, Any]:
         "score": answer.score,
         "probability": answer.probability,
     }
+
+
+def percent(value: float) -> str:
+    """A probability as a percent; never a rounded 0% or 100% that it is not."""
+    if 0 < value < 0.001:
+        return "< 0.1%"
+    if 0.999 < value < 1:
+        return "> 99.9%"
+    return f"{value:.1%}"

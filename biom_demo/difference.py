@@ -15,7 +15,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from biom_demo.compare import Agreement, Comparison, ModelOutput, Verdict
+from biom_demo.compare import Agreement, Comparison, ModelOutput, Verdict, percent
 from biom_demo.qa import spans
 from biom_demo.qa.records import Answer, CharSpan, Prediction, Reading
 from biom_demo.qa.spans import Candidates, Floats
@@ -332,7 +332,7 @@ def _confidence_gap(first: Side, second: Side) -> list[str]:
     if not first.top or not second.top:
         return []
     return [
-        f"{first.name} is {first.top.probability:.1%} sure of it, {second.name} {second.top.probability:.1%}."
+        f"{first.name} is {percent(first.top.probability)} sure of it, {second.name} {percent(second.top.probability)}."
     ]
 
 

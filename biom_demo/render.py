@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Literal
 
-from biom_demo.compare import Agreement, Comparison, ModelOutput, Verdict
+from biom_demo.compare import Agreement, Comparison, ModelOutput, Verdict, percent
 from biom_demo.qa.metrics import normalize_answer, squad_exact_match, squad_f1
 from biom_demo.qa.records import Answer, CharSpan, Prediction
 from biom_demo.sentences import SECTION_LABEL, sentence_around
@@ -294,12 +294,3 @@ def status_html(
         else ""
     )
     return f'<p class="status {kind}" role="{role}">{escape(message)}{bar}</p>'
-
-
-def percent(value: float) -> str:
-    """A probability as a percent; never a rounded 0% or 100% that it is not."""
-    if 0 < value < 0.001:
-        return "< 0.1%"
-    if 0.999 < value < 1:
-        return "> 99.9%"
-    return f"{value:.1%}"

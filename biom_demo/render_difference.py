@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from html import escape
 
 from biom_demo.attribution import Attribution, Effect, Rewording
+from biom_demo.compare import percent
 from biom_demo.difference import CrossScore, Curve, Difference, heatmap, ordinal, stretch
 from biom_demo.difference import Side as ModelSide
 from biom_demo.qa.records import CharSpan
-from biom_demo.render import Side, percent
+from biom_demo.render import Side
 from biom_demo.sentences import SECTION_LABEL
 
 SIDES: tuple[Side, ...] = ("biom", "vanilla", "third", "fourth")

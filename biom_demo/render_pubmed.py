@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from html import escape
 from urllib.parse import quote
 
-from biom_demo.compare import Agreement
+from biom_demo.compare import Agreement, percent
 from biom_demo.literature import Finding, Read, Side
 from biom_demo.pubmed.abstract import Abstract, Note, NoteKind
 from biom_demo.qa.records import Prediction
-from biom_demo.render import percent
 
 SHOWN_AUTHORS = 6
 SHOWN_EVIDENCE = 4

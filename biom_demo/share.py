@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 from urllib.parse import urlencode
 
-from biom_demo.compare import comparison_json
+from biom_demo.compare import comparison_json, percent
 from biom_demo.difference import CrossScore, Difference, View
 from biom_demo.errors import InputError
 from biom_demo.sentences import sentence_around
@@ -103,7 +103,7 @@ def markdown(found: Difference, *, source: str, pmids: Sequence[str] = ()) -> st
         sentence = " ".join(sentence_around(found.text, span).of(found.text).split())
         lines += [
             f"- **{_plain(side.label)}:** {_plain(side.answer.text)} "
-            f"(confidence {side.answer.probability:.1%}; {where}characters {span.start}–{span.end})",
+            f"(confidence {_plain(percent(side.answer.probability))}; {where}characters {span.start}–{span.end})",
             f"  > {_plain(sentence)}",
         ]
     lines += ["", *(_plain(sentence) for sentence in found.sentences())]

@@ -45,7 +45,8 @@ def main() -> None:
                 expect(page.locator("#status")).to_contain_text("Two models read", timeout=60_000)
                 page.wait_for_timeout(500)  # both texts have scrolled to their answers
                 foot = page.locator("#cards").bounding_box()
-                clip = {"x": 0, "y": 0, "width": width, "height": foot["y"] + foot["height"] + 16}
+                bottom = page.evaluate("window.scrollY") + foot["y"] + foot["height"] + 16
+                clip = {"x": 0, "y": 0, "width": width, "height": bottom}
                 page.screenshot(path=FOLDER / f"compare-{size}-{theme}.png", full_page=True, clip=clip)
                 page.locator(".merged-text mark").first.hover()
                 page.locator("#difference").screenshot(path=FOLDER / f"difference-{size}-{theme}.png")
