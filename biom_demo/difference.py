@@ -332,7 +332,8 @@ def _confidence_gap(first: Side, second: Side) -> list[str]:
     if not first.top or not second.top:
         return []
     return [
-        f"{first.name} is {percent(first.top.probability)} sure of it, {second.name} {percent(second.top.probability)}."
+        f"{first.name} is {percent(first.top.probability)} sure of it, {second.name} "
+        f"{percent(second.top.probability)}."
     ]
 
 

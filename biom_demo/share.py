@@ -103,7 +103,8 @@ def markdown(found: Difference, *, source: str, pmids: Sequence[str] = ()) -> st
         sentence = " ".join(sentence_around(found.text, span).of(found.text).split())
         lines += [
             f"- **{_plain(side.label)}:** {_plain(side.answer.text)} "
-            f"(confidence {_plain(percent(side.answer.probability))}; {where}characters {span.start}–{span.end})",
+            f"(confidence {_plain(percent(side.answer.probability))}; "
+            f"{where}characters {span.start}–{span.end})",
             f"  > {_plain(sentence)}",
         ]
     lines += ["", *(_plain(sentence) for sentence in found.sentences())]
