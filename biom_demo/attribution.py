@@ -48,10 +48,9 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """The effects on one model's best span; ``probability`` is with nothing left out."""
+    """The effects on one model's best span; ``answer.probability`` is with nothing left out."""
 
     answer: Answer
-    probability: float
     sentences: tuple[Effect, ...]  # parts of the context
     words: tuple[Effect, ...]  # parts of the question
 
@@ -87,7 +86,6 @@ def leave_one_out(reader: CanReadPairs, reading: Reading, view: View) -> Attribu
 
     Raises ``InputError`` where there is no span at all.
     """
-    candidates = candidates_of(reading, view.max_answer_length)
     prediction = decoded(reading, view)
     if not prediction.answers:
         raise InputError("There is no answer to explain: the text has no words.")
@@ -109,7 +107,6 @@ def leave_one_out(reader: CanReadPairs, reading: Reading, view: View) -> Attribu
 
     return Attribution(
         answer,
-        float(candidates.probabilities[candidates.index_of(answer.span)]),
         tuple(effect(p, r, moved(answer.span, p)) for p, r in zip(parts, again[: len(parts)], strict=True)),
         tuple(effect(w, r, answer.span) for w, r in zip(words, again[len(parts) :], strict=True)),
     )

@@ -116,33 +116,34 @@ def compare(
     )
 
 
-def comparison_json(comparison: Comparison, *, null_threshold: float | None = 0.0) -> dict[str, Any]:
+def comparison_json(comparison: Comparison) -> dict[str, Any]:
     """A comparison over one context as plain JSON values; offsets count characters, half-open."""
-    verdict = comparison.verdict(null_threshold=null_threshold)
+    verdict = comparison.verdict()
     return {
         "question": comparison.question.text,
         "agreement": str(verdict.agreement),
         "answer_f1": verdict.f1,
-        "biom": _output_json(comparison.biom, null_threshold),
-        "vanilla": _output_json(comparison.vanilla, null_threshold),
+        "biom": _output_json(comparison.biom),
+        "vanilla": _output_json(comparison.vanilla),
     }
 
 
-def _output_json(output: ModelOutput, null_threshold: float | None) -> dict[str, Any]:
+def _output_json(output: ModelOutput) -> dict[str, Any]:
     prediction = output.predictions[0]
-    best = prediction.best(null_threshold=null_threshold)
+    best = prediction.best()
     return {
         "model": output.label,
-        "answer": _answer_json(best) if best else None,
+        "answer": answer_json(best) if best else None,
         "p_no_answer": prediction.null_probability,
         "null_score": prediction.null_score,
-        "n_best": [_answer_json(answer) for answer in prediction.answers],
+        "n_best": [answer_json(answer) for answer in prediction.answers],
         "notices": list(prediction.notices),
         "seconds": output.seconds,
     }
 
 
-def _answer_json(answer: Answer) -> dict[str, Any]:
+def answer_json(answer: Answer) -> dict[str, Any]:
+    """An answer as plain JSON values."""
     return {
         "text": answer.text,
         "start": answer.span.start,

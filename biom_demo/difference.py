@@ -217,6 +217,11 @@ def curve(candidates: Candidates, words: Sequence[CharSpan]) -> Curve:
     )
 
 
+def rounded(probabilities: Floats) -> list[float]:
+    """A curve's values as the page and the JSON file carry them."""
+    return [round(float(p), 6) for p in probabilities]
+
+
 def _word_bounds(
     candidates: Candidates, words: Sequence[CharSpan]
 ) -> tuple[np.ndarray[tuple[int], np.dtype[np.int64]], np.ndarray[tuple[int], np.dtype[np.int64]]]:

@@ -9,7 +9,7 @@ from html import escape
 
 from biom_demo.attribution import Attribution, Effect, Rewording
 from biom_demo.compare import percent
-from biom_demo.difference import CrossScore, Curve, Difference, heatmap, ordinal, stretch
+from biom_demo.difference import CrossScore, Curve, Difference, heatmap, ordinal, rounded, stretch
 from biom_demo.difference import Side as ModelSide
 from biom_demo.qa.records import CharSpan
 from biom_demo.render import Side
@@ -71,8 +71,8 @@ def curves_html(found: Difference) -> str:
     data = [
         {
             "label": side.name,
-            "start": [round(float(p), 6) for p in side.curve.start[first:last]],
-            "end": [round(float(p), 6) for p in side.curve.end[first:last]],
+            "start": rounded(side.curve.start[first:last]),
+            "end": rounded(side.curve.end[first:last]),
         }
         for side in found.sides
     ]
@@ -147,15 +147,13 @@ def merged_html(found: Difference) -> str:
         covering = [name for name, side in answers if side.top and side.top.span.overlaps(here)]
         piece = escape(text[start:end])
         if covering:
-            tentative = [n for n, s in answers if n in covering and s.answer is None]
+            tentative = all(side.answer is None for name, side in answers if name in covering)
             who = "".join(LETTERS[name] for name in covering)
             stop = ""
             if covering != before:  # a new region: a stop of the tab key, and its letters
                 said = " and ".join(side.label for name, side in answers if name in covering)
                 stop = f' tabindex="0" data-who="{who}" aria-label="{escape(said)}: answer"'
-            kinds = " ".join(
-                ["merged", *covering, *classes, *(["tentative"] if len(tentative) == len(covering) else [])]
-            )
+            kinds = " ".join(["merged", *covering, *classes, *(["tentative"] if tentative else [])])
             parts.append(f'<mark class="{kinds}"{place}{stop}>{piece}</mark>')
         elif place or classes:
             kind = f' class="{" ".join(classes)}"' if classes else ""
@@ -237,7 +235,7 @@ def attribution_html(attribution: Attribution, name: Side, label: str, text: str
         f'<section class="card wide {name}" aria-label="Why {escape(label)} answers so"><header><h3>'
         f"{escape(label)}</h3></header>"
         f'<p class="finding"><b>{escape(attribution.answer.text)}</b> <span class="value">'
-        f"{percent(attribution.probability)} with everything there</span></p>"
+        f"{percent(attribution.answer.probability)} with everything there</span></p>"
         f'<ul class="effects">{most}</ul>'
         f"<p class='stays'>The answer stays in {kept} of {among} texts with another sentence left out.</p>"
         f"<h4>Question</h4><p class='shaded'>{_shaded(question, attribution.words, attribution)}</p>"
@@ -249,13 +247,13 @@ def attribution_html(attribution: Attribution, name: Side, label: str, text: str
 
 def _share(effect: Effect, attribution: Attribution) -> float:
     """What part of the answer's probability goes when the part is left out; below 0 if it grows."""
-    if not attribution.probability:
+    if not attribution.answer.probability:
         return 0.0
-    return max(-1.0, 1 - effect.probability / attribution.probability)
+    return max(-1.0, 1 - effect.probability / attribution.answer.probability)
 
 
 def _without_words(effect: Effect, attribution: Attribution) -> str:
-    change = f"{percent(attribution.probability)} → {percent(effect.probability)}"
+    change = f"{percent(attribution.answer.probability)} → {percent(effect.probability)}"
     if effect.survives:
         return change
     return f"{change}, and {f'“{escape(effect.answer)}” wins' if effect.answer else 'it abstains'},"
@@ -274,7 +272,8 @@ def _shaded(text: str, effects: Sequence[Effect], attribution: Attribution) -> s
         title = (
             "The answer stands here."
             if effect.holds_answer
-            else f"Without this: {percent(effect.probability)} instead of {percent(attribution.probability)}."
+            else f"Without this: {percent(effect.probability)} "
+            f"instead of {percent(attribution.answer.probability)}."
         )
         kind = "holds" if effect.holds_answer else "against" if share < -0.01 else "for"
         strength = 0.0 if effect.holds_answer else max(share, 0.0)

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 from urllib.parse import urlencode
 
-from biom_demo.compare import comparison_json, percent
-from biom_demo.difference import CrossScore, Difference, View
+from biom_demo.compare import answer_json, percent
+from biom_demo.difference import CrossScore, Difference, View, rounded
 from biom_demo.errors import InputError
 from biom_demo.sentences import sentence_around
 
@@ -120,37 +120,28 @@ def comparison_document(
     found: Difference, *, source: str, pmids: Sequence[str] = (), pair: str = ""
 ) -> dict[str, Any]:
     """The whole comparison as plain JSON values: answers, cross-scores, curves, settings, the text."""
-    document = comparison_json(found.comparison(), null_threshold=found.view.null_threshold)
+    verdict = found.verdict
     sides = [
         {
             "model": side.label,
             "trained_on": side.trained_on,
             "answer": side.answer.text if side.answer else None,
             "p_no_answer": side.prediction.null_probability,
-            "n_best": [
-                {
-                    "text": answer.text,
-                    "start": answer.span.start,
-                    "end": answer.span.end,
-                    "score": answer.score,
-                    "probability": answer.probability,
-                }
-                for answer in side.prediction.answers
-            ],
-            "start_probabilities": [round(float(p), 6) for p in side.curve.start],
-            "end_probabilities": [round(float(p), 6) for p in side.curve.end],
+            "n_best": [answer_json(answer) for answer in side.prediction.answers],
+            "start_probabilities": rounded(side.curve.start),
+            "end_probabilities": rounded(side.curve.end),
         }
         for side in found.sides
     ]
     return {
-        "question": document["question"],
+        "question": found.sides[0].prediction.question.text,
         "source": source,
         "pmids": list(pmids),
         "pair": pair,
         "text": found.text,
         "settings": {item.name: getattr(found.view, item.name) for item in fields(View)},
-        "agreement": document["agreement"],
-        "answer_f1": document["answer_f1"],
+        "agreement": str(verdict.agreement),
+        "answer_f1": verdict.f1,
         "in_words": found.sentences(),
         "words": [[word.start, word.end] for word in found.words],
         "models": sides,

@@ -54,17 +54,17 @@ def test_each_sentence_and_each_word_is_left_out_once():
     assert reader.asked[0] == (QUESTION, TEXT.removeprefix("The trial was small."))
     assert reader.asked[-1] == ("Which gene causes ?", TEXT)
     assert found.answer.text == "CFTR"
-    assert found.probability > 0.9
+    assert found.answer.probability > 0.9
 
 
 def test_effects_are_those_of_the_rule():
     _, found = explained()
     trial, holds, other = found.sentences
     assert (trial.answer, trial.survives, trial.holds_answer) == ("BRCA1", False, False)
-    assert trial.probability < 0.01 < found.probability
+    assert trial.probability < 0.01 < found.answer.probability
     assert (holds.holds_answer, holds.probability) == (True, 0.0)
     assert (other.answer, other.survives) == ("CFTR", True)
-    assert other.probability == pytest.approx(found.probability, abs=0.01)
+    assert other.probability == pytest.approx(found.answer.probability, abs=0.01)
     gene = next(word for word in found.words if word.part.of(QUESTION) == "gene")
     assert (gene.answer, gene.survives) == ("BRCA1", False)
     assert all(word.survives for word in found.words if word is not gene)

@@ -109,9 +109,7 @@ def test_shaded_texts_are_the_texts(text, question):
     )
     words = (Effect(CharSpan(0, len(question)), 0.99, text, False, True),)
     answer = Answer(0, CharSpan(0, len(text)), text, 1.0, 0.5)
-    page = Page(
-        attribution_html(Attribution(answer, 0.5, effects, words), "biom", HOSTILE[0], text, question)
-    )
+    page = Page(attribution_html(Attribution(answer, effects, words), "biom", HOSTILE[0], text, question))
     assert page.tags <= OURS
     assert plain(text) in plain(page.text)
     assert plain(question) in plain(page.text)

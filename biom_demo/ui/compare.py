@@ -57,6 +57,11 @@ SCROLL_TO_ANSWERS = """() => {
 # Asks what another event has just put on the page, where it put something there.
 ASK_IF_READY = "ready => { if (ready) setTimeout(() => document.querySelector('#ask').click(), 50); }"
 
+# Offers what ``as_download`` made for saving.
+DOWNLOAD = "payload => window.biomDownload(payload)"
+# Events of the page's own that ask nothing of a model.
+QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+
 log = logging.getLogger(__name__)
 
 

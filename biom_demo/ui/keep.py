@@ -21,12 +21,11 @@ from biom_demo.share import (
     markdown,
     read_link,
 )
-from biom_demo.ui.compare import ASK_IF_READY, Known, Tab, drawn, view_of
+from biom_demo.ui.compare import ASK_IF_READY, DOWNLOAD, QUIET, Known, Tab, drawn, view_of
 from biom_demo.ui.passage import readable
 from biom_demo.ui.run import Run
 
 WHOLE_LINK = "query => query ? window.location.origin + window.location.pathname + query : ''"
-DOWNLOAD = "payload => window.biomDownload(payload)"
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +62,6 @@ def build(tab: Tab, pairs: list[str], page: gr.Blocks) -> None:
     query = gr.Textbox(visible="hidden", elem_id="link-query")
     payload = gr.Textbox(visible="hidden", elem_id="download-payload")
     linked = gr.Textbox(visible="hidden", elem_id="linked")
-    quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
     def make_link(run: Run | None, include: bool, *numbers: float) -> tuple[str, str]:
         if run is None:
@@ -95,15 +93,15 @@ def build(tab: Tab, pairs: list[str], page: gr.Blocks) -> None:
         return text, gr.update(choices=choices, value=None)
 
     for change in (tab.run.change, with_text.change, *(slider.change for slider in tab.sliders)):
-        change(make_link, [tab.run, with_text, *tab.sliders], [query, said], **quiet)
+        change(make_link, [tab.run, with_text, *tab.sliders], [query, said], **QUIET)
     query.change(None, [query], [link], js=WHOLE_LINK)
-    tab.run.change(after_run, [tab.run, tab.history, *tab.sliders], [notes, past], **quiet)
+    tab.run.change(after_run, [tab.run, tab.history, *tab.sliders], [notes, past], **QUIET)
     for slider in tab.sliders:
         slider.change(
             lambda run, *numbers: _markdown(run, view_of(numbers)) if run and not run.blind else gr.skip(),
             [tab.run, *tab.sliders],
             [notes],
-            **quiet,
+            **QUIET,
         )
 
     def go_back(place: int | None, runs: tuple[Run, ...], *numbers: float) -> tuple[Any, ...]:
@@ -128,7 +126,7 @@ def build(tab: Tab, pairs: list[str], page: gr.Blocks) -> None:
         go_back,
         [past, tab.history, *tab.sliders],
         [tab.record, *tab.shown, tab.status, tab.run, tab.context, tab.question, tab.known],
-        **(quiet | {"queue": True}),  # outside the queue a changed state sets off nothing
+        **(QUIET | {"queue": True}),  # outside the queue a changed state sets off nothing
     )
 
     def as_file(kind: str, run: Run | None, *numbers: float) -> tuple[str, Any]:
@@ -149,7 +147,7 @@ def build(tab: Tab, pairs: list[str], page: gr.Blocks) -> None:
             lambda run, *numbers, kind=kind: as_file(kind, run, *numbers),
             [tab.run, *tab.sliders],
             [payload, said],
-            **quiet,
+            **QUIET,
         ).then(None, [payload], None, js=DOWNLOAD)
     as_png.click(None, None, None, js="() => window.biomPicture()")
 
@@ -184,7 +182,7 @@ def build(tab: Tab, pairs: list[str], page: gr.Blocks) -> None:
         open_link,
         None,
         [tab.context, tab.question, tab.pair, *tab.sliders, tab.known, linked, tab.status],
-        **quiet,
+        **QUIET,
     ).then(
         None,
         [linked],

@@ -18,7 +18,7 @@ from biom_demo.qa.metrics import squad_exact_match
 from biom_demo.qa.records import Example
 from biom_demo.render import status_html
 from biom_demo.share import as_download, csv_text
-from biom_demo.ui.compare import ASK_IF_READY, Known, Tab, drawn, view_of
+from biom_demo.ui.compare import ASK_IF_READY, DOWNLOAD, QUIET, Known, Tab, drawn, view_of
 from biom_demo.ui.models import OUR_FAULT, Models
 from biom_demo.ui.run import BLIND_LABELS, Run, scores
 
@@ -124,10 +124,9 @@ def build(tab: Tab, models: Models) -> None:
             log.exception("looking for a disagreement failed")
             yield refused(OUR_FAULT)
 
-    quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    upload.upload(load, [upload], on_page, **quiet)
+    upload.upload(load, [upload], on_page, **QUIET)
     for button, step in ((previous, -1), (following, 1), (anywhere, 0)):
-        button.click(lambda d, by=step: go(d, by), [deck], on_page, **quiet).then(
+        button.click(lambda d, by=step: go(d, by), [deck], on_page, **QUIET).then(
             None, [ready], None, js=ASK_IF_READY
         )
     disagree.click(
@@ -151,7 +150,7 @@ def build(tab: Tab, models: Models) -> None:
         words = "" if run.blind else tally_html(made, kept)
         return words, kept, gr.update(visible=run.blind)
 
-    tab.run.change(after_run, [tab.run, tally, *tab.sliders], [told, tally, tab.vote_row], **quiet)
+    tab.run.change(after_run, [tab.run, tally, *tab.sliders], [told, tally, tab.vote_row], **QUIET)
 
     def vote(
         name: str, run: Run | None, cast: tuple[Any, ...], runs: tuple[Run, ...], *numbers: float
@@ -173,14 +172,14 @@ def build(tab: Tab, models: Models) -> None:
             lambda run, cast, runs, *numbers, name=name: vote(name, run, cast, runs, *numbers),
             [tab.run, votes, tab.history, *tab.sliders],
             [tab.run, votes, tab.history, counted, *tab.shown],
-            **(quiet | {"queue": True}),  # outside the queue a changed state sets off nothing
+            **(QUIET | {"queue": True}),  # outside the queue a changed state sets off nothing
         )
     export.click(
         lambda cast: as_download("votes.csv", "text/csv", csv_text(cast)) if cast else "",
         [votes],
         [payload],
-        **quiet,
-    ).then(None, [payload], None, js="payload => window.biomDownload(payload)")
+        **QUIET,
+    ).then(None, [payload], None, js=DOWNLOAD)
 
 
 def ballot(name: str, run: Run, numbers: tuple[float, ...]) -> dict[str, Any]:
