@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import torch
 
-from biom_demo.checkpoints import locate, resolve_pair
+from biom_demo.models.catalogue import locate, resolve_pair
 from biom_demo.qa.reader import Reader, pad
 from biom_demo.qa.records import Question
 from biom_demo.qa.windows import build_windows

@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from biom_demo.evaluation import show_progress
+from biom_demo.analysis.benchmark import show_progress
 from biom_demo.qa.datasets import read_bioasq
 from biom_demo.qa.metrics import bioasq_factoid
 from biom_demo.qa.pooling import pool

@@ -18,11 +18,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from biom_demo.checkpoints import resolve_pair
-from biom_demo.difference import View
-from biom_demo.ui.compare import drawn
-from biom_demo.ui.models import Models
-from biom_demo.ui.passage import EXAMPLES, Passage
+from biom_demo.analysis.difference import View
+from biom_demo.analysis.passage import EXAMPLES, Passage
+from biom_demo.models.catalogue import resolve_pair
+from biom_demo.models.store import Models
+from biom_demo.ui.compare_tab import drawn
 from biom_demo.ui.run import Run, read_text
 
 RUNS = 15

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from biom_demo.checkpoints import Checkpoint, ModelPair, locate, resolve_pair
-from biom_demo.compare import Comparison, compare, comparison_json
+from biom_demo.analysis.comparison import Comparison, compare, comparison_json
+from biom_demo.analysis.literature import SIDES, Read, find_records, literature_json, read_all, tries_of
 from biom_demo.errors import BioMError, CheckpointError, DataError, InputError
-from biom_demo.literature import SIDES, Read, find_records, literature_json, read_all, tries_of
+from biom_demo.models.catalogue import Checkpoint, ModelPair, locate, resolve_pair
 from biom_demo.pubmed.abstract import Abstract
-from biom_demo.pubmed.client import PubMed
 from biom_demo.pubmed.identify import Kind, identify
 from biom_demo.pubmed.lookup import look_up
+from biom_demo.pubmed.session import PubMed
 from biom_demo.qa.datasets import read_squad, write_json
 from biom_demo.qa.records import Question
 from biom_demo.settings import Settings
@@ -174,7 +174,7 @@ def run_evaluate(arguments: argparse.Namespace) -> None:
     if not examples:
         raise DataError(f"{arguments.file} holds no question.")
     settings = Settings.from_environment()
-    from biom_demo.evaluation import evaluate, show_progress, table
+    from biom_demo.analysis.benchmark import evaluate, show_progress, table
 
     if arguments.model:
         sides = {"model": (_load_source(arguments.model, settings, arguments.run_squad), arguments.model)}

@@ -1,13 +1,21 @@
-"""Settings of a running demo. The environment is read here and nowhere else."""
+"""Settings of a running demo, and where its bundled files are.
+
+The environment is read here and nowhere else.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 from biom_demo.errors import InputError
+
+# The bundled files: at the top of a checkout, inside the package where it is installed (pyproject.toml).
+_INSTALLED = Path(__file__).parent / "assets"
+ASSETS = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parent.parent / "assets"
 
 
 def _setting(

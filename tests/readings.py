@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from biom_demo.difference import Read, words_of
+from biom_demo.analysis.difference import Read, words_of
 from biom_demo.qa.records import Question, Reading, SpanLogits, Window
 
 QUESTION = Question("q", "Which gene?")

@@ -3,50 +3,49 @@
 from __future__ import annotations
 
 import ast
+import re
+from graphlib import TopologicalSorter
 
 import pytest
 
 from tests.conftest import ROOT
 
-SOURCES = sorted([*ROOT.glob("biom_demo/**/*.py"), *ROOT.glob("train/*.py"), ROOT / "app.py"])
-ORDER = [
-    {"errors", "qa.records"},
-    {
-        "qa.windows",
-        "qa.metrics",
-        "qa.datasets",
-        "qa.spans",
-        "qa.pooling",
-        "qa.short_forms",
-        "settings",
-        "sentences",
-    },
-    {"qa.reader", "checkpoints", "pubmed"},
-    {"compare", "evaluation"},
-    {"literature", "difference"},
-    {"attribution", "share"},
-    {"render"},
-    {"render_pubmed", "render_difference"},
-    {"ui"},
-    {"__main__"},
-]
+PACKAGE = sorted(ROOT.glob("biom_demo/**/*.py"))
+SOURCES = [*PACKAGE, *sorted(ROOT.glob("train/*.py")), ROOT / "app.py"]
+# The rooms from the ground floor up. A module imports from its own room and from rooms listed here.
+MAY_IMPORT = {
+    "errors": set(),
+    "settings": {"errors"},
+    "qa": {"errors", "settings"},
+    "models": {"errors", "settings", "qa"},
+    "pubmed": {"errors", "settings"},
+    "analysis": {"errors", "settings", "qa", "models", "pubmed"},
+    "show": {"errors", "settings", "qa", "models", "pubmed", "analysis"},
+    "ui": {"", "errors", "settings", "qa", "models", "pubmed", "analysis", "show"},
+    "cli": {"", "errors", "settings", "qa", "models", "pubmed", "analysis", "show"},
+    "__main__": {"cli"},
+    "": {"errors", "settings", "qa", "models", "pubmed", "analysis", "show"},  # the library's face
+}
+TRAIN_MAY_IMPORT = re.compile(r"biom_demo\.(errors|settings|qa|models\.catalogue|analysis\.benchmark)(\.|$)")
 ONLY = {
-    "torch": ("biom_demo/qa/reader.py", "biom_demo/__main__.py", "biom_demo/ui/models.py", "train/"),
-    "transformers": ("biom_demo/qa/reader.py", "train/"),
-    "gradio": ("biom_demo/ui/", "app.py"),
-    "nltk": ("biom_demo/sentences.py", "biom_demo/pubmed/question.py"),
-    "Bio": ("biom_demo/pubmed/client.py",),
+    "torch": ("biom_demo/qa/engines/", "train/"),
+    "transformers": ("biom_demo/qa/engines/", "train/"),
+    "gradio": ("biom_demo/ui/",),
+    "nltk": ("biom_demo/qa/sentences.py", "biom_demo/pubmed/query.py"),
+    "Bio": ("biom_demo/pubmed/transport.py",),
     "defusedxml": ("biom_demo/pubmed/parse.py",),
     "sqlite3": ("biom_demo/pubmed/cache.py",),
-    "huggingface_hub": ("biom_demo/checkpoints.py", "train/publish.py"),
+    "huggingface_hub": ("biom_demo/models/", "train/publish.py"),
     "matplotlib": ("train/publish.py",),
+    "markupsafe": ("biom_demo/show/",),
 }
 
 
-def imports_of(path, *, at_run_time_only=True):
+def imports_of(path):
+    """The modules a file imports at run time, and for ``from a import b`` both ``a`` and ``a.b``."""
     tree = ast.parse(path.read_text("utf-8"))
     for node in ast.walk(tree):
-        if at_run_time_only and isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
             node.body = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -57,30 +56,68 @@ def imports_of(path, *, at_run_time_only=True):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def rank(module):
-    name = module.removeprefix("biom_demo.")
-    return next(
-        (i for i, level in enumerate(ORDER) for m in level if name == m or name.startswith(m + ".")), None
-    )
+def module_of(path):
+    name = path.relative_to(ROOT).as_posix().removesuffix(".py").removesuffix("/__init__")
+    return name.replace("/", ".")
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_imports_go_one_way(path):
+MODULES = {module_of(path) for path in SOURCES}
+
+
+def room_of(module):
+    return module.split(".")[1] if "." in module else ""
+
+
+def imported_modules(path):
+    """The modules of this project that a file imports; of ``from room import file`` the file."""
+    found = {name for name in imports_of(path) if name in MODULES}
+    return {a for a in found if not any(b.startswith(a + ".") for b in found)}
+
+
+@pytest.mark.parametrize("path", PACKAGE, ids=module_of)
+def test_rooms_import_one_way(path):
+    room = room_of(module_of(path))
+    assert room in MAY_IMPORT, f"{room} has no place in the order"
+    for name in imported_modules(path):
+        assert not name.startswith(("train", "app")), name
+        other = room_of(name)
+        assert other == room or other in MAY_IMPORT[room], f"{room} may not import {name}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module_of)
+def test_each_library_has_its_files(path):
     relative = path.relative_to(ROOT).as_posix()
-    if relative.startswith("biom_demo/"):
-        assert not any(name.split(".")[0] in {"train", "app"} for name in imports_of(path)), relative
-        own = rank(relative.removesuffix(".py").removesuffix("/__init__").replace("/", "."))
-        for name in imports_of(path):
-            if own is not None and name.startswith("biom_demo."):
-                found = rank(name)
-                assert found is None or found <= own, f"{relative} imports {name}"
-    for library, owners in ONLY.items():
-        if any(name.split(".")[0] == library for name in imports_of(path)):
-            assert relative.startswith(owners), f"{relative} imports {library}"
+    for name in imports_of(path):
+        owners = ONLY.get(name.split(".")[0])
+        assert owners is None or relative.startswith(owners), f"{relative} imports {name}"
 
 
-def test_every_module_has_a_place_in_the_order():
-    for path in ROOT.glob("biom_demo/**/*.py"):
-        name = path.relative_to(ROOT / "biom_demo").as_posix().removesuffix(".py").removesuffix("/__init__")
-        if name not in {"__init__", "qa"}:
-            assert rank(name.replace("/", ".")) is not None, name
+@pytest.mark.parametrize("path", sorted(ROOT.glob("train/*.py")), ids=module_of)
+def test_train_knows_the_ground_floor_only(path):
+    for name in imported_modules(path):
+        assert name.startswith("train") or TRAIN_MAY_IMPORT.match(name), f"{path.name} imports {name}"
+
+
+def test_no_import_goes_in_a_circle():
+    TopologicalSorter({module_of(path): imported_modules(path) for path in PACKAGE}).prepare()
+
+
+def strings_of(path):
+    """The string constants of a file, docstrings included."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def test_html_is_made_in_one_room():
+    tag = re.compile(r"</?(p|span|div|section|table|tr|td|th|ul|li|mark|b|article|details|h[1-6])\b[^>]*>")
+    for path in PACKAGE:
+        if room_of(module_of(path)) != "show":
+            found = [text for text in strings_of(path) if tag.search(text)]
+            assert not found, f"{path.relative_to(ROOT)} makes HTML: {found[0][:60]}"
+
+
+def test_javascript_is_in_the_assets():
+    for path in PACKAGE:
+        found = [text for text in strings_of(path) if re.search(r"document\.|\bwindow\.\w+[.(]|=>", text)]
+        assert not found, f"{path.relative_to(ROOT)} holds JavaScript: {found[0][:60]}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from biom_demo.attribution import (
+from biom_demo.analysis.attribution import (
     MAX_PARTS,
     cost,
     leave_one_out,
@@ -14,7 +14,7 @@ from biom_demo.attribution import (
     reworded,
     wordings,
 )
-from biom_demo.difference import View, words_of
+from biom_demo.analysis.difference import View, words_of
 from biom_demo.errors import InputError
 from biom_demo.qa.reader import Reader
 from biom_demo.qa.records import CharSpan, Question

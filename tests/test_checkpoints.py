@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants
 
-from biom_demo.checkpoints import CATALOGUE, Checkpoint, fetch, locate, needed_files, resolve_pair
 from biom_demo.errors import CheckpointError, FetchCancelled, FetchError, InputError
+from biom_demo.models.catalogue import CATALOGUE, Checkpoint, locate, resolve_pair
+from biom_demo.models.download import fetch, needed_files
 from biom_demo.qa.reader import Reader
 from biom_demo.qa.records import Question
 from tests.conftest import ROOT
@@ -143,7 +144,8 @@ def test_a_disk_too_small_is_said_before_anything_is_fetched(hub, monkeypatch):
 
 def test_the_endpoint_of_the_environment_is_used_by_a_fresh_process(hub, tmp_path):
     code = (
-        "from biom_demo.checkpoints import Checkpoint, fetch\n"
+        "from biom_demo.models.catalogue import Checkpoint\n"
+        "from biom_demo.models.download import fetch\n"
         f"print(fetch(Checkpoint({REPOSITORY!r}, 'x', '')))"
     )
     environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home")}

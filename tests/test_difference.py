@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from biom_demo.compare import Agreement
-from biom_demo.difference import (
+from biom_demo.analysis.comparison import Agreement
+from biom_demo.analysis.difference import (
     View,
     blocks,
     candidates_of,

@@ -9,13 +9,13 @@ import tracemalloc
 import pytest
 
 from biom_demo.__main__ import main
-from biom_demo.compare import Agreement
-from biom_demo.literature import find_records, findings, literature_json, read_all, tries_of
-from biom_demo.pubmed.client import Pace, PubMed
+from biom_demo.analysis.comparison import Agreement
+from biom_demo.analysis.literature import find_records, findings, literature_json, read_all, tries_of
 from biom_demo.pubmed.local_server import article_xml
 from biom_demo.pubmed.parse import Found, parse_articles
+from biom_demo.pubmed.session import Pace, PubMed
 from biom_demo.qa.records import Answer, CharSpan, Prediction, Question
-from biom_demo.render_pubmed import findings_html, record_html, table_html, warning_html
+from biom_demo.show.pubmed import findings_html, record_html, table_html, warning_html
 from tests.entrez_server import PLAY, entrez_server
 
 

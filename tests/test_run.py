@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from biom_demo.checkpoints import Checkpoint
-from biom_demo.difference import View
+from biom_demo.analysis.difference import View
+from biom_demo.analysis.passage import EXAMPLES, Passage
 from biom_demo.errors import BioMError
-from biom_demo.ui.compare import HISTORY_CHARS, HISTORY_KEPT, Known, drawn, gold_of, remembered
-from biom_demo.ui.passage import EXAMPLES, Passage
-from biom_demo.ui.practice import ballot, read_deck
+from biom_demo.models.catalogue import Checkpoint
+from biom_demo.ui.compare_tab import HISTORY_CHARS, HISTORY_KEPT, Known, drawn, gold_of, remembered
+from biom_demo.ui.practice_panel import ballot, read_deck
 from biom_demo.ui.run import Run, scores
 from tests.readings import read_of
 

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from biom_demo.qa.records import CharSpan
-from biom_demo.sentences import ABBREVIATIONS, sentence_around, split_sentences
+from biom_demo.qa.sentences import ABBREVIATIONS, sentence_around, split_sentences
+from tests.conftest import ROOT
 
 DOCUMENTS = json.loads((Path(__file__).parent / "data" / "sentences.json").read_text("utf-8"))
 PIECES = st.sampled_from(
@@ -168,5 +169,5 @@ def test_each_list_is_sorted_out():
 
 
 def test_nltk_is_not_imported_before_it_is_needed():
-    code = "import sys, biom_demo.sentences; sys.exit('nltk' in sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=ABBREVIATIONS.parent.parent)
+    code = "import sys, biom_demo.qa.sentences; sys.exit('nltk' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

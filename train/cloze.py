@@ -19,7 +19,7 @@ import re
 from collections.abc import Iterable
 
 from biom_demo.qa.records import CharSpan, Example, Question
-from biom_demo.sentences import split_sentences
+from biom_demo.qa.sentences import split_sentences
 
 MASK = "[MASK]"
 MAX_WORDS = 6

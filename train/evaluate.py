@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from biom_demo.evaluation import Evaluation, score, show_progress, table
+from biom_demo.analysis.benchmark import Evaluation, score, show_progress, table
+from biom_demo.models.catalogue import PUBLISHED_PAIRS, PUBLISHED_SCORES
 from biom_demo.qa.datasets import BioAsqQuestion, question_of_pair
 from biom_demo.qa.metrics import (
     FactoidScore,
@@ -25,14 +26,6 @@ from biom_demo.qa.pooling import pool
 from biom_demo.qa.reader import Decoding, Reader
 from biom_demo.qa.records import Example, Prediction, Question
 
-# EM / F1 on the same 475 pairs, from the card of sultan/BioM-ELECTRA-Large-SQuAD2-BioASQ8B.
-CARD_TABLE = (
-    ("ELECTRA-Base-SQuAD2-BioASQ8B", 61.89, 74.39),
-    ("BioM-ELECTRA-Base-SQuAD2-BioASQ8B", 70.31, 80.90),
-    ("ELECTRA-Large-SQuAD2-BioASQ8B", 67.36, 78.90),
-    ("BioM-ELECTRA-Large-SQuAD2-BioASQ8B", 74.31, 84.72),
-)
-CARD_PAIRS = 475
 QUESTION_WORDS = ("which", "what", "who", "where", "when", "how")
 # Upper bounds in words of the context.
 LENGTHS = (25, 50, 100, 200)
@@ -241,7 +234,7 @@ def readable(results: Sequence[FullEvaluation], compared: dict[str, Any] | None)
                 f"p {row['p_value']:.4f}"
             )
         lines.append(f"  McNemar by question: p {compared['mcnemar']['p_value']:.4f}")
-    if results[0].evaluation.n == CARD_PAIRS:
+    if results[0].evaluation.n == PUBLISHED_PAIRS:
         lines.append("\npublished, same 475 pairs")
-        lines += [f"  {name:35} EM {em:.2f}  F1 {f1:.2f}" for name, em, f1 in CARD_TABLE]
+        lines += [f"  {name:35} EM {em:.2f}  F1 {f1:.2f}" for name, em, f1 in PUBLISHED_SCORES]
     return "\n".join(lines)

@@ -27,8 +27,8 @@ from tqdm import tqdm
 from biom_demo.errors import TrainingError
 from biom_demo.qa.reader import Reader, pad
 from biom_demo.qa.records import CharSpan, Example, Question, Window
+from biom_demo.qa.sentences import split_sentences
 from biom_demo.qa.windows import build_windows, label, tokenizer_fingerprint
-from biom_demo.sentences import split_sentences
 from train.checkpoint import load_state, require_space, restore_rng, rng_states, run_identity, save_state
 from train.distributed import World
 from train.optim import adamw, learning_rate_factor, set_learning_rate

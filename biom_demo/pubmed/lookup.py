@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 from biom_demo.errors import InputError
 from biom_demo.pubmed.abstract import Abstract
-from biom_demo.pubmed.client import Fetched, PubMed
 from biom_demo.pubmed.identify import MAX_NAMES, Identified, Kind
+from biom_demo.pubmed.session import Fetched, PubMed
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,21 +6,19 @@ import logging
 import threading
 import time
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from biom_demo import __version__
-from biom_demo.checkpoints import CATALOGUE, ModelPair, resolve_pair
 from biom_demo.errors import BioMError
-from biom_demo.pubmed.client import PubMed
+from biom_demo.models.catalogue import CATALOGUE, ModelPair, resolve_pair
+from biom_demo.models.store import Models
+from biom_demo.pubmed.session import PubMed
 from biom_demo.qa.records import Question
-from biom_demo.settings import Settings
-from biom_demo.ui import about, ask_pubmed, compare, keep, practice, why
-from biom_demo.ui.models import Models
+from biom_demo.settings import ASSETS, Settings
+from biom_demo.ui import about_tab, compare_tab, keep_panel, practice_panel, pubmed_tab, why_panel
 
-ASSETS = Path(__file__).parent.parent.parent / "assets"
 # The reader's own fonts: nothing to load, nothing to ask a font server for.
 FONTS = ("system-ui", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
 TITLE = "BioM: two readers, one abstract"
@@ -46,15 +44,15 @@ def build_ui(settings: Settings) -> gr.Blocks:
         if settings.entrez_url:
             gr.HTML(elsewhere_html(settings.entrez_url), elem_id="elsewhere", padding=False)
         with gr.Tab("Compare", elem_id="tab-compare"):
-            tab = compare.build(settings, pair, models, pubmed, page)
-            why.build(tab, models)
-            practice.build(tab, models)
-            keep.build(tab, [pair.name, *(other.name for other in CATALOGUE)], page)
+            tab = compare_tab.build(settings, pair, models, pubmed, page)
+            why_panel.build(tab, models)
+            practice_panel.build(tab, models)
+            keep_panel.build(tab, [pair.name, *(other.name for other in CATALOGUE)], page)
         page.load(None, None, None, js=(ASSETS / "page.js").read_text("utf-8"))
         with gr.Tab("Ask PubMed", elem_id="tab-ask"):
-            ask_pubmed.build(settings, pair, models, pubmed, page)
+            pubmed_tab.build(settings, pair, models, pubmed, page)
         with gr.Tab("About"):
-            about.build(pair)
+            about_tab.build(pair)
     page.queue(max_size=settings.queue_size)
     threading.Thread(target=warm_up, args=(models, pair, page), daemon=True, name="warm-up").start()
     return page

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from biom_demo.checkpoints import Checkpoint
-from biom_demo.compare import ModelOutput
-from biom_demo.difference import Difference, Read, View, decoded, difference
+from biom_demo.analysis.comparison import ModelOutput
+from biom_demo.analysis.difference import Difference, Read, View, decoded, difference
+from biom_demo.analysis.passage import Passage
+from biom_demo.models.catalogue import Checkpoint
 from biom_demo.qa.metrics import squad_exact_match, squad_f1
 from biom_demo.qa.records import Question
-from biom_demo.render import Side, side_html, verdict_html, waiting_html
-from biom_demo.render_difference import SIDES, difference_html
-from biom_demo.ui.passage import Passage
+from biom_demo.show.cards import Side, side_html, verdict_html, waiting_html
+from biom_demo.show.difference import SIDES, difference_html
 
 if TYPE_CHECKING:
     from biom_demo.qa.reader import Reader

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from biom_demo import __version__
-from biom_demo.checkpoints import CATALOGUE
+from biom_demo.models.catalogue import CATALOGUE
 from tests.browser.conftest import running_app
 from tests.conftest import ROOT
 from tests.hub_server import HubServer

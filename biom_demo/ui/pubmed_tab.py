@@ -10,9 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from biom_demo.checkpoints import CATALOGUE, ModelPair, locate
-from biom_demo.errors import BioMError, InputError
-from biom_demo.literature import (
+from biom_demo.analysis.literature import (
     SIDES,
     Read,
     find_records,
@@ -21,15 +19,17 @@ from biom_demo.literature import (
     read_all,
     tries_of,
 )
+from biom_demo.analysis.passage import check_input, readable
+from biom_demo.errors import BioMError, InputError
+from biom_demo.models.catalogue import CATALOGUE, ModelPair, locate
+from biom_demo.models.store import OUR_FAULT, Models
 from biom_demo.pubmed.abstract import Abstract
-from biom_demo.pubmed.client import PubMed
 from biom_demo.pubmed.lookup import notices_of_age
+from biom_demo.pubmed.session import PubMed
 from biom_demo.qa.records import Question
-from biom_demo.render import status_html
-from biom_demo.render_pubmed import findings_html, table_html
 from biom_demo.settings import Settings
-from biom_demo.ui.models import OUR_FAULT, Models
-from biom_demo.ui.passage import check_input, readable
+from biom_demo.show.cards import status_html
+from biom_demo.show.pubmed import findings_html, table_html
 
 MAX_ABSTRACTS = 100
 MAX_QUERY_CHARS = 2_000

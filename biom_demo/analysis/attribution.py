@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from biom_demo.difference import View, blocks, candidates_of, cross_score, decoded, words_of
+from biom_demo.analysis.difference import View, blocks, candidates_of, cross_score, decoded, words_of
 from biom_demo.errors import InputError
 from biom_demo.qa.metrics import squad_exact_match
 from biom_demo.qa.records import Answer, CharSpan, Question, Reading
-from biom_demo.sentences import split_sentences
+from biom_demo.qa.sentences import split_sentences
 
 MAX_PARTS = 40  # sentences left out one by one; in longer texts, runs of sentences
 MAX_QUESTION_WORDS = 24

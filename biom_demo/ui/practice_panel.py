@@ -11,15 +11,15 @@ from typing import Any
 
 import gradio as gr
 
-from biom_demo.difference import decoded
+from biom_demo.analysis.difference import decoded
 from biom_demo.errors import BioMError, DataError, InputError
+from biom_demo.models.store import OUR_FAULT, Models
 from biom_demo.qa.datasets import convert, read_bioasq, read_json, read_squad
 from biom_demo.qa.metrics import squad_exact_match
 from biom_demo.qa.records import Example
-from biom_demo.render import status_html
-from biom_demo.share import as_download, csv_text
-from biom_demo.ui.compare import ASK_IF_READY, DOWNLOAD, QUIET, Known, Tab, drawn, view_of
-from biom_demo.ui.models import OUR_FAULT, Models
+from biom_demo.show.cards import status_html
+from biom_demo.show.export import as_download, csv_text
+from biom_demo.ui.compare_tab import ASK_IF_READY, DOWNLOAD, QUIET, Known, Tab, drawn, view_of
 from biom_demo.ui.run import BLIND_LABELS, Run, scores
 
 SEARCHED = 60  # questions read at most to find the next one the models disagree on

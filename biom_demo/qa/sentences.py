@@ -15,12 +15,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 from biom_demo.qa.records import CharSpan
+from biom_demo.settings import ASSETS
 
-ABBREVIATIONS = Path(__file__).parent.parent / "assets" / "abbreviations.json"
+ABBREVIATIONS = ASSETS / "abbreviations.json"
 
 # A label at a line's head as ``Abstract.text`` and structured abstracts write it: "METHODS:".
 SECTION_LABEL = re.compile(r"(?m)^[A-Z][A-Z ,/&()-]{2,48}:")

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from biom_demo.errors import InputError
-from biom_demo.pubmed.client import PubMed
 from biom_demo.pubmed.identify import Kind, identify
 from biom_demo.pubmed.lookup import look_up
-from biom_demo.render_pubmed import record_html, warning_html
-from biom_demo.settings import Settings
+from biom_demo.pubmed.session import PubMed
+from biom_demo.settings import ASSETS, Settings
+from biom_demo.show.pubmed import record_html, warning_html
 
-EXAMPLES: list[dict[str, Any]] = json.loads(
-    (Path(__file__).parent.parent.parent / "assets" / "examples.json").read_text("utf-8")
-)
+EXAMPLES: list[dict[str, Any]] = json.loads((ASSETS / "examples.json").read_text("utf-8"))
 MAX_QUESTION_CHARS = 2_000
 
 

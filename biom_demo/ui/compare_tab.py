@@ -11,20 +11,20 @@ from typing import Any
 
 import gradio as gr
 
-from biom_demo.checkpoints import CATALOGUE, Checkpoint, ModelPair, given, locate
-from biom_demo.compare import compare, comparison_json
-from biom_demo.difference import View
+from biom_demo.analysis.comparison import compare, comparison_json
+from biom_demo.analysis.difference import View
+from biom_demo.analysis.passage import EXAMPLES, Passage, check_input, known_answers, passage_of, readable
 from biom_demo.errors import BioMError, FetchCancelled, InputError
-from biom_demo.pubmed.client import PubMed
+from biom_demo.models.catalogue import CATALOGUE, Checkpoint, ModelPair, given, locate
+from biom_demo.models.download import fetching, progress_words
+from biom_demo.models.store import OUR_FAULT, Models
 from biom_demo.pubmed.identify import identify
+from biom_demo.pubmed.session import PubMed
 from biom_demo.qa.records import Question
-from biom_demo.render import status_html, waiting_html
-from biom_demo.render_difference import SIDES
 from biom_demo.settings import Settings
-from biom_demo.share import VIEW_LIMITS
-from biom_demo.ui.fetching import fetching, progress_words
-from biom_demo.ui.models import OUR_FAULT, Models
-from biom_demo.ui.passage import EXAMPLES, Passage, check_input, known_answers, passage_of, readable
+from biom_demo.show.cards import status_html, waiting_html
+from biom_demo.show.difference import SIDES
+from biom_demo.show.export import VIEW_LIMITS
 from biom_demo.ui.run import (
     IDLE_DIFFERENCE,
     IDLE_VERDICT,

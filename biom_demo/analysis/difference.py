@@ -15,11 +15,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from biom_demo.compare import Agreement, Comparison, ModelOutput, Verdict, percent
+from biom_demo.analysis.comparison import Agreement, Comparison, ModelOutput, Verdict, percent
 from biom_demo.qa import spans
 from biom_demo.qa.records import Answer, CharSpan, Prediction, Reading
+from biom_demo.qa.sentences import SECTION_LABEL, split_sentences
 from biom_demo.qa.spans import Candidates, Floats
-from biom_demo.sentences import SECTION_LABEL, split_sentences
 
 WORD = re.compile(r"\w+(?:[-'’]\w+)*|[^\w\s]")
 HEATMAP_WORDS = 10  # starts and ends of the plausible region

@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import json
 from html import escape
-from pathlib import Path
 
 import gradio as gr
 
-from biom_demo.checkpoints import Checkpoint, ModelPair, locate
+from biom_demo.models.catalogue import PUBLISHED_SCORES, Checkpoint, ModelPair, locate
+from biom_demo.settings import ASSETS
 
-ABLATION = Path(__file__).parent.parent.parent / "assets" / "ablation.json"
-# The published table: EM and F1 on the pairs of the five BioASQ 8B test batches.
-# Source: model card of sultan/BioM-ELECTRA-Large-SQuAD2-BioASQ8B.
-PUBLISHED = (
-    ("ELECTRA-Base-SQuAD2-BioASQ8B", 61.89, 74.39),
-    ("BioM-ELECTRA-Base-SQuAD2-BioASQ8B", 70.31, 80.90),
-    ("ELECTRA-Large-SQuAD2-BioASQ8B", 67.36, 78.90),
-    ("BioM-ELECTRA-Large-SQuAD2-BioASQ8B", 74.31, 84.72),
-)
+ABLATION = ASSETS / "ablation.json"
 
 
 def build(pair: ModelPair) -> None:
@@ -40,7 +32,7 @@ neither writes words of its own. Comparing them shows what biomedical training c
 <p>Exact match and F1 (percent) on 475 question–snippet pairs of BioASQ 8B, as their authors report them
 (Alrowili &amp; Shanker 2021, <a href="https://aclanthology.org/2021.bionlp-1.24/">BioM-Transformers</a>
 and the model card).</p>
-{_table(PUBLISHED)}
+{_table(PUBLISHED_SCORES)}
 {_ablation()}
 <h2>Reading the numbers</h2>
 <p><b>Confidence</b> is the model’s share of probability on exactly the shown span, out of every span of up

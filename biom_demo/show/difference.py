@@ -7,13 +7,13 @@ import json
 from collections.abc import Sequence
 from html import escape
 
-from biom_demo.attribution import Attribution, Effect, Rewording
-from biom_demo.compare import percent
-from biom_demo.difference import CrossScore, Curve, Difference, heatmap, ordinal, rounded, stretch
-from biom_demo.difference import Side as ModelSide
+from biom_demo.analysis.attribution import Attribution, Effect, Rewording
+from biom_demo.analysis.comparison import percent
+from biom_demo.analysis.difference import CrossScore, Curve, Difference, heatmap, ordinal, rounded, stretch
+from biom_demo.analysis.difference import Side as ModelSide
 from biom_demo.qa.records import CharSpan
-from biom_demo.render import Side
-from biom_demo.sentences import SECTION_LABEL
+from biom_demo.qa.sentences import SECTION_LABEL
+from biom_demo.show.cards import Side
 
 SIDES: tuple[Side, ...] = ("biom", "vanilla", "third", "fourth")
 # What tells the models apart in the merged text where colours cannot be seen.

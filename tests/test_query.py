@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from biom_demo.pubmed.question import MAX_TERMS, queries
+from biom_demo.pubmed.query import MAX_TERMS, queries
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from html import escape
 from urllib.parse import quote
 
-from biom_demo.compare import Agreement, percent
-from biom_demo.literature import Finding, Read, Side
+from biom_demo.analysis.comparison import Agreement, percent
+from biom_demo.analysis.literature import Finding, Read, Side
 from biom_demo.pubmed.abstract import Abstract, Note, NoteKind
 from biom_demo.qa.records import Prediction
 

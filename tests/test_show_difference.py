@@ -7,10 +7,10 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from biom_demo.attribution import Attribution, Effect, Rewording
-from biom_demo.difference import difference, words_of
+from biom_demo.analysis.attribution import Attribution, Effect, Rewording
+from biom_demo.analysis.difference import difference, words_of
 from biom_demo.qa.records import Answer, CharSpan
-from biom_demo.render_difference import (
+from biom_demo.show.difference import (
     LETTERS,
     SIDES,
     attribution_html,
@@ -20,7 +20,7 @@ from biom_demo.render_difference import (
     rewordings_html,
 )
 from tests.readings import read_of
-from tests.test_render import HOSTILE, WRITTEN_BY_US, Page
+from tests.test_cards import HOSTILE, WRITTEN_BY_US, Page
 
 OURS = WRITTEN_BY_US | {
     "ul", "figure", "figcaption", "svg", "path", "rect",

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from biom_demo.difference import View, difference
+from biom_demo.analysis.difference import View, difference
 from biom_demo.errors import InputError
-from biom_demo.share import (
+from biom_demo.show.export import (
     MAX_LINKED_TEXT_CHARS,
     VIEW_LIMITS,
     Shared,

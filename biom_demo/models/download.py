@@ -1,46 +1,22 @@
-"""The catalogue of model pairs, and where their weights come from.
-
-Looking something up never touches the network; only ``fetch`` does, when a user asks for it.
-"""
+"""Checkpoints from the Hugging Face Hub into its local cache, with progress, when a user asks for it."""
 
 from __future__ import annotations
 
-import re
+import queue
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from biom_demo.errors import CheckpointError, FetchCancelled, FetchError, InputError
+from biom_demo.errors import CheckpointError, FetchCancelled, FetchError
+from biom_demo.models.catalogue import VOCABULARIES, WEIGHTS, Checkpoint, is_hub_id, locate
 
-ASSETS = Path(__file__).parent.parent / "assets"
-
-WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # the first that exists is used
-VOCABULARIES = ("tokenizer.json", "vocab.txt", "spiece.model")  # at least one must exist
 CHUNK_BYTES = 1 << 16
 OPTIONAL = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """A model: a folder or a Hub id, its name for people, what it was trained on, its download size."""
-
-    source: str
-    label: str
-    trained_on: str
-    download_mb: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ModelPair:
-    """A biomedical model and the general one it is compared with."""
-
-    name: str
-    biom: Checkpoint
-    vanilla: Checkpoint
+PROGRESS_EVERY_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,125 +25,6 @@ class FetchProgress:
 
     done_bytes: int
     total_bytes: int
-
-
-_ELECTRA_LARGE = Checkpoint(
-    "ahotrod/electra_large_discriminator_squad2_512",
-    "ELECTRA-Large-SQuAD2",
-    "General text, then SQuAD2.0. No BioASQ.",
-    1340,
-)
-
-CATALOGUE: tuple[ModelPair, ...] = (
-    ModelPair(
-        "mini",
-        Checkpoint(
-            str(ASSETS / "BioM-ELECTRA-Mini-SQuAD-BioASQ8B"),
-            "BioM-ELECTRA-Mini-SQuAD-BioASQ8B",
-            "MiniLM-L6 weights, then general SQuAD-style questions, then PubMed abstracts, then BioASQ "
-            "factoid questions of years 2 to 7.",
-        ),
-        Checkpoint(
-            str(ASSETS / "ELECTRA-Mini-SQuAD-BioASQ8B"),
-            "ELECTRA-Mini-SQuAD-BioASQ8B",
-            "MiniLM-L6 weights, then the same general SQuAD-style questions, then the same BioASQ "
-            "questions. No PubMed abstracts.",
-        ),
-    ),
-    ModelPair(
-        "base",
-        Checkpoint(
-            "sultan/BioM-ELECTRA-Base-SQuAD2-BioASQ8B",
-            "BioM-ELECTRA-Base-SQuAD2-BioASQ8B",
-            "PubMed abstracts, then SQuAD2.0, then BioASQ factoid questions.",
-            440,
-        ),
-        Checkpoint(
-            "deepset/electra-base-squad2",
-            "ELECTRA-Base-SQuAD2",
-            "General text, then SQuAD2.0. No BioASQ.",
-            440,
-        ),
-    ),
-    ModelPair(
-        "large",
-        Checkpoint(
-            "sultan/BioM-ELECTRA-Large-SQuAD2-BioASQ8B",
-            "BioM-ELECTRA-Large-SQuAD2-BioASQ8B",
-            "PubMed abstracts, then SQuAD2.0, then BioASQ factoid questions.",
-            1340,
-        ),
-        _ELECTRA_LARGE,
-    ),
-    ModelPair(
-        "albert",
-        Checkpoint(
-            "sultan/BioM-ALBERT-xxlarge-SQuAD2",
-            "BioM-ALBERT-xxlarge-SQuAD2",
-            "PubMed abstracts, then SQuAD2.0. No BioASQ.",
-            890,
-        ),
-        _ELECTRA_LARGE,
-    ),
-)
-
-
-def resolve_pair(name: str, *, biom: str | None = None, vanilla: str | None = None) -> ModelPair:
-    """The pair of that name, with either side replaced by a folder or Hub id if given.
-
-    ``auto`` is ``large``, else ``base``, if both sides already lie on this machine, else ``mini``.
-    Raises ``InputError`` for an unknown name.
-    """
-    by_name = {pair.name: pair for pair in CATALOGUE}
-    if name == "auto":
-        ready = (pair for pair in (by_name["large"], by_name["base"]) if _on_disk(pair))
-        pair = next(ready, by_name["mini"])
-    elif name in by_name:
-        pair = by_name[name]
-    else:
-        raise InputError(f"There is no model pair {name!r}. Choose one of: auto, {', '.join(by_name)}.")
-    if not (biom or vanilla):
-        return pair
-    return ModelPair(
-        "custom",
-        given(biom) if biom else pair.biom,
-        given(vanilla) if vanilla else pair.vanilla,
-    )
-
-
-def _on_disk(pair: ModelPair) -> bool:
-    return locate(pair.biom) is not None and locate(pair.vanilla) is not None
-
-
-def given(source: str) -> Checkpoint:
-    """A checkpoint that is not in the catalogue, by its folder or Hub id."""
-    # The folder's place on a server is nobody's business on a public page.
-    said = f"Given as {source}." if _is_hub_id(source) and not Path(source).is_dir() else "Given as a folder."
-    return Checkpoint(source, source.rstrip("/").rsplit("/", 1)[-1], said)
-
-
-def locate(checkpoint: Checkpoint) -> Path | None:
-    """The folder that holds the checkpoint's files, ``None`` if it is not on this machine.
-
-    A folder is taken as it is, a Hub id is looked up in the local Hub cache.
-    """
-    folder = Path(checkpoint.source).expanduser()
-    if not folder.is_dir():
-        if not _is_hub_id(checkpoint.source):
-            return None
-        from huggingface_hub import constants, try_to_load_from_cache
-
-        found = try_to_load_from_cache(checkpoint.source, "config.json", cache_dir=constants.HF_HUB_CACHE)
-        if not isinstance(found, str):
-            return None
-        folder = Path(found).parent
-    has = {name for name in ("config.json", *WEIGHTS, *VOCABULARIES) if (folder / name).is_file()}
-    complete = "config.json" in has and has.intersection(WEIGHTS) and has.intersection(VOCABULARIES)
-    return folder if complete else None
-
-
-def _is_hub_id(source: str) -> bool:
-    return re.fullmatch(r"[\w.-]+/[\w.-]+", source) is not None
 
 
 def needed_files(available: set[str], source: str) -> list[str]:
@@ -204,7 +61,7 @@ def fetch(
     """
     if (folder := locate(checkpoint)) is not None:
         return folder
-    if not _is_hub_id(checkpoint.source):
+    if not is_hub_id(checkpoint.source):
         raise CheckpointError(
             f"{checkpoint.source} is neither a folder with a checkpoint nor a Hub id like owner/name."
         )
@@ -349,3 +206,41 @@ class _Download:
             f"The Hub could not be reached, or the connection broke ({type(error).__name__}). Check the "
             "network and fetch again; what has arrived is kept."
         )
+
+
+def fetching(checkpoint: Checkpoint, cancelled: threading.Event, timeout_s: float) -> Iterator[FetchProgress]:
+    """The progress of one download, a few times a second, until it is complete.
+
+    Raises what ``fetch`` raises.
+    """
+    reports: queue.SimpleQueue[FetchProgress | BaseException | None] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            fetch(checkpoint, progress=reports.put, cancelled=cancelled, timeout_s=timeout_s)
+            reports.put(None)
+        except BaseException as error:
+            reports.put(error)
+
+    threading.Thread(target=work, daemon=True, name=f"fetch {checkpoint.label}").start()
+    try:
+        while True:
+            report = reports.get()
+            while isinstance(report, FetchProgress) and not reports.empty():
+                report = reports.get()  # only the newest is worth showing
+            if report is None:
+                return
+            if isinstance(report, BaseException):
+                raise report
+            yield report
+            time.sleep(PROGRESS_EVERY_S)
+    except GeneratorExit:
+        # A visitor who leaves closes this generator; nobody would see the rest arrive.
+        cancelled.set()
+        raise
+
+
+def progress_words(checkpoint: Checkpoint, progress: FetchProgress) -> str:
+    """How much of a checkpoint has arrived, in words."""
+    done, total = progress.done_bytes / 1e6, progress.total_bytes / 1e6
+    return f"Fetching {checkpoint.label}: {done:,.0f} of {total:,.0f} MB"

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from biom_demo.compare import Agreement, Comparison, ModelOutput
+from biom_demo.analysis.comparison import Agreement, Comparison, ModelOutput
 from biom_demo.qa.records import Answer, CharSpan, Prediction, Question
-from biom_demo.render import Mark, side_html, status_html, text_html, verdict_html, waiting_html
+from biom_demo.show.cards import Mark, side_html, status_html, text_html, verdict_html, waiting_html
 
 WRITTEN_BY_US = {
     "section", "header", "h3", "h4", "p", "span", "a", "div", "i", "b", "blockquote", "mark",

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import gradio as gr
 
-from biom_demo.attribution import cost, leave_one_out, reworded, wordings
+from biom_demo.analysis.attribution import cost, leave_one_out, reworded, wordings
 from biom_demo.errors import BioMError, InputError
-from biom_demo.render import status_html
-from biom_demo.render_difference import SIDES, attribution_html, rewordings_html
-from biom_demo.ui.compare import Tab, view_of
-from biom_demo.ui.models import OUR_FAULT, Models
+from biom_demo.models.store import OUR_FAULT, Models
+from biom_demo.show.cards import status_html
+from biom_demo.show.difference import SIDES, attribution_html, rewordings_html
+from biom_demo.ui.compare_tab import Tab, view_of
 from biom_demo.ui.run import Run
 
 MAX_EXPLAINED_CHARS = 30_000

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 from urllib.parse import urlencode
 
-from biom_demo.compare import answer_json, percent
-from biom_demo.difference import CrossScore, Difference, View, rounded
+from biom_demo.analysis.comparison import answer_json, percent
+from biom_demo.analysis.difference import CrossScore, Difference, View, rounded
 from biom_demo.errors import InputError
-from biom_demo.sentences import sentence_around
+from biom_demo.qa.sentences import sentence_around
 
 MAX_LINKED_TEXT_CHARS = 6_000  # longer addresses are cut off by servers and mail programs
 MAX_LINK_VALUE_CHARS = 20_000

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from html import escape
 from typing import Literal
 
-from biom_demo.compare import Agreement, Comparison, ModelOutput, Verdict, percent
+from biom_demo.analysis.comparison import Agreement, Comparison, ModelOutput, Verdict, percent
 from biom_demo.qa.metrics import normalize_answer, squad_exact_match, squad_f1
 from biom_demo.qa.records import Answer, CharSpan, Prediction
-from biom_demo.sentences import SECTION_LABEL, sentence_around
+from biom_demo.qa.sentences import SECTION_LABEL, sentence_around
 
 # The accents of ``assets/style.css``: of a pair, of further models, and of two models whose names are hidden.
 Side = Literal["biom", "vanilla", "third", "fourth", "blind-a", "blind-b"]

@@ -9,10 +9,11 @@ from typing import Any
 
 import gradio as gr
 
-from biom_demo.difference import View
+from biom_demo.analysis.difference import View
+from biom_demo.analysis.passage import readable
 from biom_demo.errors import BioMError
-from biom_demo.render import status_html
-from biom_demo.share import (
+from biom_demo.show.cards import status_html
+from biom_demo.show.export import (
     Shared,
     as_download,
     comparison_csv,
@@ -21,8 +22,7 @@ from biom_demo.share import (
     markdown,
     read_link,
 )
-from biom_demo.ui.compare import ASK_IF_READY, DOWNLOAD, QUIET, Known, Tab, drawn, view_of
-from biom_demo.ui.passage import readable
+from biom_demo.ui.compare_tab import ASK_IF_READY, DOWNLOAD, QUIET, Known, Tab, drawn, view_of
 from biom_demo.ui.run import Run
 
 WHOLE_LINK = "query => query ? window.location.origin + window.location.pathname + query : ''"

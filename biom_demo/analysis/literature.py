@@ -10,14 +10,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from biom_demo.compare import Agreement, CanRead, Comparison, ModelOutput
+from biom_demo.analysis.comparison import Agreement, CanRead, Comparison, ModelOutput
 from biom_demo.pubmed.abstract import Abstract
-from biom_demo.pubmed.client import PubMed
 from biom_demo.pubmed.parse import Found
-from biom_demo.pubmed.question import queries
+from biom_demo.pubmed.query import queries
+from biom_demo.pubmed.session import PubMed
 from biom_demo.qa.pooling import pool
 from biom_demo.qa.records import Answer, Prediction, Question
-from biom_demo.sentences import sentence_around
+from biom_demo.qa.sentences import sentence_around
 
 READ_AT_ONCE = 8
 Side = Literal["biom", "vanilla"]

@@ -7,8 +7,8 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from biom_demo.checkpoints import Checkpoint, locate
 from biom_demo.errors import CheckpointError
+from biom_demo.models.catalogue import Checkpoint, locate
 
 if TYPE_CHECKING:
     from biom_demo.qa.reader import Reader

@@ -11,11 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from biom_demo.errors import InputError, PubMedCancelled, PubMedError, RefusedError
-from biom_demo.pubmed import client as client_module
+from biom_demo.pubmed import session as client_module
 from biom_demo.pubmed.cache import FILE_NAME, Cache
-from biom_demo.pubmed.client import Pace, PubMed
 from biom_demo.pubmed.identify import Name, Scheme, identify
 from biom_demo.pubmed.lookup import look_up
+from biom_demo.pubmed.session import Pace, PubMed
 from tests.entrez_server import cut_xml, entrez_server, page, slow, status, truncated
 
 CFTR, IVACAFTOR = "90000001", "90000002"

@@ -1,0 +1,162 @@
+"""The catalogue of model pairs, and where their files lie. Nothing here touches the network."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from biom_demo.errors import InputError
+from biom_demo.settings import ASSETS
+
+WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # the first that exists is used
+VOCABULARIES = ("tokenizer.json", "vocab.txt", "spiece.model")  # at least one must exist
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A model: a folder or a Hub id, its name for people, what it was trained on, its download size."""
+
+    source: str
+    label: str
+    trained_on: str
+    download_mb: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPair:
+    """A biomedical model and the general one it is compared with."""
+
+    name: str
+    biom: Checkpoint
+    vanilla: Checkpoint
+
+
+_ELECTRA_LARGE = Checkpoint(
+    "ahotrod/electra_large_discriminator_squad2_512",
+    "ELECTRA-Large-SQuAD2",
+    "General text, then SQuAD2.0. No BioASQ.",
+    1340,
+)
+
+# EM and F1 (percent) on the 475 pairs of the five BioASQ 8B test batches, as their authors report them.
+# Source: model card of sultan/BioM-ELECTRA-Large-SQuAD2-BioASQ8B.
+PUBLISHED_SCORES = (
+    ("ELECTRA-Base-SQuAD2-BioASQ8B", 61.89, 74.39),
+    ("BioM-ELECTRA-Base-SQuAD2-BioASQ8B", 70.31, 80.90),
+    ("ELECTRA-Large-SQuAD2-BioASQ8B", 67.36, 78.90),
+    ("BioM-ELECTRA-Large-SQuAD2-BioASQ8B", 74.31, 84.72),
+)
+PUBLISHED_PAIRS = 475
+
+CATALOGUE: tuple[ModelPair, ...] = (
+    ModelPair(
+        "mini",
+        Checkpoint(
+            str(ASSETS / "BioM-ELECTRA-Mini-SQuAD-BioASQ8B"),
+            "BioM-ELECTRA-Mini-SQuAD-BioASQ8B",
+            "MiniLM-L6 weights, then general SQuAD-style questions, then PubMed abstracts, then BioASQ "
+            "factoid questions of years 2 to 7.",
+        ),
+        Checkpoint(
+            str(ASSETS / "ELECTRA-Mini-SQuAD-BioASQ8B"),
+            "ELECTRA-Mini-SQuAD-BioASQ8B",
+            "MiniLM-L6 weights, then the same general SQuAD-style questions, then the same BioASQ "
+            "questions. No PubMed abstracts.",
+        ),
+    ),
+    ModelPair(
+        "base",
+        Checkpoint(
+            "sultan/BioM-ELECTRA-Base-SQuAD2-BioASQ8B",
+            "BioM-ELECTRA-Base-SQuAD2-BioASQ8B",
+            "PubMed abstracts, then SQuAD2.0, then BioASQ factoid questions.",
+            440,
+        ),
+        Checkpoint(
+            "deepset/electra-base-squad2",
+            "ELECTRA-Base-SQuAD2",
+            "General text, then SQuAD2.0. No BioASQ.",
+            440,
+        ),
+    ),
+    ModelPair(
+        "large",
+        Checkpoint(
+            "sultan/BioM-ELECTRA-Large-SQuAD2-BioASQ8B",
+            "BioM-ELECTRA-Large-SQuAD2-BioASQ8B",
+            "PubMed abstracts, then SQuAD2.0, then BioASQ factoid questions.",
+            1340,
+        ),
+        _ELECTRA_LARGE,
+    ),
+    ModelPair(
+        "albert",
+        Checkpoint(
+            "sultan/BioM-ALBERT-xxlarge-SQuAD2",
+            "BioM-ALBERT-xxlarge-SQuAD2",
+            "PubMed abstracts, then SQuAD2.0. No BioASQ.",
+            890,
+        ),
+        _ELECTRA_LARGE,
+    ),
+)
+
+
+def resolve_pair(name: str, *, biom: str | None = None, vanilla: str | None = None) -> ModelPair:
+    """The pair of that name, with either side replaced by a folder or Hub id if given.
+
+    ``auto`` is ``large``, else ``base``, if both sides already lie on this machine, else ``mini``.
+    Raises ``InputError`` for an unknown name.
+    """
+    by_name = {pair.name: pair for pair in CATALOGUE}
+    if name == "auto":
+        ready = (pair for pair in (by_name["large"], by_name["base"]) if _on_disk(pair))
+        pair = next(ready, by_name["mini"])
+    elif name in by_name:
+        pair = by_name[name]
+    else:
+        raise InputError(f"There is no model pair {name!r}. Choose one of: auto, {', '.join(by_name)}.")
+    if not (biom or vanilla):
+        return pair
+    return ModelPair(
+        "custom",
+        given(biom) if biom else pair.biom,
+        given(vanilla) if vanilla else pair.vanilla,
+    )
+
+
+def _on_disk(pair: ModelPair) -> bool:
+    return locate(pair.biom) is not None and locate(pair.vanilla) is not None
+
+
+def given(source: str) -> Checkpoint:
+    """A checkpoint that is not in the catalogue, by its folder or Hub id."""
+    # The folder's place on a server is nobody's business on a public page.
+    said = f"Given as {source}." if is_hub_id(source) and not Path(source).is_dir() else "Given as a folder."
+    return Checkpoint(source, source.rstrip("/").rsplit("/", 1)[-1], said)
+
+
+def locate(checkpoint: Checkpoint) -> Path | None:
+    """The folder that holds the checkpoint's files, ``None`` if it is not on this machine.
+
+    A folder is taken as it is, a Hub id is looked up in the local Hub cache.
+    """
+    folder = Path(checkpoint.source).expanduser()
+    if not folder.is_dir():
+        if not is_hub_id(checkpoint.source):
+            return None
+        from huggingface_hub import constants, try_to_load_from_cache
+
+        found = try_to_load_from_cache(checkpoint.source, "config.json", cache_dir=constants.HF_HUB_CACHE)
+        if not isinstance(found, str):
+            return None
+        folder = Path(found).parent
+    has = {name for name in ("config.json", *WEIGHTS, *VOCABULARIES) if (folder / name).is_file()}
+    complete = "config.json" in has and has.intersection(WEIGHTS) and has.intersection(VOCABULARIES)
+    return folder if complete else None
+
+
+def is_hub_id(source: str) -> bool:
+    """Whether ``source`` has the form of a Hub id, ``owner/name``."""
+    return re.fullmatch(r"[\w.-]+/[\w.-]+", source) is not None

@@ -1,0 +1,1 @@
+"""Records -> words, HTML, Markdown, CSV and JSON. Pure: records in, strings out."""
