@@ -22,6 +22,7 @@ from biom_demo.qa.records import Question
 from biom_demo.settings import Settings
 
 if TYPE_CHECKING:
+    from biom_demo.analysis.benchmark import Evaluation
     from biom_demo.qa.reader import Reader
 
 
@@ -53,7 +54,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     which.add_argument("--pair", default=None, help="auto, mini, base, large or albert")
     which.add_argument("--model", help="one checkpoint instead: a folder, or a Hub id in the local cache")
     evaluate.add_argument("--run-squad", action="store_true", help="decode as run_squad.py did")
-    evaluate.add_argument("--json", type=Path, dest="json_out", metavar="OUT", help="write the result here")
+    evaluate.add_argument(
+        "--json", type=Path, dest="json_out", metavar="OUT", help="write figures and predictions here"
+    )
     evaluate.set_defaults(run=run_evaluate)
 
     arguments = parser.parse_args(argv)
@@ -174,7 +177,7 @@ def run_evaluate(arguments: argparse.Namespace) -> None:
     if not examples:
         raise DataError(f"{arguments.file} holds no question.")
     settings = Settings.from_environment()
-    from biom_demo.analysis.benchmark import evaluate, show_progress, table
+    from biom_demo.analysis.benchmark import evaluate, progress_line, table
 
     if arguments.model:
         sides = {"model": (_load_source(arguments.model, settings, arguments.run_squad), arguments.model)}
@@ -184,10 +187,12 @@ def run_evaluate(arguments: argparse.Namespace) -> None:
             side: (_load(checkpoint, settings, arguments.run_squad), checkpoint.label)
             for side, checkpoint in (("biom", pair.biom), ("vanilla", pair.vanilla))
         }
-    results = {
-        side: evaluate(reader, examples, label=label, file=arguments.file.name, progress=show_progress)
-        for side, (reader, label) in sides.items()
-    }
+    results: dict[str, Evaluation] = {}
+    for side, (reader, label) in sides.items():
+        with progress_line("windows read") as progress:
+            results[side] = evaluate(
+                reader, examples, label=label, file=arguments.file.name, progress=progress
+            )
     print(table(list(results.values())))
     if arguments.json_out:
         write_json({side: result.as_json() for side, result in results.items()}, arguments.json_out)
