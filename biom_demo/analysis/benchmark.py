@@ -10,12 +10,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from biom_demo.qa.datasets import question_of_pair
 from biom_demo.qa.metrics import SquadV2Score, squad_v1, squad_v2
-from biom_demo.qa.reader import Reader
 from biom_demo.qa.records import Example, Prediction
+
+if TYPE_CHECKING:
+    from biom_demo.qa.reader import Reader
 
 
 @dataclass(frozen=True, slots=True)
