@@ -6,6 +6,9 @@ import re
 
 import numpy as np
 
+from biom_demo.analysis.comparison import Comparison, Side
+from biom_demo.analysis.passage import Passage
+from biom_demo.models.catalogue import Checkpoint
 from biom_demo.qa.records import CharSpan, Question, Reading, SpanLogits, Window
 
 WORD = re.compile(r"\w+(?:[-'’]\w+)*|[^\w\s]")
@@ -33,7 +36,14 @@ def reading_of(text, start=None, end=None, *, null=0.0, question=QUESTION):
     return Reading(question, text, (window,), (SpanLogits(first, last),))
 
 
-def read_of(text, start=None, end=None, *, null=0.0, label="BioM-Mini-SQuAD", question=QUESTION):
-    from biom_demo.analysis.difference import Read
+def side_of(text, start=None, end=None, *, null=0.0, label="BioM-Mini-SQuAD", question=QUESTION, seconds=0.1):
+    """A model's side whose reading ``reading_of`` makes."""
+    reading = reading_of(text, start, end, null=null, question=question)
+    return Side(Checkpoint(label, label, f"{label} was made up."), reading, seconds)
 
-    return Read(label, "made up", reading_of(text, start, end, null=null, question=question), 0.1)
+
+def comparison_of(*sides, passage=None):
+    """A comparison of these sides, over their text unless a passage is given."""
+    reading = sides[0].reading
+    checkpoints = tuple(side.checkpoint for side in sides)
+    return Comparison(reading.question, passage or Passage(reading.context), checkpoints, tuple(sides))

@@ -26,6 +26,7 @@ from biom_demo.ui.run import Inquiry, Placed, Prepared, Run, drawn, head_of, idl
 from biom_demo.ui.site import Site, Update, missing, words_of
 from biom_demo.ui.wiring import MAY_ASK_PUBMED, QUIET, READS, Parts, on_session, script
 
+
 @dataclass(frozen=True, slots=True)
 class Tab:
     """What the tab's neighbours on the page work with.
@@ -77,18 +78,14 @@ def prepare(site: Site, asked: Inquiry) -> Iterator[Update]:
         else:
             yield {"prepared": None, "status": status_html("Asking PubMed …")}
             with site.pubmed_gate.passed():
-                passage = passage_of(
-                    asked.typed, site.pubmed, max_chars=site.settings.max_context_chars
-                )
+                passage = passage_of(asked.typed, site.pubmed, max_chars=site.settings.max_context_chars)
         yield {"prepared": Prepared(asked, passage, checkpoints), "status": status_html("Reading …")}
     except Exception as error:
         words = words_of(error, "preparing an inquiry")
         yield {"prepared": None, "status": status_html(words, kind="error")}
 
 
-def answer(
-    site: Site, prepared: Prepared | None, view: View, history: tuple[Run, ...]
-) -> Iterator[Update]:
+def answer(site: Site, prepared: Prepared | None, view: View, history: tuple[Run, ...]) -> Iterator[Update]:
     """Record, cards, verdict and difference, each as soon as it is known; at the end the run.
 
     What was answered before stays on the page until reading has begun, and what was read stays
@@ -264,9 +261,7 @@ def _layout_more(site: Site, parts: Parts) -> dict[str, gr.Slider]:
         allow_custom_value=site.own_models,
         elem_id="further",
     )
-    parts["blind"] = gr.Checkbox(
-        label="Blind: hide which model is which until I have voted", elem_id="blind"
-    )
+    parts["blind"] = gr.Checkbox(label="Blind: hide which model is which until I have voted", elem_id="blind")
     return {
         name: gr.Slider(
             *VIEW_LIMITS[name],
@@ -365,9 +360,7 @@ def _wire_asking(site: Site, parts: Parts, ask: gr.Button) -> None:
 
 def _wire_fetching(site: Site, parts: Parts, page: gr.Blocks) -> None:
 
-    def on_fetch(
-        name: str, further: list[str] | None, request: gr.Request
-    ) -> Iterator[dict[Any, Any]]:
+    def on_fetch(name: str, further: list[str] | None, request: gr.Request) -> Iterator[dict[Any, Any]]:
         yield from map(parts.changed, download(site, name, further, request.session_hash or ""))
 
     for offer in (parts["pair"].change, parts["further"].change):
@@ -386,7 +379,9 @@ def _wire_fetching(site: Site, parts: Parts, page: gr.Blocks) -> None:
         show_progress="hidden",
         api_visibility="private",
     )
-    on_session(parts["cancel"].click, lambda session: parts.changed(stop_download(site, session)), parts.of("status"))
+    on_session(
+        parts["cancel"].click, lambda session: parts.changed(stop_download(site, session)), parts.of("status")
+    )
     page.load(lambda: parts.changed(offer_default(site)), None, parts.of("get"), **QUIET)
 
 
@@ -394,4 +389,3 @@ def _pair_title(pair: ModelPair) -> str:
     # The cards say in full what each has seen; here the names must fit the width of a phone.
     biom, vanilla = (checkpoint.label.split("-SQuAD")[0] for checkpoint in (pair.biom, pair.vanilla))
     return f"{pair.name}: {biom} and {vanilla}"
-

@@ -75,7 +75,9 @@ def go_back(place: int | None, history: tuple[Run, ...], view: View) -> Update |
     run = history[place]
     asked = run.asked
     # A pasted text goes back as the text it was, whatever it looks like.
-    placed = asked.placed if run.passage.named else Placed(asked.typed, asked.question, run.gold, asked.number)
+    placed = (
+        asked.placed if run.passage.named else Placed(asked.typed, asked.question, run.gold, asked.number)
+    )
     return {
         **drawn(run, view),
         "status": status_html("From this session; nothing was read anew."),

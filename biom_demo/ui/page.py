@@ -16,8 +16,8 @@ from biom_demo.settings import ASSETS, Settings
 from biom_demo.show.about import TITLE, title_html
 from biom_demo.show.pubmed import elsewhere_html
 from biom_demo.ui import about_tab, api, compare_tab, keep_panel, practice_panel, pubmed_tab, why_panel
-from biom_demo.ui.site import PUBMED_AT_ONCE, PUBMED_WAITING, Site
-from biom_demo.ui.wiring import on_session, script
+from biom_demo.ui.site import PUBMED_AT_ONCE, PUBMED_WAITING, Site, default_pair
+from biom_demo.ui.wiring import script
 
 # The reader's own fonts: nothing to load, nothing to ask a font server for.
 FONTS = ("system-ui", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
@@ -31,6 +31,10 @@ def build_page(settings: Settings) -> gr.Blocks:
     Raises ``InputError`` where the settings name no pair that exists.
     """
     site = Site.from_settings(settings)
+
+    def forget(request: gr.Request) -> None:
+        site.stops.leave(request.session_hash or "")
+
     with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
         gr.HTML(str(title_html()), elem_id="title", padding=False)
         if settings.entrez_url:
@@ -46,7 +50,7 @@ def build_page(settings: Settings) -> gr.Blocks:
         with gr.Tab("About"):
             about_tab.build(site.pair)
         api.build(site)
-        on_session(page.unload, site.stops.leave)
+        page.unload(forget)
     page.queue(max_size=settings.queue_size)
     threading.Thread(target=warm_up, args=(site, page), daemon=True, name="warm-up").start()
     return page
@@ -69,7 +73,7 @@ def launch(page: gr.Blocks, settings: Settings) -> None:
     """Serve the page until interrupted; ``/healthz`` answers as soon as it is up."""
     from fastapi.routing import APIRoute
 
-    pair = Site.from_settings(settings).pair
+    pair = default_pair(settings)
 
     def healthz() -> dict[str, Any]:
         return {"status": "ok", "version": __version__, "pair": pair.name}

@@ -218,9 +218,7 @@ def build(site: Site, tab: Tab) -> None:
         event.then(None, panel.of("ready"), None, js=script("ask_if_ready"))
 
     ask_at_once(
-        upload.upload(
-            lambda path: panel.changed(load(path)), [upload], panel.of(*ON_PAGE, "scored"), **QUIET
-        )
+        upload.upload(lambda path: panel.changed(load(path)), [upload], panel.of(*ON_PAGE, "scored"), **QUIET)
     )
     for button, step in ((previous, -1), (following, 1), (anywhere, 0)):
         ask_at_once(

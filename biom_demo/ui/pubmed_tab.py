@@ -141,9 +141,7 @@ def drawn_findings(read: ReadSoFar | None, view: View) -> Update:
         return dict.fromkeys((*CARDS, "abstracts"), gr.skip())
     made: Update = {}
     for side, (name, persona) in enumerate(zip(CARDS, personas(read.checkpoints), strict=True)):
-        best = findings(
-            read.comparisons, side, top_n=view.shown, null_threshold=view.null_threshold
-        )
+        best = findings(read.comparisons, side, top_n=view.shown, null_threshold=view.null_threshold)
         silent = sum(comparison.sides[side].answer(view) is None for comparison in read.comparisons)
         made[name] = findings_html(best, persona, read=len(read.comparisons), silent=silent)
     table = abstracts_html(read.comparisons, read.question, null_threshold=view.null_threshold)
@@ -257,9 +255,11 @@ def build(site: Site, page: gr.Blocks) -> None:
         )
     for slider in sliders:
         slider.change(
-            on_view, [parts["read"], *sliders], parts.of(*CARDS, "abstracts"), trigger_mode="always_last", **QUIET
+            on_view,
+            [parts["read"], *sliders],
+            parts.of(*CARDS, "abstracts"),
+            trigger_mode="always_last",
+            **QUIET,
         )
     on_session(stop.click, lambda session: halt(site, session), parts.of("pubmed_status"))
     page.load(None, None, None, js=script("open_in_compare"))
-
-

@@ -138,7 +138,7 @@ def drawn(run: Run, view: View, *, reading: bool = True) -> Update:
     """All that shows a run; ``reading``: what is missing is still to come."""
     comparison = run.comparison
     shown = run.personas
-    cards = {accent: "" for accent in ACCENTS[:MAX_SIDES]}
+    cards = dict.fromkeys(ACCENTS[:MAX_SIDES], "")
     for place, index in zip(ACCENTS, run.order, strict=False):
         # Blind, both answers come at once: which model is first, or slower, would tell.
         hidden = run.blind and index < 2

@@ -41,7 +41,8 @@ class Gate:
         """Inside, the caller may ask. Raises ``InputError`` where too many wait already."""
         if not self._all.acquire(blocking=False):
             raise InputError(
-                "Many visitors are asking PubMed just now. Try again in a minute, or paste the abstract’s text."
+                "Many visitors are asking PubMed just now. Try again in a minute, or paste the abstract’s "
+                "text."
             )
         try:
             with self._inside:
@@ -105,8 +106,9 @@ class Site:
     @classmethod
     def from_settings(cls, settings: Settings) -> Site:
         """The site that the settings ask for. Raises ``InputError`` where they name no pair that exists."""
-        pair = resolve_pair(settings.pair, biom=settings.biom_model, vanilla=settings.vanilla_model)
-        return cls(settings, pair, Models(threads=settings.threads), PubMed.from_settings(settings))
+        return cls(
+            settings, default_pair(settings), Models(threads=settings.threads), PubMed.from_settings(settings)
+        )
 
     @property
     def pairs(self) -> Mapping[str, ModelPair]:
@@ -142,6 +144,11 @@ class Site:
             raise InputError("Only the models of the list are on offer here.")
         others = [catalogue.get(source) or given(source) for source in sources[: MAX_SIDES - 2]]
         return (pair.biom, pair.vanilla, *others)
+
+
+def default_pair(settings: Settings) -> ModelPair:
+    """The pair that the settings name. Raises ``InputError`` where there is none of that name."""
+    return resolve_pair(settings.pair, biom=settings.biom_model, vanilla=settings.vanilla_model)
 
 
 def missing(checkpoints: Sequence[Checkpoint]) -> list[Checkpoint]:

@@ -41,9 +41,7 @@ class Parts(dict[str, Any]):
     def changed(self, update: Update) -> dict[Any, Any]:
         """An update as Gradio takes it."""
         # Escaped text goes out as plain text: outside of show/ it is not to be built upon.
-        return {
-            self[name]: str(value) if isinstance(value, str) else value for name, value in update.items()
-        }
+        return {self[name]: str(value) if isinstance(value, str) else value for name, value in update.items()}
 
 
 def script(name: str) -> str:
