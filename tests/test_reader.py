@@ -18,14 +18,17 @@ from biom_demo.qa.windows import build_windows
 from tests.tiny import VOCABULARY, save_old_layout, save_tiny, tiny_model
 
 CONTEXTS = ["the gene binds the drug", "protein " * 700 + "µm virus", "β", ""]
-QUESTION = Question("q", "which gene causes it?")
+QUESTION = Question("which gene causes it?")
+
+
+def answers(reader, *contexts):
+    return list(reader.predictions([(QUESTION, context) for context in contexts]))
 
 
 @pytest.mark.parametrize("architecture", ["electra", "bert", "albert"])
 def test_any_architecture_reads_and_cuts_its_answers_from_the_context(architecture, tmp_path):
     reader = Reader.load(save_tiny(architecture, tmp_path))
-    predictions = reader.read(QUESTION, CONTEXTS)
-    assert [p.context_index for p in predictions] == [0, 1, 2, 3]
+    predictions = answers(reader, *CONTEXTS)
     for prediction, context in zip(predictions, CONTEXTS, strict=True):
         assert all(a.span.of(context) == a.text and a.text.strip() == a.text for a in prediction.answers)
         assert bool(prediction.answers) == bool(context)
@@ -35,10 +38,12 @@ def test_any_architecture_reads_and_cuts_its_answers_from_the_context(architectu
 @pytest.mark.parametrize("architecture", ["electra", "bert", "albert"])
 def test_batched_logits_equal_those_of_one_window_alone(architecture, tmp_path):
     reader = Reader.load(save_tiny(architecture, tmp_path))
-    made = build_windows(reader.tokenizer, QUESTION.text, CONTEXTS, max_seq_length=96, window_step_tokens=31)
+    made = build_windows(
+        reader.tokenizer, [(QUESTION.text, c) for c in CONTEXTS], max_seq_length=96, window_step_tokens=31
+    )
     windows = [window for part in made for window in part.windows]
-    for window, together in zip(windows, reader.logits(windows), strict=True):
-        (alone,) = reader.logits([window])
+    for window, together in zip(windows, reader.engine.logits(windows), strict=True):
+        (alone,) = reader.engine.logits([window])
         assert together.start.dtype == np.float32
         assert together.start.shape == (len(window),)
         np.testing.assert_allclose(together.start, alone.start, atol=1e-5)
@@ -56,16 +61,16 @@ def test_batches_hold_every_index_once_longest_first_and_stay_small():
 
 def test_progress_counts_windows(tiny_checkpoint):
     seen = []
-    Reader.load(tiny_checkpoint).read_pairs([(QUESTION, c) for c in CONTEXTS], progress=seen.append)
+    list(Reader.load(tiny_checkpoint).predictions([(QUESTION, c) for c in CONTEXTS], progress=seen.append))
     assert seen == sorted(seen)
     assert seen[-1] >= len(CONTEXTS)
 
 
 def test_a_float16_file_is_read_as_float32(tiny_checkpoint, tmp_path):
     half = Reader.load(tiny_checkpoint)
-    half.model.half()
-    half.save(tmp_path)
-    assert Reader.load(tmp_path).model.dtype == torch.float32
+    half.engine.model.half()
+    half.engine.save(tmp_path)
+    assert Reader.load(tmp_path).engine.model.dtype == torch.float32
 
 
 def test_loading_and_reading_make_no_network_call(tiny_checkpoint, monkeypatch):
@@ -74,7 +79,7 @@ def test_loading_and_reading_make_no_network_call(tiny_checkpoint, monkeypatch):
 
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    assert Reader.load(tiny_checkpoint).read(QUESTION, ["the gene"])
+    assert answers(Reader.load(tiny_checkpoint), "the gene")
     with pytest.raises(CheckpointError, match="cannot be loaded"):
         Reader.load("nobody/never-fetched")
 
@@ -82,7 +87,7 @@ def test_loading_and_reading_make_no_network_call(tiny_checkpoint, monkeypatch):
 def test_the_old_layout_reads_as_the_new_one(tiny_checkpoint, tmp_path):
     old, new = Reader.load(save_old_layout(tmp_path)), Reader.load(tiny_checkpoint)
     assert len(old.tokenizer) == len(VOCABULARY)
-    assert old.read(QUESTION, ["The GENE binds"]) == new.read(QUESTION, ["The GENE binds"])
+    assert answers(old, "The GENE binds") == answers(new, "The GENE binds")
 
 
 class Malicious:
@@ -106,7 +111,7 @@ def test_an_encoder_without_a_qa_head_is_refused_unless_asked_for(tmp_path):
     save_old_layout(tmp_path, weights={k: v for k, v in model.state_dict().items() if "qa_outputs" not in k})
     with pytest.raises(CheckpointError, match="no question answering head"):
         Reader.load(tmp_path)
-    assert Reader.load(tmp_path, allow_new_head=True).read(QUESTION, ["the gene"])
+    assert answers(Reader.load(tmp_path, allow_new_head=True), "the gene")
 
 
 def test_missing_weights_are_refused(tmp_path):
@@ -142,11 +147,8 @@ def test_run_squad_decoding_is_chosen_by_the_decoding(tiny_checkpoint):
     ours = Reader.load(tiny_checkpoint)
     theirs = Reader.load(tiny_checkpoint, decoding=Decoding(run_squad=True))
     context = "the gene binds the drug " * 12
-    assert len(theirs.read(QUESTION, [context])[0].answers) <= 20
-    assert (
-        ours.read(QUESTION, [context])[0].answers[0].score
-        >= theirs.read(QUESTION, [context])[0].answers[0].score
-    )
+    assert len(answers(theirs, context)[0].answers) <= 20
+    assert answers(ours, context)[0].answers[0].score >= answers(theirs, context)[0].answers[0].score
 
 
 def test_positions_bound_the_window(tiny_checkpoint, tmp_path):
@@ -154,7 +156,7 @@ def test_positions_bound_the_window(tiny_checkpoint, tmp_path):
     assert model.config.max_position_embeddings == 512
     reader = Reader.load(tiny_checkpoint, decoding=Decoding(max_seq_length=4096))
     assert reader.max_seq_length == 512
-    assert reader.read(QUESTION, ["gene " * 2000])
+    assert answers(reader, "gene " * 2000)
 
 
 def test_an_albert_with_spiece_model_alone_is_read(tmp_path):
@@ -179,6 +181,6 @@ def test_an_albert_with_spiece_model_alone_is_read(tmp_path):
     model.config.save_pretrained(tmp_path)
     torch.save(model.state_dict(), tmp_path / "pytorch_model.bin")
     context = "The Gene binds β the virus."
-    (prediction,) = Reader.load(tmp_path).read(QUESTION, [context])
+    (prediction,) = answers(Reader.load(tmp_path), context)
     assert prediction.answers
     assert all(a.text == a.span.of(context) == a.text.strip() for a in prediction.answers)

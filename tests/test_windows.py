@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,7 +18,7 @@ TOKENIZERS = {"wordpiece": wordpiece_tokenizer(), "sentencepiece": sentencepiece
 
 
 def windows_of(context, *, question="which gene is it", kind="wordpiece", **sizes):
-    (made,) = build_windows(TOKENIZERS[kind], question, [context], **sizes)
+    (made,) = build_windows(TOKENIZERS[kind], [(question, context)], **sizes)
     return made
 
 
@@ -26,17 +27,19 @@ def windows_of(context, *, question="which gene is it", kind="wordpiece", **size
 @given(context=st.text(max_size=300), max_seq_length=st.integers(24, 80), step=st.integers(1, 90))
 def test_every_context_token_is_shown_and_offsets_are_characters(kind, context, max_seq_length, step):
     made = windows_of(context, kind=kind, max_seq_length=max_seq_length, window_step_tokens=step)
-    offsets = tokenize(TOKENIZERS[kind], [context])[0].offsets
+    ((ids, offsets),) = tokenize(TOKENIZERS[kind], [context])
+    assert offsets.max(initial=0) <= len(context)
     shown: set[int] = set()
     for window in made.windows:
         assert len(window) <= max_seq_length
-        assert len(window.input_ids) == len(window.token_type_ids) == len(window.char_spans)
-        for position in range(window.context_length):
-            token = window.first_token + position
-            span = window.char_spans[window.context_start + position]
-            assert (span.start, span.end) == tuple(offsets[token])
-            assert span.end <= len(context)
-            shown.add(token)
+        assert (window.ids.dtype, window.offsets.dtype) == (np.int32, np.int32)
+        end = window.context_start + window.context_length
+        tokens = range(window.first_token, window.first_token + window.context_length)
+        assert (window.offsets[window.context_start : end] == offsets[tokens]).all()
+        assert (window.ids[window.context_start : end] == ids[tokens]).all()
+        assert not window.offsets[: window.context_start].any()
+        assert not window.offsets[end:].any()
+        shown.update(tokens)
     assert shown == set(range(len(offsets)))
 
 
@@ -45,7 +48,7 @@ def test_every_context_token_is_shown_and_offsets_are_characters(kind, context, 
 def test_tokens_are_the_words_they_stand_for(words):
     context = " ".join(words)
     (window,) = windows_of(context, max_seq_length=512).windows
-    read = "".join(span.of(context) for span in window.char_spans if span is not None)
+    read = "".join(context[a:b] for a, b in window.offsets)
     assert read == context.replace(" ", "")
 
 
@@ -62,10 +65,9 @@ def test_the_number_of_windows_is_the_formula(length, step):
 def test_the_layout_is_cls_question_sep_context_sep():
     (window,) = windows_of("gene binds", question="what is").windows
     t = TOKENIZERS["wordpiece"]
-    assert t.convert_ids_to_tokens(window.input_ids) == [
+    assert t.convert_ids_to_tokens(window.ids) == [
         "[CLS]", "what", "is", "[SEP]", "gene", "binds", "[SEP]",
     ]  # fmt: skip
-    assert window.token_type_ids == (0, 0, 0, 0, 1, 1, 1)
     assert window.context_start == 4
 
 
@@ -92,15 +94,15 @@ def test_a_context_without_words_still_gives_one_window(context):
 def test_lone_surrogates_keep_offsets_true():
     context = "a \ud800 gene \udfff\U0001f9ec binds"
     (window,) = windows_of(context).windows
-    last = [s for s in window.char_spans if s is not None][-1]
-    assert last.of(context) == "binds"
+    start, end = window.offsets[-2]
+    assert context[start:end] == "binds"
 
 
 def test_padding_and_truncation_saved_with_a_tokenizer_do_not_act():
     t = wordpiece_tokenizer()
     t.backend_tokenizer.enable_truncation(4)
     t.backend_tokenizer.enable_padding(length=128)
-    (made,) = build_windows(t, "what", ["gene " * 30])
+    (made,) = build_windows(t, [("what", "gene " * 30)])
     assert len(made.windows[0]) == 1 + 3 + 30
 
 
@@ -122,8 +124,8 @@ def test_labels_cut_out_the_gold_answer_or_point_at_cls(data, words):
         whole = window.first_token <= tokens[0] and tokens[-1] < window.first_token + window.context_length
         assert (begin > 0) == whole
         if whole:
-            assert window.char_spans[begin].start == gold.start
-            assert window.char_spans[end].end == gold.end
+            assert window.offsets[begin, 0] == gold.start
+            assert window.offsets[end, 1] == gold.end
         else:
             assert (begin, end) == (0, 0)
 
