@@ -41,14 +41,16 @@ def side_of(
     start=None,
     end=None,
     *,
+    null=0.0,
     label="BioM-Mini-SQuAD",
-    trained_on="made up",
-    seconds=0.25,
-    **reading,
+    trained_on="",
+    question=QUESTION,
+    seconds=0.1,
+    notices=(),
 ):
-    """One model's side of a comparison; further arguments are those of ``reading_of``."""
-    checkpoint = Checkpoint(f"folder of {label}", label, trained_on)
-    return Side(checkpoint, reading_of(text, start, end, **reading), seconds)
+    """A model's side whose reading ``reading_of`` makes."""
+    reading = reading_of(text, start, end, null=null, question=question, notices=notices)
+    return Side(Checkpoint(label, label, trained_on or f"{label} was made up."), reading, seconds)
 
 
 def pointing_at(text, answer, *, after="", height=9.0, **side):
@@ -60,7 +62,8 @@ def pointing_at(text, answer, *, after="", height=9.0, **side):
     return side_of(text, {first: height}, {last: height}, **side)
 
 
-def comparison_of(*sides, passage=None, question=QUESTION):
-    """The complete comparison of the sides, over a pasted text unless a passage is given."""
-    passage = passage or Passage(sides[0].reading.context)
-    return Comparison(question, passage, tuple(side.checkpoint for side in sides), sides)
+def comparison_of(*sides, passage=None):
+    """A comparison of these sides, over their text unless a passage is given."""
+    reading = sides[0].reading
+    checkpoints = tuple(side.checkpoint for side in sides)
+    return Comparison(reading.question, passage or Passage(reading.context), checkpoints, tuple(sides))

@@ -94,19 +94,14 @@ def _recorded(records: tuple[Abstract, ...]) -> tuple[Section, ...]:
 def _guessed(text: str) -> tuple[Section, ...]:
     """A section from each label to the next; what stands before the first has none."""
     matches = list(SECTION_LABEL.finditer(text))
-    ends = [match.start() for match in matches[1:]] + [len(text)]
-    return tuple(
-        Section(match.group().rstrip(":"), body, max(end, body))
-        for match, end in zip(matches, ends, strict=True)
-        for body in (_after_blanks(text, match.end(), end),)
-    )
-
-
-def _after_blanks(text: str, start: int, end: int) -> int:
-    """The first character from ``start`` on that is no space; a label at a line's end keeps its line."""
-    while start < end and text[start] in " \t":
-        start += 1
-    return start
+    found = []
+    for index, match in enumerate(matches):
+        end = matches[index + 1].start() if index + 1 < len(matches) else len(text)
+        body = match.end()
+        while body < end and text[body] in " \t":
+            body += 1
+        found.append(Section(match.group().removesuffix(":"), body, end))
+    return tuple(found)
 
 
 def place_of(passage: Passage, span: CharSpan) -> Place:

@@ -42,8 +42,8 @@ class Models:
             # A folder's place is nobody's business on a public page.
             by_hand = f" (hf download {checkpoint.source})" if is_hub_id(checkpoint.source) else ""
             raise CheckpointError(
-                f"{checkpoint.label} is not on this machine yet. Fetch it on the page{by_hand}, or choose the "
-                "mini pair."
+                f"{checkpoint.label} is not on this machine yet. Fetch it on the page{by_hand}, or choose "
+                "the mini pair."
             )
         with self._loading:
             if folder in self._readers:

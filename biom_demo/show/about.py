@@ -14,6 +14,7 @@ from markupsafe import Markup
 from biom_demo.models.catalogue import PUBLISHED_PAIRS, PUBLISHED_SCORES, Checkpoint, ModelPair, locate
 from biom_demo.settings import ASSETS
 
+TITLE = "BioM: two readers, one abstract"  # of the browser's tab
 ABLATION = ASSETS / "ablation.json"
 
 

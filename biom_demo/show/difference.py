@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
 from markupsafe import Markup
@@ -294,9 +294,16 @@ def attribution_html(attribution: Attribution, persona: Persona, passage: Passag
     )
 
 
-def explained_html(cards: Iterable[Markup]) -> Markup:
-    """The cards of ``attribution_html`` beside each other."""
-    return Markup('<div class="explained-cards">{}</div>').format(Markup().join(cards))
+def attributions_html(explained: Sequence[tuple[Persona, Attribution, Passage, str]]) -> Markup:
+    """What the answer of each model hangs on, beside each other: ``attribution_html`` of each."""
+    if not explained:
+        return Markup()
+    return Markup('<div class="explained-cards">{}</div>').format(
+        Markup().join(
+            attribution_html(attribution, persona, passage, question)
+            for persona, attribution, passage, question in explained
+        )
+    )
 
 
 def _share(effect: Effect, attribution: Attribution) -> float:

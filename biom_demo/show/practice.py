@@ -13,38 +13,53 @@ from biom_demo.show.cards import BLIND, status_html
 
 @dataclass(frozen=True, slots=True)
 class TallyRow:
-    """One model's score on the question on the page, and over the session so far.
+    """One model's score on the question on the page, and over the questions of a file so far.
 
-    ``exact`` and ``f1`` (0 to 1) are of this question, ``exact_match`` and ``mean_f1`` (0 to 1) the
-    means over ``questions``.
+    ``exact`` and ``f1`` (0 to 1) are of this question; ``mean_exact`` and ``mean_f1`` (percent) are
+    over ``questions``, ``None`` where there are none.
     """
 
     label: str
     exact: bool
     f1: float
     questions: int
-    exact_match: float
-    mean_f1: float
+    mean_exact: float | None
+    mean_f1: float | None
 
 
 @dataclass(frozen=True, slots=True)
-class Vote:
-    """A blind vote: the models behind "Model A" and "Model B", and what was voted for, in words."""
+class Ballot:
+    """A blind vote: what was asked, the models behind the letters, their answers, and the preference."""
 
+    question: str
+    source: str
     model_a: str
+    answer_a: str
     model_b: str
-    outcome: str
+    answer_b: str
+    vote: str
+
+    def as_row(self) -> dict[str, str]:
+        """The ballot as a row of a file, by column."""
+        return {
+            "question": self.question,
+            "source": self.source,
+            "model A": self.model_a,
+            "answer A": self.answer_a,
+            "model B": self.model_b,
+            "answer B": self.answer_b,
+            "vote": self.vote,
+        }
 
 
 def tally_html(rows: Sequence[TallyRow]) -> Markup:
-    """EM and F1 of each model here and over the session's questions with known answers."""
+    """EM and F1 of each model here and over a file's questions so far."""
     if not rows:
         return Markup()
     body = Markup().join(
         Markup(
-            '<tr><th scope="row">{}</th><td>{}</td><td>{:.2f}</td><td>{}</td><td>{:.1f}</td>'
-            "<td>{:.1f}</td></tr>"
-        ).format(row.label, int(row.exact), row.f1, row.questions, 100 * row.exact_match, 100 * row.mean_f1)
+            '<tr><th scope="row">{}</th><td>{}</td><td>{:.2f}</td><td>{}</td><td>{}</td><td>{}</td></tr>'
+        ).format(row.label, int(row.exact), row.f1, row.questions, _mean(row.mean_exact), _mean(row.mean_f1))
         for row in rows
     )
     return Markup(
@@ -55,14 +70,18 @@ def tally_html(rows: Sequence[TallyRow]) -> Markup:
     ).format(body)
 
 
-def votes_html(votes: Sequence[Vote]) -> Markup:
+def _mean(percent: float | None) -> str:
+    return "–" if percent is None else f"{percent:.1f}"
+
+
+def ballots_html(ballots: Sequence[Ballot]) -> Markup:
     """Who was who in the last vote, and the count of each outcome so far."""
-    if not votes:
+    if not ballots:
         return status_html("No votes yet. Tick “Blind” under “More”, ask, and vote.")
-    last = votes[-1]
-    counts = Counter(vote.outcome for vote in votes).most_common()
-    shown = "; ".join(f"{outcome}: {count}" for outcome, count in counts)
+    last = ballots[-1]
+    counts = Counter(ballot.vote for ballot in ballots).most_common()
+    shown = "; ".join(f"{vote}: {count}" for vote, count in counts)
     return status_html(
         f"{BLIND[0].label} was {last.model_a}, {BLIND[1].label} was {last.model_b}. "
-        f"Votes of this session ({len(votes)}): {shown}."
+        f"Votes of this session ({len(ballots)}): {shown}."
     )
