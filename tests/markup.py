@@ -14,8 +14,8 @@ ELEMENTS = {
 VOID = {"br"}
 ATTRIBUTES = {
     "class", "id", "href", "title", "role", "style", "tabindex", "value", "scope", "target", "rel", "type",
-    "aria-label", "aria-hidden", "data-rank", "data-ranks", "data-w", "data-who", "data-question", "data-pmid",
-    "data-first", "data-curves", "viewbox", "preserveaspectratio", "d", "x", "y", "width", "height",
+    "aria-label", "aria-hidden", "data-rank", "data-ranks", "data-w", "data-who", "data-question",
+    "data-pmid", "data-first", "data-curves", "viewbox", "preserveaspectratio", "d", "x", "y", "width", "height",
 }  # fmt: skip
 ADDRESS = re.compile(
     r"#[\w-]+|https://(pubmed\.ncbi\.nlm\.nih\.gov|doi\.org|pmc\.ncbi\.nlm\.nih\.gov|aclanthology\.org)/[^\s\"'<>]*"
@@ -48,7 +48,7 @@ class Page(HTMLParser):
         self.tags: set[str] = set()
         self.attributes: list[tuple[str, str]] = []
         self.marked: list[tuple[str, str]] = []
-        self.feed(html)
+        self.feed(str(html))  # slices of escaped text would escape what they are added to
         self.close()
         assert not self.open, self.open
 

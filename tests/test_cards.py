@@ -89,11 +89,11 @@ def card(side, persona=BIOM, *, view=None, passage=None, **options):
 
 def test_a_card_says_answer_confidence_sentence_and_runners_up():
     context = "Old drugs fail. Osimertinib inhibits EGFR. It is oral."
-    side = side_of(context, {3: 5.0, 5: 6.0}, {3: 5.0, 5: 6.0}, null=4.0)
+    side = side_of(context, {4: 3.0, 6: 6.0}, {4: -3.0, 6: 6.0}, null=10.0)
     answer, second, *_ = side.prediction(View()).answers
     assert (answer.text, second.text) == ("EGFR", "Osimertinib inhibits EGFR")
     page = card(side, gold=("egfr",))
-    for words in ("B", "PubMed", "0.25 s", "✓ Known answer: egfr — exact match", "Runners-up"):
+    for words in ("B", "PubMed", "0.10 s", "✓ Known answer: egfr — exact match", "Runners-up"):
         assert words in page.text
     for share in (answer.probability, second.probability, side.prediction(View()).null_probability):
         assert f"{share:.1%}" in page.text
@@ -107,8 +107,8 @@ def test_a_view_says_how_many_answers_are_listed_and_time_is_told_where_it_is_kn
     three = card_html(BIOM, Passage(side.reading.context), side, View(shown=3))
     assert re.findall(r'data-rank="(\d)"', three) == ["2", "3"]
     assert "Runners-up" not in card(side, view=View(shown=1)).text
-    assert "0.25 s" in card(side).text
-    for timed, seconds in ((False, 0.25), (True, None)):
+    assert "0.10 s" in card(side).text
+    for timed, seconds in ((False, 0.1), (True, None)):
         other = side_of("EGFR", seconds=seconds)
         assert re.search(r"\d s", card(other, timed=timed).text) is None
 
