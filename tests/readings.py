@@ -1,4 +1,4 @@
-"""Readings with logits written by hand: one window, one token a word."""
+"""Readings with logits written by hand: one window, one token a word; sides and comparisons made of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WORD = re.compile(r"\w+(?:[-'’]\w+)*|[^\w\s]")
 QUESTION = Question("Which gene?")
 
 
-def reading_of(text, start=None, end=None, *, null=0.0, question=QUESTION):
+def reading_of(text, start=None, end=None, *, null=0.0, question=QUESTION, notices=()):
     """A reading whose word i has start logit ``start[i]`` and end logit ``end[i]`` (0 where unsaid)."""
     words = [CharSpan(*match.span()) for match in WORD.finditer(text)]
     first, last = np.zeros(len(words) + 3, np.float32), np.zeros(len(words) + 3, np.float32)
@@ -33,13 +33,33 @@ def reading_of(text, start=None, end=None, *, null=0.0, question=QUESTION):
         context_start=2,
         context_tokens=len(words),
     )
-    return Reading(question, text, (window,), (SpanLogits(first, last),))
+    return Reading(question, text, (window,), (SpanLogits(first, last),), notices)
 
 
-def side_of(text, start=None, end=None, *, null=0.0, label="BioM-Mini-SQuAD", question=QUESTION, seconds=0.1):
+def side_of(
+    text,
+    start=None,
+    end=None,
+    *,
+    null=0.0,
+    label="BioM-Mini-SQuAD",
+    trained_on="",
+    question=QUESTION,
+    seconds=0.1,
+    notices=(),
+):
     """A model's side whose reading ``reading_of`` makes."""
-    reading = reading_of(text, start, end, null=null, question=question)
-    return Side(Checkpoint(label, label, f"{label} was made up."), reading, seconds)
+    reading = reading_of(text, start, end, null=null, question=question, notices=notices)
+    return Side(Checkpoint(label, label, trained_on or f"{label} was made up."), reading, seconds)
+
+
+def pointing_at(text, answer, *, after="", height=9.0, **side):
+    """The side of a model that points at ``answer``, where it stands first behind ``after``."""
+    at = text.index(answer, text.index(after) + len(after))
+    words = [match.span() for match in WORD.finditer(text)]
+    first = next(i for i, (start, _) in enumerate(words) if start == at)
+    last = next(i for i, (_, end) in enumerate(words) if end == at + len(answer))
+    return side_of(text, {first: height}, {last: height}, **side)
 
 
 def comparison_of(*sides, passage=None):
