@@ -15,7 +15,8 @@ VOID = {"br"}
 ATTRIBUTES = {
     "class", "id", "href", "title", "role", "style", "tabindex", "value", "scope", "target", "rel", "type",
     "aria-label", "aria-hidden", "data-rank", "data-ranks", "data-w", "data-who", "data-question",
-    "data-pmid", "data-first", "data-curves", "viewbox", "preserveaspectratio", "d", "x", "y", "width", "height",
+    "data-pmid", "data-first", "data-curves", "viewbox", "preserveaspectratio", "d", "x", "y", "width",
+    "height",
 }  # fmt: skip
 ADDRESS = re.compile(
     r"#[\w-]+|https://(pubmed\.ncbi\.nlm\.nih\.gov|doi\.org|pmc\.ncbi\.nlm\.nih\.gov|aclanthology\.org)/[^\s\"'<>]*"

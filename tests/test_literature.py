@@ -8,9 +8,9 @@ import tracemalloc
 
 import pytest
 
-from biom_demo.__main__ import main
 from biom_demo.analysis.comparison import Agreement
 from biom_demo.analysis.literature import find_records, findings, literature_json, read_all, tries_of
+from biom_demo.cli import main
 from biom_demo.pubmed.local_server import article_xml
 from biom_demo.pubmed.parse import Found, parse_articles
 from biom_demo.pubmed.session import Pace, PubMed

@@ -88,9 +88,7 @@ def test_evaluation_answers_as_the_page(folders, on_page, tmp_path):
     for place, folder in enumerate(folders):
         assert main(["evaluate", str(data), "--model", str(folder), "--json", str(out)]) == 0
         predictions = json.loads(out.read_text())["model"]["predictions"]
-        assert predictions == {
-            str(i): sides[place].answers[0].text for i, sides in enumerate(on_page)
-        }
+        assert predictions == {str(i): sides[place].answers[0].text for i, sides in enumerate(on_page)}
 
 
 def test_the_texts_tell_the_models_apart(on_page):

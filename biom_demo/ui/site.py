@@ -118,7 +118,7 @@ class Site:
     @property
     def catalogue(self) -> Mapping[str, Checkpoint]:
         """The checkpoints of all pairs by source."""
-        return {c.source: c for pair in self.pairs.values() for c in (pair.biom, pair.vanilla)}
+        return {c.source: c for pair in self.pairs.values() for c in pair.checkpoints}
 
     @property
     def own_models(self) -> bool:
@@ -143,7 +143,7 @@ class Site:
         if not self.own_models and any(source not in catalogue for source in sources):
             raise InputError("Only the models of the list are on offer here.")
         others = [catalogue.get(source) or given(source) for source in sources[: MAX_SIDES - 2]]
-        return (pair.biom, pair.vanilla, *others)
+        return (*pair.checkpoints, *others)
 
 
 def default_pair(settings: Settings) -> ModelPair:
