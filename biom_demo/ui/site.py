@@ -36,6 +36,14 @@ class Gate:
         self._inside = threading.BoundedSemaphore(at_once)
         self._all = threading.BoundedSemaphore(at_once + waiting)
 
+    @property
+    def full(self) -> bool:
+        """Whether the next caller would be told to come back."""
+        if self._all.acquire(blocking=False):
+            self._all.release()
+            return False
+        return True
+
     @contextmanager
     def passed(self) -> Iterator[None]:
         """Inside, the caller may ask. Raises ``InputError`` where too many wait already."""
