@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from biom_demo.analysis.comparison import Agreement, CanRead, Comparison, ModelOutput
 from biom_demo.pubmed.abstract import Abstract
-from biom_demo.pubmed.parse import Found
+from biom_demo.pubmed.parse import SearchResult
 from biom_demo.pubmed.query import queries
 from biom_demo.pubmed.session import PubMed
 from biom_demo.qa.pooling import pool
@@ -73,7 +73,7 @@ def find_records(
     newest_first: bool = False,
     api_key: str = "",
     cancelled: threading.Event | None = None,
-) -> tuple[str, Found]:
+) -> tuple[str, SearchResult]:
     """The first of the queries that finds anything, and what it finds; the last one if none does.
 
     Raises ``PubMedError`` where PubMed cannot be asked, ``ValueError`` without a query.
@@ -166,7 +166,7 @@ def _evidence(record: Abstract, answer: Answer) -> Evidence:
 def literature_json(
     question: str,
     query: str,
-    found: Found,
+    found: SearchResult,
     reads: Sequence[Read],
     *,
     labels: tuple[str, str],
