@@ -15,8 +15,8 @@ VOID = {"br"}
 ATTRIBUTES = {
     "class", "id", "href", "title", "role", "style", "tabindex", "value", "scope", "target", "rel", "type",
     "aria-label", "aria-hidden", "data-rank", "data-ranks", "data-w", "data-who", "data-question",
-    "data-pmid", "data-first", "data-curves", "viewbox", "preserveaspectratio", "d", "x", "y", "width",
-    "height",
+    "data-pmid",
+    "data-first", "data-curves", "viewbox", "preserveaspectratio", "d", "x", "y", "width", "height",
 }  # fmt: skip
 ADDRESS = re.compile(
     r"#[\w-]+|https://(pubmed\.ncbi\.nlm\.nih\.gov|doi\.org|pmc\.ncbi\.nlm\.nih\.gov|aclanthology\.org)/[^\s\"'<>]*"
@@ -66,7 +66,7 @@ class Page(HTMLParser):
             pattern = {"href": ADDRESS, "class": CLASS, "style": STYLE}.get(name)
             assert not pattern or pattern.fullmatch(value), (name, value)
         if tag == "mark":
-            self.marked.append((dict(attrs)["class"], ""))
+            self.marked.append((dict(attrs).get("class", ""), ""))
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag

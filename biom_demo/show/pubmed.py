@@ -43,7 +43,7 @@ def record_html(record: Abstract, notices: Sequence[str] = ()) -> Markup:
         address = f"https://doi.org/{quote(record.doi, safe='/:;()', errors='replace')}"
         links.append(_link(address, f"DOI {record.doi}"))
     if record.pmcid:
-        address = f"https://pmc.ncbi.nlm.nih.gov/articles/{quote(record.pmcid, errors='replace')}/"
+        address = f"https://pmc.ncbi.nlm.nih.gov/articles/{quote(record.pmcid, safe='', errors='replace')}/"
         links.append(_link(address, record.pmcid))
     mesh = Markup()
     if record.mesh:
@@ -89,7 +89,7 @@ def _note_html(note: Note) -> Markup:
 
 def pmid_link(pmid: str, words: str) -> Markup:
     """A link to PubMed that opens beside the page."""
-    return _link(f"https://pubmed.ncbi.nlm.nih.gov/{quote(pmid, errors='replace')}/", words)
+    return _link(f"https://pubmed.ncbi.nlm.nih.gov/{quote(pmid, safe='', errors='replace')}/", words)
 
 
 def _link(address: str, words: str) -> Markup:
