@@ -20,7 +20,7 @@ from biom_demo.analysis.literature import Retrieved, Search
 from biom_demo.analysis.passage import Passage, passage_of_records
 from biom_demo.errors import InputError
 from biom_demo.pubmed.abstract import Abstract, Note, NoteKind
-from biom_demo.pubmed.parse import Found
+from biom_demo.pubmed.parse import SearchResult
 from biom_demo.qa.records import Question
 from biom_demo.show.export import (
     MAX_LINKED_TEXT_CHARS,
@@ -272,7 +272,7 @@ def test_an_answer_a_side_and_a_record_have_one_shape():
 def test_findings_over_abstracts_carry_warnings_and_notices():
     plain = Abstract("5", "T", "Only CFTR gene.", (), has_abstract=True)
     read = [compared(record.text, passage=passage_of_records((record,))) for record in (WITHDRAWN, plain)]
-    hits = Found(12, ("7", "5"), "cftr[all]", ("x was ignored",))
+    hits = SearchResult(12, ("7", "5"), "cftr[all]", ("x was ignored",))
     retrieved = Retrieved("Which gene?", Search("cftr", hits), (WITHDRAWN, plain), ("An older copy.",))
     checkpoints = read[0].checkpoints
     document = as_json(literature_json(retrieved, read, top_n=2, checkpoints=checkpoints))
