@@ -63,14 +63,14 @@ def test_findings_lead_back_to_sentences_and_nothing_is_read_anew():
     calls = list(readers.calls)
     found, *others = findings(read, BIOM, top_n=50)
     assert found.text == "CFTR"
-    assert found.share > 0.5 > sum(other.share for other in others)
+    assert found.share > 5 * max(other.share for other in others)
     assert {e.record.pmid for e in found.evidence} == {"90000001", "90000002"}
     for e in found.evidence:
         assert e.answer.span.of(e.record.text) == "CFTR"
         assert "CFTR" in e.sentence
     # A looser threshold lets the unsure ones speak.
-    assert len(findings(read, BIOM, top_n=5000, null_threshold=20.0)) > 1 + len(others)
-    assert len(findings(read, BIOM, top_n=1, null_threshold=20.0)) == 1
+    assert len(findings(read, BIOM, top_n=5000, null_threshold=30.0)) > 1 + len(others)
+    assert len(findings(read, BIOM, top_n=1, null_threshold=30.0)) == 1
     assert findings(read, BIOM, top_n=5, null_threshold=-20.0) == []
     assert readers.calls == calls
     kinds = {c.passage.pmids[0]: c.verdict(View()).agreement for c in read}
