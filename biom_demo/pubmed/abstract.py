@@ -208,8 +208,12 @@ class Note:
         """The address of the other record at PubMed or by its DOI, or ""."""
         if self.pmid:
             return f"https://pubmed.ncbi.nlm.nih.gov/{self.pmid}/"
-        doi = _DOI.search(self.source)
-        return f"https://doi.org/{doi[0].rstrip('.,;)]')}" if doi else ""
+        found = _DOI.search(self.source)
+        if found is None:
+            return ""
+        doi = found[0].rstrip(".,;)]")
+        closing = found[0][len(doi) : len(doi) + 1] == ")" and doi.count("(") > doi.count(")")
+        return f"https://doi.org/{doi}{')' if closing else ''}"
 
     @property
     def sentence(self) -> str:

@@ -116,7 +116,7 @@ def _decoded(found: re.Match[str]) -> str:
 def _revived(element: Element) -> Element:
     """The element with entities in its text decoded once, and tags that stand there as text made tags.
 
-    Only known tags that are opened and closed count: "a<b>c" is a comparison.
+    Only known tags that are opened and closed count; what is left may be a comparison.
     """
     if not any("<" in text or "&" in text for text in element.itertext()):
         return element

@@ -26,7 +26,7 @@ from biom_demo.pubmed.markup import parts_of, readable, unescaped
 MAX_ELEMENTS = 250_000
 MAX_CHARS = 8_000_000
 MAX_RECORDS = 10_000  # efetch gives no more
-_FEED_BYTES = 65_536
+_FEED_BYTES = 1_000_000  # an unfinished tag is scanned anew with each piece
 
 _LINKS = {
     "retractionin": NoteKind.RETRACTED_BY,
@@ -110,9 +110,11 @@ def parse_articles(xml: bytes) -> list[Abstract]:
 
 def parse_search(xml: bytes) -> SearchResult:
     """What an esearch answer says. Raises ``RecordError`` where it is none or reports an error."""
-    root = next(iter(list(_elements(xml))), None)
+    root: Element | None = None
+    for element in _elements(xml):
+        root = element
     if root is None or root.tag in _RECORDS:
-        raise RecordError("PubMed's answer is none to a search. Try again in a minute.")
+        raise RecordError("PubMed sent records instead of the answer to a search. Try again in a minute.")
     if root.tag != "eSearchResult" or root.find("ERROR") is not None:
         raise RecordError(_not_records(root))
     count = readable(root.find("Count"))
@@ -135,7 +137,7 @@ def parse_search(xml: bytes) -> SearchResult:
         int(count),
         tuple(pmid for e in root.findall("IdList/Id") if _NUMBER.fullmatch(pmid := readable(e))),
         readable(root.find("QueryTranslation")),
-        tuple(dict.fromkeys(warnings)),
+        tuple(dict.fromkeys(words for words in warnings if words != "No items found.")),
     )
 
 
@@ -245,13 +247,14 @@ def _chunks(xml: bytes) -> Iterator[bytes]:
     """
     prefixes = set(re.findall(rb"<([A-Za-z_][\w.-]{0,30}):[A-Za-z]", xml))
     prefixes |= {name for name in (b"xlink", b"xsi") if b" " + name + b":" in xml}
-    root = re.search(rb"<[A-Za-z_][^\s<>/]*(?=[\s/>])[^<>]*", xml[:4000])
+    root = re.search(rb"<[A-Za-z_][^\s<>/]*(?=[\s/>])", xml[:4000])
+    opening = xml[root.start() : xml.find(b">", root.start())] if root else b""
+    missing = sorted(name for name in prefixes if b"xmlns:" + name not in opening)
     at = 0
-    if root and prefixes:
-        at = root.start() + len(re.split(rb"[\s/>]", root[0], maxsplit=1)[0])
+    if root and missing:
+        at = root.end()
         yield xml[:at]
-        missing = sorted(name for name in prefixes if b"xmlns:" + name not in root[0])
-        yield b"".join(b' xmlns:%b="urn:%b"' % (name, name) for name in missing) or b" "
+        yield b"".join(b' xmlns:%b="urn:%b"' % (name, name) for name in missing)
     for first in range(at, len(xml), _FEED_BYTES):
         yield xml[first : first + _FEED_BYTES]
     yield b""
