@@ -131,11 +131,18 @@ _BY_TITLE = (
             r"|correction\s+to\s*:)"
         ),
     ),
-    (NoteKind.RETRACTED_BY, re.compile(rf"(?i:retracted{_WHAT})\s*(?:[:\])]|[-–—]\s)")),
+    (
+        NoteKind.RETRACTED_BY,
+        re.compile(
+            rf"(?i:retracted{_WHAT})\s*(?:[:\])*]|[-–—]\s)|RETRACTED\s+ARTICLE\b(?=.*[a-z])"
+            r"|(?i:this\s+article\s+(?:has\s+been|was)\s+retracted\b)"
+        ),
+    ),
     (
         NoteKind.WITHDRAWN,
         re.compile(
-            rf"(?i:(?:article\s+)?(?:withdrawn|removed|temporary\s+removal){_WHAT})\s*(?:[:\])]|[-–—]\s)"
+            rf"(?i:(?:article\s+)?(?:withdrawn|removed|temporary\s+removal){_WHAT})\s*(?:[:\])*]|[-–—]\s)"
+            r"|(?i:this\s+article\s+(?:has\s+been|was)\s+withdrawn\b)"
         ),
     ),
 )

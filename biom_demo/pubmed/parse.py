@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from html.entities import entitydefs
+from html.entities import html5
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder
 
 from defusedxml.common import DefusedXmlException
@@ -226,7 +226,8 @@ def _elements(xml: bytes) -> Iterator[Element]:
         raise RecordError(_WEB_PAGE)
     builder = _Builder()
     parser = DefusedXMLParser(target=builder)
-    parser.entity.update(entitydefs)  # "&beta;": the DTD that defines it is not read
+    # "&beta;", "&InvisibleTimes;": the DTD that defines them is not read.
+    parser.entity.update({name.rstrip(";"): text for name, text in html5.items()})
     for chunk in _chunks(xml):
         try:
             parser.feed(chunk) if chunk else parser.close()
@@ -357,9 +358,10 @@ def _made(
     """The record, its text put together of title and sections with their offsets."""
     number = document.find("PMID")
     version = (number.get("Version") or "") if number is not None else ""
-    title, vernacular_title = readable(title_element), readable(vernacular)
-    if _PLACEHOLDER.fullmatch(title):
-        title = ""
+    title, vernacular_title = (
+        "" if _PLACEHOLDER.fullmatch(text) else text
+        for text in (readable(title_element), readable(vernacular))
+    )
     title_is_original = not title and bool(vernacular_title)
     title = title or vernacular_title
     parts: list[str] = []

@@ -8,19 +8,11 @@ from urllib.parse import quote
 
 from biom_demo.analysis.comparison import Agreement, percent
 from biom_demo.analysis.literature import Finding, Read, Side
-from biom_demo.pubmed.abstract import Abstract, Note, NoteKind
+from biom_demo.pubmed.abstract import Abstract, Note
 from biom_demo.qa.records import Prediction
 
 SHOWN_AUTHORS = 6
 SHOWN_EVIDENCE = 4
-_NOTE_WORDS = {
-    NoteKind.RETRACTED_BY: "This article was retracted",
-    NoteKind.RETRACTION_OF: "This is the notice that retracts another article",
-    NoteKind.CONCERN_BY: "An expression of concern was published about this article",
-    NoteKind.CONCERN_ABOUT: "This is an expression of concern about another article",
-    NoteKind.ERRATUM_IN: "A correction was published",
-    NoteKind.ERRATUM_FOR: "This corrects another article",
-}
 _AGREEMENT_WORDS = {
     Agreement.AGREE: "= agree",
     Agreement.ELSEWHERE: "= agree",
@@ -35,7 +27,7 @@ _AGREEMENT_WORDS = {
 def record_html(record: Abstract, notices: Sequence[str] = ()) -> str:
     """The header of a record: title, authors, journal, links, MeSH on demand, and what to beware of."""
     title = escape(record.title or "(no title)")
-    if record.vernacular_title:
+    if record.vernacular_title and not record.title_is_original:
         title += f' <span class="vernacular">{escape(record.vernacular_title)}</span>'
     authors = ", ".join(record.authors[:SHOWN_AUTHORS])
     if len(record.authors) > SHOWN_AUTHORS:
@@ -50,7 +42,8 @@ def record_html(record: Abstract, notices: Sequence[str] = ()) -> str:
     if record.mesh:
         mesh = f"<details><summary>MeSH terms</summary><p>{escape('; '.join(record.mesh))}</p></details>"
     lesser = "".join(
-        f'<p class="note">{_note_html(note)}</p>' for note in record.notes if note not in record.warnings
+        f'<p class="note">{words}</p>'
+        for words in (*map(_note_html, record.lesser_notes), *map(escape, record.remarks))
     )
     told = "".join(f'<p class="note">{escape(notice)}</p>' for notice in notices)
     return (
@@ -62,10 +55,7 @@ def record_html(record: Abstract, notices: Sequence[str] = ()) -> str:
 
 def warning_html(record: Abstract) -> str:
     """The banner of a retracted or doubted article, or ""; it stands beside every answer from it."""
-    notes = list(record.warnings)
-    words = [_note_html(note) for note in notes]
-    if record.retracted and not any(note.kind is NoteKind.RETRACTED_BY for note in notes):
-        words.insert(0, f"{_NOTE_WORDS[NoteKind.RETRACTED_BY]}.")
+    words = [_note_html(note) for note in record.warnings]
     if not words:
         return ""
     return f'<p class="warning" role="note"><b aria-hidden="true">!</b> {" ".join(words)}</p>'
@@ -74,7 +64,7 @@ def warning_html(record: Abstract) -> str:
 def _note_html(note: Note) -> str:
     source = escape(note.source)
     where = f": {pmid_link(note.pmid, source or f'PMID {note.pmid}')}" if note.pmid.isdigit() else ""
-    return f"{_NOTE_WORDS[note.kind]}{where or (': ' + source if source else '')}."
+    return f"{note.statement}{where or (': ' + source if source else '')}."
 
 
 def pmid_link(pmid: str, words: str) -> str:
