@@ -15,7 +15,6 @@ from biom_demo.pubmed.local_server import article_xml
 from biom_demo.pubmed.parse import Found, parse_articles
 from biom_demo.pubmed.session import Pace, PubMed
 from biom_demo.qa.records import Answer, CharSpan, Prediction, Question
-from biom_demo.show.pubmed import findings_html, record_html, table_html, warning_html
 from tests.entrez_server import PLAY, entrez_server
 
 
@@ -108,47 +107,6 @@ def test_a_users_query_is_taken_as_it_is():
     assert tries_of("Which gene causes CF?", "")[0].endswith("CF")
     with pytest.raises(ValueError, match="at least one"):
         find_records(PubMed(base_url="http://127.0.0.1:9"), [], limit=1)
-
-
-HOSTILE = '<img src=x onerror="x"> " onmouseover="x'
-
-
-def test_hostile_records_stay_text():
-    from html import escape
-
-    item = {
-        "pmid": "7",
-        "title": escape(HOSTILE),
-        "sections": [["LABEL", escape(HOSTILE) + " CFTR ends."]],
-        "authors": [[HOSTILE, "X"]],
-        "journal": HOSTILE,
-        "doi": '10.1/"><img>',
-        "mesh": [HOSTILE],
-        "notes": [["RetractionIn", "8", HOSTILE]],
-    }
-    (record,) = records([item])
-    *_, reads = read_all([record], Question("q", HOSTILE), WordReader("CFTR"), WordReader("CFTR"))
-    found = findings(reads, "biom", top_n=5, null_threshold=0.0)
-    page = (
-        record_html(record, [HOSTILE])
-        + findings_html(found, "biom", HOSTILE, read=1, silent=0)
-        + table_html(reads, HOSTILE, null_threshold=0.0)
-    )
-    assert "<img" not in page
-    assert '" onmouseover' not in page
-    assert warning_html(record) in record_html(record)
-
-
-def test_a_record_shows_what_to_beware_of():
-    by_pmid = {record.pmid: record for record in records()}
-    assert "was retracted" in warning_html(by_pmid["90000006"])
-    assert 'href="https://pubmed.ncbi.nlm.nih.gov/90000007/"' in warning_html(by_pmid["90000006"])
-    assert "notice that retracts" in warning_html(by_pmid["90000007"])
-    assert warning_html(by_pmid["90000001"]) == ""
-    header = record_html(by_pmid["90000003"])
-    assert "Moreau C, Sato K. Made-up Archives of Medicine. 2003" in header
-    assert 'href="https://doi.org/10.5555/play.3"' in header
-    assert "<summary>MeSH terms</summary>" in header
 
 
 def test_the_command_line_asks_pubmed(capsys, monkeypatch, tmp_path):
