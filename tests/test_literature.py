@@ -8,11 +8,11 @@ import tracemalloc
 
 import pytest
 
-from biom_demo.__main__ import main
 from biom_demo.analysis.comparison import Agreement
 from biom_demo.analysis.literature import find_records, findings, literature_json, read_all, tries_of
+from biom_demo.cli import main
 from biom_demo.pubmed.local_server import article_xml
-from biom_demo.pubmed.parse import Found, parse_articles
+from biom_demo.pubmed.parse import SearchResult, parse_articles
 from biom_demo.pubmed.session import Pace, PubMed
 from biom_demo.qa.records import Answer, CharSpan, Prediction, Question
 from tests.entrez_server import PLAY, entrez_server
@@ -79,7 +79,7 @@ def test_findings_lead_back_to_sentences_and_nothing_is_read_anew():
     kinds = {read.record.pmid: read.agreement(null_threshold=0.0) for read in reads}
     assert kinds["90000001"] is Agreement.VANILLA_ABSTAINS
     assert kinds["90000008"] is Agreement.BOTH_ABSTAIN
-    json.dumps(literature_json("Which?", "q", Found(9, ("1",)), reads, labels=("a", "b")))
+    json.dumps(literature_json("Which?", "q", SearchResult(9, ("1",)), reads, labels=("a", "b")))
 
 
 def test_500_abstracts_are_read_in_bounded_memory():

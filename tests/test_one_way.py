@@ -13,7 +13,7 @@ from biom_demo.qa.records import CharSpan, Example, Question
 from biom_demo.settings import Settings
 from biom_demo.ui.api import answer as api_answer
 from biom_demo.ui.compare_tab import answer, prepare
-from biom_demo.ui.run import Inquiry
+from biom_demo.ui.run import Inquiry, Placed
 from biom_demo.ui.site import Site
 from tests.site import last
 from tests.tiny import save_tiny
@@ -29,7 +29,7 @@ ASKED = "which gene binds the protein"
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pair")
-    return save_tiny("electra", folder / "one"), save_tiny("bert", folder / "other")
+    return save_tiny("electra", folder / "one"), save_tiny("albert", folder / "other")
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def on_page(site):
     """The two answers' texts, spans and probabilities to each text, as the page has them."""
     found = []
     for text in TEXTS:
-        prepared = last(prepare(site, Inquiry(text, ASKED, site.pair.name)))["prepared"]
+        prepared = last(prepare(site, Inquiry(text, ASKED, site.pair.name, placed=Placed(text))))["prepared"]
         run = last(answer(site, prepared, View(), ()))["run"]
         found.append([side.prediction(View()) for side in run.comparison.sides])
     return found
@@ -88,13 +88,11 @@ def test_evaluation_answers_as_the_page(folders, on_page, tmp_path):
     for place, folder in enumerate(folders):
         assert main(["evaluate", str(data), "--model", str(folder), "--json", str(out)]) == 0
         predictions = json.loads(out.read_text())["model"]["predictions"]
-        assert predictions == {
-            str(i): sides[place].answers[0].text for i, sides in enumerate(on_page)
-        }
+        assert predictions == {str(i): sides[place].answers[0].text for i, sides in enumerate(on_page)}
 
 
 def test_the_texts_tell_the_models_apart(on_page):
     """Else the tests above could not fail."""
     answers = [[prediction.answers[0].text for prediction in sides] for sides in on_page]
-    assert any(one != other for one, other in answers)
+    assert any(one != other for one, other in answers), answers
     assert len({text for sides in answers for text in sides}) > 2

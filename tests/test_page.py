@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import warnings
 from collections import defaultdict
 
 import pytest
@@ -14,7 +16,10 @@ from biom_demo.ui.wiring import script
 
 @pytest.fixture(scope="module")
 def events():
-    page = build_page(Settings(pair="mini", pubmed_cache="off"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # event loops that Gradio leaves behind
+        page = build_page(Settings(pair="mini", pubmed_cache="off"))
+        gc.collect()
     return list(page.fns.values())
 
 

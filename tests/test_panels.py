@@ -116,6 +116,17 @@ def test_a_file_is_gone_through_round_its_end(tmp_path):
     assert "Upload one first" in go(None, 1)["place"]
 
 
+def test_a_bioasq_file_gives_its_factoids_with_each_snippet_that_holds_an_answer(tmp_path):
+    snippets = [{"text": TEXT, "document": "d"}, {"text": "No gene."}]
+    asked = {"id": "2", "body": "Which gene?", "type": "factoid", "exact_answer": [["cftr"]]}
+    path = tmp_path / "8B.json"
+    path.write_text(json.dumps({"questions": [asked | {"snippets": snippets}]}))
+    deck = read_deck(str(path))
+    assert (deck.name, [e.gold_texts for e in deck.examples]) == ("8B.json", [("CFTR",)])
+    path.write_text('{"questions": []}')
+    assert "no factoid" in load(str(path))["place"]
+
+
 def test_a_file_that_cannot_be_read_is_told_and_the_old_one_stays(tmp_path):
     (tmp_path / "x.json").write_text('{"neither": []}')
     (tmp_path / "y.json").write_bytes(b"%PDF-1.4 \xff")
@@ -262,7 +273,7 @@ def test_notes_and_files_are_of_the_run_on_the_page():
 
 def test_history_brings_a_run_back_as_it_was():
     site = site_of()
-    run, other = run_of(site), run_of(site, typed="The gene is BRCA1.", placed=placed(4, "x"))
+    run, other = run_of(site), run_of(site, typed=TEXT + " And BRCA1.", placed=placed(4, "x"))
     calls = list(site.models.calls)
     left = go_back(0, (run, other), View())
     assert left["run"] is run

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from biom_demo.analysis.comparison import View
-from biom_demo.pubmed.pace import Pace
+from biom_demo.pubmed.session import Pace
 from biom_demo.pubmed.session import PubMed
 from biom_demo.ui.pubmed_tab import Generated, drawn_findings, find_abstracts, halt, read_found
 from tests.entrez_server import PLAY, entrez_server

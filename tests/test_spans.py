@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import re
+import time
 import tracemalloc
 
 import numpy as np
@@ -17,10 +18,14 @@ from biom_demo.qa import spans
 from biom_demo.qa.records import CharSpan, Question, Reading, SpanLogits, Window
 from biom_demo.qa.spans import decode, decode_run_squad
 from biom_demo.qa.windows import build_windows
-from tests.tiny import sentencepiece_like_tokenizer, wordpiece_tokenizer
+from tests.tiny import byte_level_tokenizer, sentencepiece_like_tokenizer, wordpiece_tokenizer
 
 QUESTION = Question("?")
-TOKENIZERS = {"wordpiece": wordpiece_tokenizer(), "sentencepiece": sentencepiece_like_tokenizer()}
+TOKENIZERS = {
+    "wordpiece": wordpiece_tokenizer(),
+    "sentencepiece": sentencepiece_like_tokenizer(),
+    "byte level": byte_level_tokenizer(),
+}
 
 
 # Any text, then one that also has lone surrogates, then one thick with white space and ligatures.
@@ -388,24 +393,42 @@ def test_answers_stand_in_any_unicode_text(kind, context, seed, max_seq_length):
             assert context[answer.span.start : answer.span.end] == answer.text == answer.text.strip() != ""
 
 
-def test_a_book_is_decoded_in_bounded_memory():
-    words = 50_000  # 40,000 of them of two tokens
+def book(words):
+    """A reading of a text of that many words, four in five of them of two tokens."""
     text = "abcd " * words
     offsets = []
     for i in range(words):
         offsets += [(5 * i, 5 * i + 4)] if i % 5 == 0 else [(5 * i, 5 * i + 2), (5 * i + 2, 5 * i + 4)]
     windows = windows_over(offsets, 508, 128)
-    assert (len(windows), len(windows[0])) == (701, 512)
     noise = np.random.default_rng(0)
     logits = [SpanLogits(*(noise.normal(size=len(w)).astype(np.float32) for _ in range(2))) for w in windows]
+    return reading(text, windows, logits)
+
+
+def test_a_book_is_decoded_in_bounded_memory():
+    whole = book(50_000)
+    assert (len(whole.windows), len(whole.windows[0])) == (701, 512)
     tracemalloc.start()
     try:
-        found = decode(reading(text, windows, logits))
+        found = decode(whole)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     assert len(found.answers) == 20
-    assert peak < 400e6, f"{peak / 1e6:.0f} MB"
+    assert peak < 250e6, f"{peak / 1e6:.0f} MB"
+
+
+@pytest.mark.parametrize("decoder", [decode, decode_run_squad])
+def test_what_a_long_text_takes_grows_as_its_length(decoder):
+    def cost(whole):
+        times = []
+        for _ in range(3):
+            started = time.perf_counter()
+            decoder(whole)
+            times.append(time.perf_counter() - started)
+        return min(times)
+
+    assert cost(book(40_000)) < 8 * cost(book(10_000))  # 16 times, were it quadratic
 
 
 @settings(max_examples=30, deadline=None)

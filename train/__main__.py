@@ -12,7 +12,10 @@ from pathlib import Path
 from biom_demo.errors import BioMError, DataError, TrainingError
 from biom_demo.qa import datasets
 from biom_demo.qa.records import Example
+from train.held_out import SQUAD_TEST_ARTICLES, Excluded
 from train.recipes import RECIPES
+
+EXCLUDE_HELP = "test sets (SQuAD or BioASQ files): their questions and texts are never trained on"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,6 +29,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     convert.add_argument("--unique-pairs", action="store_true", help="a question meets each snippet once")
     convert.add_argument("--out", type=Path, required=True)
     convert.set_defaults(run=run_convert)
+
+    select = stages.add_parser(
+        "select", help="SQuAD files -> one, without the test articles (or of the test articles alone)"
+    )
+    select.add_argument("files", nargs="+", type=Path, help="SQuAD v1.1 or v2.0 files")
+    select.add_argument("--test-articles", action="store_true", help="these alone: the SQuAD test set")
+    select.add_argument("--exclude", nargs="+", type=Path, default=[], help=EXCLUDE_HELP)
+    select.add_argument("--max-per-file", type=int, help="at most so many pairs of a file, drawn by --seed")
+    select.add_argument("--seed", type=int, default=42)
+    select.add_argument("--out", type=Path, required=True)
+    select.set_defaults(run=run_select)
 
     cloze = stages.add_parser("cloze", help="text -> cloze questions over recurring spans (a SQuAD file)")
     cloze.add_argument("files", nargs="+", type=Path, help=".txt or .xz, one passage a line")
@@ -71,6 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     finetune.add_argument("--out", type=Path, required=True)
     finetune.add_argument("--squad", nargs="+", type=Path, default=[], help="SQuAD v1.1 or v2.0 files")
     finetune.add_argument("--bioasq", nargs="+", type=Path, default=[], help="BioASQ golden files (wide)")
+    finetune.add_argument("--exclude", nargs="+", type=Path, default=[], help=EXCLUDE_HELP)
     finetune.add_argument("--seed", type=int, default=42)
     finetune.add_argument("--threads", type=int, default=1)
     finetune.add_argument("--learning-rate", type=float, help="instead of the recipe's")
@@ -142,6 +157,29 @@ def run_convert(arguments: argparse.Namespace) -> None:
         )
     datasets.write_squad(made.examples, arguments.out, title=f"BioASQ factoid, {arguments.mode}")
     print(f"{len(made.examples)} pairs from {made.converted_questions} of {made.total_questions} questions")
+
+
+def run_select(arguments: argparse.Namespace) -> None:
+    if arguments.test_articles:
+        pairs = [
+            example
+            for path in arguments.files
+            for example in datasets.read_squad(path, only_articles=SQUAD_TEST_ARTICLES)
+        ]
+    else:
+        pairs = training_pairs(arguments.files, arguments.max_per_file, arguments.seed)
+        pairs = admitted(pairs, arguments.exclude)
+    if not pairs:
+        raise DataError("No question is left of the files. Check their articles' titles and --exclude.")
+    datasets.write_squad(pairs, arguments.out, title="selected")
+    answerable = sum(pair.answerable for pair in pairs)
+    print(f"{len(pairs)} pairs, {answerable} answerable")
+
+
+def admitted(pairs: Sequence[Example], files: Sequence[Path]) -> list[Example]:
+    """The pairs that share no question and no text with the excluded files."""
+    excluded = Excluded.of(files)
+    return [pair for pair in pairs if excluded.admits(pair)]
 
 
 def run_cloze(arguments: argparse.Namespace) -> None:
@@ -218,14 +256,15 @@ def run_smoke_data(arguments: argparse.Namespace) -> None:
 
 
 def training_pairs(files: Sequence[Path], limit: int | None, seed: int) -> list[Example]:
-    """The pairs of SQuAD files, at most ``limit`` of each, drawn by ``seed``.
+    """The pairs of SQuAD files, at most ``limit`` of each, drawn by ``seed``, no test article's.
 
     A question of an earlier file is not taken again: SQuAD v1.1 and v2.0 share theirs.
     """
     pairs: list[Example] = []
     known: set[str] = set()
     for path in files:
-        found = [example for example in datasets.read_squad(path) if example.question.id not in known]
+        read = datasets.read_squad(path, without_articles=SQUAD_TEST_ARTICLES)
+        found = [example for example in read if example.question.id not in known]
         known.update(example.question.id for example in found)
         pairs += random.Random(seed).sample(found, limit) if limit and limit < len(found) else found
     return pairs
@@ -243,6 +282,7 @@ def run_finetune(arguments: argparse.Namespace) -> None:
 
     examples = training_pairs(arguments.squad, arguments.max_per_file, arguments.seed)
     examples += bioasq_pairs(arguments.bioasq, list_questions=arguments.list_questions)
+    examples = admitted(examples, arguments.exclude)
     recipe = RECIPES[arguments.recipe]
     stage = with_overrides(
         recipe.stage(arguments.stage), learning_rate=arguments.learning_rate, epochs=arguments.epochs

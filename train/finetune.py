@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
 import time
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
@@ -92,18 +93,20 @@ class Features:
 
 
 def with_short_contexts(examples: Sequence[Example], fraction: float, seed: int) -> list[Example]:
-    """The examples, ``fraction`` of the answerable ones cut to one to four sentences with the answer.
+    """The examples, ``fraction`` of them cut to one to four sentences of their context.
 
-    The answer's sentence stands anywhere among them. Source: BioASQ snippets are sentences.
+    An answer's sentence stands anywhere among them. An unanswerable question keeps the sentence that
+    shares most words with it, the one that tempts to answer; were these contexts left whole, their
+    length would give them away. Source: BioASQ snippets are sentences.
     """
     draw = random.Random(seed)
     made: list[Example] = []
     for example in examples:
-        if not example.answerable or draw.random() >= fraction:
+        if draw.random() >= fraction:
             made.append(example)
             continue
-        gold = example.gold_spans[0]
         sentences = split_sentences(example.context)
+        gold = example.gold_spans[0] if example.answerable else _most_alike(example, sentences)
         touched = [i for i, sentence in enumerate(sentences) if sentence.overlaps(gold)]
         width = draw.randint(1, 4)
         first = max(0, min(touched, default=0) - draw.randrange(width))
@@ -124,6 +127,16 @@ def with_short_contexts(examples: Sequence[Example], fraction: float, seed: int)
             )
         )
     return made
+
+
+def _most_alike(example: Example, sentences: Sequence[CharSpan]) -> CharSpan:
+    """The sentence of the context that shares most words with the question; empty where there is none."""
+
+    def shared(sentence: CharSpan) -> int:
+        return len(asked.intersection(re.findall(r"\w+", sentence.of(example.context).lower())))
+
+    asked = set(re.findall(r"\w+", example.question.text.lower()))
+    return max(sentences, key=shared, default=CharSpan(0, 0))
 
 
 def with_unanswerable(examples: Sequence[Example], fraction: float, seed: int) -> list[Example]:
@@ -328,7 +341,7 @@ def finetune(
                     inputs["attention_mask"],
                     torch.tensor([row.start for row in rows], device=device),
                     torch.tensor([row.end for row in rows], device=device),
-                ) / len(pieces)
+                ) * (len(piece) / len(batch))  # every pair counts alike, in a small last piece too
                 torch.autograd.backward(loss)
                 total += loss.item()
             total = world.sum(total)

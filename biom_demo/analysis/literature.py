@@ -15,7 +15,7 @@ from biom_demo.errors import InputError
 from biom_demo.models.catalogue import Checkpoint
 from biom_demo.pubmed.abstract import Abstract
 from biom_demo.pubmed.lookup import notices_of_age
-from biom_demo.pubmed.parse import Found
+from biom_demo.pubmed.parse import SearchResult
 from biom_demo.pubmed.query import queries
 from biom_demo.pubmed.session import PubMed
 from biom_demo.qa.pooling import pool
@@ -31,7 +31,7 @@ class Search:
     """A query as it was sent, and what PubMed found for it."""
 
     query: str
-    found: Found
+    found: SearchResult
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,8 @@ class Models:
             from biom_demo.qa.engines.pytorch import set_threads
             from biom_demo.qa.reader import Reader
 
-            set_threads(self._threads)
+            if self._threads:
+                set_threads(self._threads)
             reader = Reader.load(folder)
             self._readers[folder] = reader
             while len(self._readers) > READERS_KEPT:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -92,16 +92,21 @@ def write_json(value: Any, path: Path | str) -> None:
         raise DataError(f"{path} cannot be written: {error.strerror}.") from error
 
 
-def read_squad(path: Path | str) -> list[Example]:
+def read_squad(
+    path: Path | str, *, only_articles: Collection[str] = (), without_articles: Collection[str] = ()
+) -> list[Example]:
     """The examples of a SQuAD v1.1 or v2.0 file, in file order.
 
-    An ``answer_start`` that does not point at its text is moved to the nearest place where the text
-    stands. Raises ``DataError``, naming the question, where the text stands nowhere in the context,
-    where an id is missing or repeated, or where the file is no SQuAD file.
+    Articles are chosen by title: those of ``only_articles`` if any are named, none of
+    ``without_articles``. An ``answer_start`` that does not point at its text is moved to the nearest
+    place where the text stands. Raises ``DataError``, naming the question, where the text stands
+    nowhere in the context, where an id is missing or repeated, or where the file is no SQuAD file.
     """
     examples: list[Example] = []
     seen: set[str] = set()
-    for context, qa in _squad_questions(read_json(path), path):
+    for title, context, qa in _squad_questions(read_json(path), path):
+        if title in without_articles or (only_articles and title not in only_articles):
+            continue
         identity, text = qa.get("id"), qa.get("question")
         if not isinstance(identity, str) or not isinstance(text, str):
             raise DataError(f'{path}: a question has no "id" or no "question" string.')
@@ -118,9 +123,10 @@ def read_squad(path: Path | str) -> list[Example]:
     return examples
 
 
-def _squad_questions(document: Any, path: Path | str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _squad_questions(document: Any, path: Path | str) -> Iterator[tuple[str, str, dict[str, Any]]]:
     try:
         for article in document["data"]:
+            title = str(article.get("title", ""))
             for paragraph in article["paragraphs"]:
                 context = paragraph["context"]
                 if not isinstance(context, str):
@@ -128,8 +134,8 @@ def _squad_questions(document: Any, path: Path | str) -> Iterator[tuple[str, dic
                 for qa in paragraph["qas"]:
                     if not isinstance(qa, dict):
                         raise TypeError("qas")
-                    yield context, qa
-    except (KeyError, TypeError) as error:
+                    yield title, context, qa
+    except (KeyError, TypeError, AttributeError) as error:
         raise DataError(
             f"{path} is not a SQuAD file (trouble at {error}): it needs "
             'data -> paragraphs -> {"context", "qas": [{"id", "question", "answers"}]}.'

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,7 @@ SHORTLIST = 20  # starts and ends a window, run_squad's n_best_size
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+T = TypeVar("T", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -181,7 +183,7 @@ def _candidates(reading: Reading, max_answer_length: int) -> tuple[Ints, Floats]
     # Windows overlap, so the best of each (first token, further tokens) is kept in a band, and what
     # a long text takes grows with its tokens and not with its windows.
     band = np.full((tokens, width), -np.inf)  # (L, width)
-    offsets = np.zeros((tokens, 2), np.int64)
+    offsets = np.zeros((tokens + width - 1, 2), np.int64)
     for window, logit in zip(reading.windows, reading.logits, strict=True):
         shown = slice(window.context_start, len(window) - 1)
         rows = slice(window.first_token, window.first_token + window.context_length)
@@ -190,30 +192,33 @@ def _candidates(reading: Reading, max_answer_length: int) -> tuple[Ints, Floats]
         ends = np.concatenate([logit.end[shown].astype(np.float64), np.full(width - 1, -np.inf)])
         scores = logit.start[shown].astype(np.float64)[:, None] + _shifted(ends, width)
         np.maximum(band[rows], scores, out=band[rows])
-    first, further = np.nonzero(band > -np.inf)  # (M,), (M,)
-    low, high = offsets[first, 0], offsets[first + further, 1]
-    scores = band[first, further]
-    low, high = _trimmer(reading.context)(low, high)
-    real = low < high  # a token may stand for white space, or for no characters
-    return _distinct(low[real], high[real], scores[real], len(reading.context))
+    low, high = _trimmer(reading.context)(offsets[:, 0], offsets[:, 1])
+    low, highs = low[:tokens, None], _shifted(high, width)  # (L, 1), (L, width)
+    # Where a token stands for white space, or for no characters, nothing may be left.
+    real = (band > -np.inf) & (low < highs)
+    base = len(reading.context) + 1
+    return _distinct((low * base + highs)[real], band[real], base)
 
 
-def _shifted(values: Floats, width: int) -> Floats:
+def _shifted(values: NDArray[T], width: int) -> NDArray[T]:
     """Row i holds ``values[i : i + width]``; a view (N - width + 1, width)."""
     if len(values) < width:  # a window that shows nothing
-        return np.empty((0, width))
+        return np.empty((0, width), values.dtype)
     return np.lib.stride_tricks.sliding_window_view(values, width)
 
 
-def _distinct(low: Ints, high: Ints, scores: Floats, characters: int) -> tuple[Ints, Floats]:
-    """Each span once, with its best score: (M, 2) sorted by start, then end, and (M,)."""
-    keys = low * (characters + 1) + high
-    # Tokens come in the order of the text, so this is nearly sorted, which a stable sort is quick at.
-    order = np.argsort(keys, kind="stable")
-    keys = keys[order]
-    fresh = np.flatnonzero(np.diff(keys, prepend=-1))
-    spans = np.stack([low[order][fresh], high[order][fresh]], axis=1)
-    return spans, np.maximum.reduceat(scores[order], fresh) if len(fresh) else np.empty(0)
+def _distinct(keys: Ints, scores: Floats, base: int) -> tuple[Ints, Floats]:
+    """Each span once, with its best score: (M, 2) sorted by start, then end, and (M,).
+
+    ``keys`` are start * ``base`` + end.
+    """
+    if (keys[1:] <= keys[:-1]).any():
+        # Tokens come in the order of the text, so this is nearly sorted, which a stable sort is quick at.
+        order = np.argsort(keys, kind="stable")
+        keys, scores = keys[order], scores[order]
+        fresh = np.flatnonzero(np.diff(keys, prepend=-1))
+        keys, scores = keys[fresh], np.maximum.reduceat(scores, fresh)
+    return np.stack(np.divmod(keys, base), axis=1), scores
 
 
 def _trimmer(context: str) -> Callable[[Ints, Ints], tuple[Ints, Ints]]:

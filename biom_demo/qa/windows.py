@@ -58,7 +58,7 @@ def tokenize(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> list[P
 def _plain(tokenizer: PreTrainedTokenizerFast) -> Any:
     """The Rust tokenizer without the padding and truncation that its file may have asked for."""
     backend = tokenizer.backend_tokenizer
-    # Only where they are set: setting them while another thread encodes is an error.
+    # Only where they are set, as another thread may be encoding.
     if backend.padding is not None:
         backend.no_padding()
     if backend.truncation is not None:
@@ -196,15 +196,15 @@ def label(window: Window, gold: CharSpan | None) -> tuple[int, int]:
     if gold is None:
         return 0, 0
     starts, ends = window.offsets[:, 0], window.offsets[:, 1]
-    covering = np.flatnonzero((starts < ends) & (starts < gold.end) & (ends > gold.start))
+    real = starts < ends
+    covering = np.flatnonzero(real & (starts < gold.end) & (ends > gold.start))
     if not len(covering):
         return 0, 0
     first, last = int(covering[0]), int(covering[-1])
     # At a window's edge the answer may go on outside of it.
-    more_before = window.first_token > 0 and first == window.context_start
-    more_after = (
-        window.first_token + window.context_length < window.context_tokens and last == len(window) - 2
-    )
+    more_before = window.first_token > 0 and not real[:first].any()
+    shown_to = window.first_token + window.context_length
+    more_after = shown_to < window.context_tokens and not real[last + 1 :].any()
     if (more_before and starts[first] > gold.start) or (more_after and ends[last] < gold.end):
         return 0, 0
     return first, last

@@ -281,7 +281,7 @@ def _layout_more(site: Site, parts: Parts) -> dict[str, gr.Slider]:
 
 def _layout_results(site: Site, parts: Parts) -> tuple[list[gr.Column], gr.Row]:
     """Head, record, verdict, a column a model, and the panel below; idle until something is asked."""
-    empty = idle((site.pair.biom, site.pair.vanilla))
+    empty = idle(site.pair.checkpoints)
 
     def box(name: str) -> None:
         parts[name] = gr.HTML(str(empty[name]), elem_id=name, padding=False)

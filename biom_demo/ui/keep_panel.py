@@ -172,7 +172,7 @@ def build(site: Site, tab: Tab, page: gr.Blocks) -> None:
     def on_change(run: Run | None, include: bool, view: View) -> dict[Any, Any]:
         return panel.changed({**make_link(run, include, view), **make_notes(run, view)})
 
-    inputs = [panel.parts["run"], with_text, panel.parts["view"]]
+    inputs = [panel["run"], with_text, panel["view"]]
     outputs = panel.of("query", "link_status", "notes")
     tab.parts["run"].change(on_change, inputs, outputs, **QUIET)
     with_text.change(on_change, inputs, outputs, **QUIET)

@@ -62,7 +62,7 @@ def warm_up(site: Site, page: gr.Blocks) -> None:
     while not page.is_running:
         time.sleep(0.1)
     try:
-        for checkpoint in (site.pair.biom, site.pair.vanilla):
+        for checkpoint in site.pair.checkpoints:
             site.models.read(checkpoint, [(Question("What is read?"), "Nothing yet is read.")])
     except BioMError as error:
         # The page says the same when someone asks; here it is for whoever runs the server.

@@ -199,7 +199,7 @@ def build(site: Site, page: gr.Blocks) -> None:
             gr.Slider(1, 10, value=5, step=1, label="Answers shown", elem_id="top"),
         ]
     with gr.Row(equal_height=False):
-        for name, persona in zip(CARDS, personas((site.pair.biom, site.pair.vanilla)), strict=True):
+        for name, persona in zip(CARDS, personas(site.pair.checkpoints), strict=True):
             with gr.Column(min_width=320):
                 empty = findings_html([], persona, read=0, silent=0)
                 parts[name] = gr.HTML(str(empty), elem_id=name, padding=False)

@@ -138,7 +138,7 @@ def drawn(run: Run, view: View, *, reading: bool = True) -> Update:
     """All that shows a run; ``reading``: what is missing is still to come."""
     comparison = run.comparison
     shown = run.personas
-    cards = dict.fromkeys(ACCENTS[:MAX_SIDES], "")
+    cards: Update = dict.fromkeys(ACCENTS[:MAX_SIDES], "")
     for place, index in zip(ACCENTS, run.order, strict=False):
         # Blind, both answers come at once: which model is first, or slower, would tell.
         hidden = run.blind and index < 2
@@ -171,7 +171,7 @@ def drawn(run: Run, view: View, *, reading: bool = True) -> Update:
 
 def idle(checkpoints: Sequence[Checkpoint]) -> Update:
     """What is shown before anything was asked."""
-    cards = dict.fromkeys(ACCENTS[:MAX_SIDES], "")
+    cards: Update = dict.fromkeys(ACCENTS[:MAX_SIDES], "")
     cards |= {persona.accent: waiting_html(persona) for persona in personas(checkpoints)}
     return {
         "head": no_head_html(),

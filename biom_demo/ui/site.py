@@ -36,6 +36,14 @@ class Gate:
         self._inside = threading.BoundedSemaphore(at_once)
         self._all = threading.BoundedSemaphore(at_once + waiting)
 
+    @property
+    def full(self) -> bool:
+        """Whether the next caller would be told to come back."""
+        if self._all.acquire(blocking=False):
+            self._all.release()
+            return False
+        return True
+
     @contextmanager
     def passed(self) -> Iterator[None]:
         """Inside, the caller may ask. Raises ``InputError`` where too many wait already."""
@@ -118,7 +126,7 @@ class Site:
     @property
     def catalogue(self) -> Mapping[str, Checkpoint]:
         """The checkpoints of all pairs by source."""
-        return {c.source: c for pair in self.pairs.values() for c in (pair.biom, pair.vanilla)}
+        return {c.source: c for pair in self.pairs.values() for c in pair.checkpoints}
 
     @property
     def own_models(self) -> bool:
@@ -143,7 +151,7 @@ class Site:
         if not self.own_models and any(source not in catalogue for source in sources):
             raise InputError("Only the models of the list are on offer here.")
         others = [catalogue.get(source) or given(source) for source in sources[: MAX_SIDES - 2]]
-        return (pair.biom, pair.vanilla, *others)
+        return (*pair.checkpoints, *others)
 
 
 def default_pair(settings: Settings) -> ModelPair:

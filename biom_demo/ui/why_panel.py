@@ -7,10 +7,11 @@ from typing import Any
 
 import gradio as gr
 
-from biom_demo.analysis.attribution import cost, leave_one_out, reworded, wordings
+from biom_demo.analysis.attribution import Attribution, cost, leave_one_out, reworded, wordings
 from biom_demo.analysis.comparison import View
+from biom_demo.analysis.passage import Passage
 from biom_demo.errors import InputError
-from biom_demo.show.cards import status_html
+from biom_demo.show.cards import Persona, status_html
 from biom_demo.show.difference import attributions_html, cost_html, rewordings_html
 from biom_demo.ui.compare_tab import Tab
 from biom_demo.ui.run import Run
@@ -22,7 +23,7 @@ MAX_EXPLAINED_CHARS = 30_000
 
 def show_why(site: Site, run: Run | None, view: View) -> Iterator[Update]:
     """What it will cost, and each model's shaded text as soon as it is known."""
-    made = []
+    made: list[tuple[Persona, Attribution, Passage, str]] = []
     try:
         explained = _explainable(run)
         for persona, side in zip(explained.personas, explained.comparison.sides, strict=True):

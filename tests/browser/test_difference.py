@@ -11,6 +11,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.conftest import api_answer
 from tests.browser.test_compare import HOSTILE, QUESTION, SIDES, TEXT, ask, fill
 from tests.conftest import ROOT
 from tests.tiny import save_tiny

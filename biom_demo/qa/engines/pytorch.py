@@ -88,6 +88,10 @@ class PyTorchEngine:
         tokenizer = _reading(name, lambda: AutoTokenizer.from_pretrained(name, local_files_only=True))
         if not getattr(tokenizer, "is_fast", False):
             raise CheckpointError(f"{name} has no fast tokenizer, which exact offsets need.")
+        if len(tokenizer) <= len(tokenizer.all_special_ids):  # transformers makes one up without files
+            raise CheckpointError(
+                f"{name} has no vocabulary: tokenizer.json, vocab.txt or the like is missing. Fetch it again."
+            )
         model, info = _reading(
             name,
             lambda: AutoModelForQuestionAnswering.from_pretrained(
