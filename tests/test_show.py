@@ -57,7 +57,12 @@ def record_of(hostile):
         pmcid=hostile,
         mesh=(hostile, hostile),
         publication_types=(hostile, "Retracted Publication"),
-        notes=tuple(Note(kind, pmid, hostile) for kind in NoteKind for pmid in ("8", hostile)),
+        notes=tuple(Note(kind, pmid, hostile, hostile) for kind in NoteKind for pmid in ("8", "", hostile)),
+        abstract_type=hostile,
+        abstract_language=hostile,
+        languages=(hostile,),
+        keywords=(hostile,),
+        editors=(hostile,),
     )
 
 

@@ -1,21 +1,16 @@
-"""Results in plain words: numbers, agreements, notes."""
+"""Results in plain words: numbers and agreements."""
 
 from __future__ import annotations
 
 import pytest
 
 from biom_demo.analysis.comparison import Agreement, Verdict
-from biom_demo.pubmed.abstract import Abstract, Note, NoteKind
 from biom_demo.qa.records import Answer, CharSpan
 from biom_demo.show.words import (
     AGREEMENT_WORDS,
-    NOTE_WORDS,
     counted,
-    lesser_notes,
-    note_words,
     ordinal,
     percent,
-    serious_notes,
     verdict_words,
 )
 
@@ -59,25 +54,3 @@ def test_a_verdict_in_a_sentence():
     )
     overlap = verdict_words(Verdict(Agreement.OVERLAP, 2 / 3, *answers), "B", "V")
     assert overlap == "Overlap (token F1 0.67): B answers “CFTR”, V “ALK”."
-
-
-def test_notes_name_the_other_record():
-    assert set(NOTE_WORDS) == set(NoteKind)
-    kind = NoteKind.RETRACTED_BY
-    assert note_words(Note(kind, "8", "J. 2020")) == "This article was retracted: J. 2020 (PMID 8)."
-    assert note_words(Note(kind, "8", "")) == "This article was retracted: PMID 8."
-    assert note_words(Note(kind, "", "J. 2020")) == "This article was retracted: J. 2020."
-    assert note_words(Note(kind, "x", "")) == "This article was retracted."
-
-
-def test_serious_notes_are_told_apart_and_a_bare_mark_is_one():
-    erratum, concern = Note(NoteKind.ERRATUM_IN, "1", "J"), Note(NoteKind.CONCERN_BY, "2", "J")
-
-    def record(*notes, types=()):
-        return Abstract("1", "T", "T", (), has_abstract=False, notes=notes, publication_types=types)
-
-    assert serious_notes(record(erratum, concern)) == (concern,)
-    assert lesser_notes(record(erratum, concern)) == (erratum,)
-    marked = record(concern, types=("Retracted Publication",))
-    assert serious_notes(marked) == (Note(NoteKind.RETRACTED_BY, "", ""), concern)
-    assert serious_notes(record(erratum)) == ()

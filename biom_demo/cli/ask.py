@@ -27,7 +27,7 @@ from biom_demo.pubmed.session import PubMed
 from biom_demo.qa.records import Question
 from biom_demo.settings import Settings
 from biom_demo.show.export import comparison_json, literature_json
-from biom_demo.show.words import note_words, percent, serious_notes, verdict_words
+from biom_demo.show.words import percent, verdict_words
 
 if TYPE_CHECKING:
     from biom_demo.cli import Commands
@@ -92,8 +92,8 @@ def _ask_passage(arguments: argparse.Namespace, settings: Settings) -> None:
         print(f"note: {notice}", file=sys.stderr)
     for record in passage.records:
         print(f"PMID {record.pmid}  {record.title} {record.journal} {record.date}")
-        for note in serious_notes(record):
-            print(f"  ! {note_words(note)}")
+        for note in record.warnings:
+            print(f"  ! {note.sentence}")
     view = View()
     for side in comparison.sides:
         print("\n".join(_side_lines(side, view)))

@@ -19,7 +19,7 @@ from biom_demo.models.catalogue import Checkpoint
 from biom_demo.pubmed.abstract import Abstract
 from biom_demo.qa.records import Answer
 from biom_demo.qa.sentences import sentence_around
-from biom_demo.show.words import in_words, lesser_notes, note_words, percent, serious_notes
+from biom_demo.show.words import in_words, percent
 
 MAX_LINKED_TEXT_CHARS = 6_000  # longer addresses are cut off by servers and mail programs
 MAX_LINK_VALUE_CHARS = 20_000
@@ -100,8 +100,8 @@ def markdown(found: Difference) -> str:
     lines = [f"**Question:** {_plain(found.comparison.question.text)}", ""]
     lines += [f"**Text:** {_plain(passage.source)}", ""]
     for record in passage.records:
-        for note in serious_notes(record):
-            lines += [f"**PMID {_plain(record.pmid)}:** {_plain(note_words(note))}", ""]
+        for note in record.warnings:
+            lines += [f"**PMID {_plain(record.pmid)}:** {_plain(note.sentence)}", ""]
     where = f"PMID {_plain(', '.join(passage.pmids))}, " if passage.records else ""
     for side in found.sides:
         if side.answer is None:
@@ -181,16 +181,28 @@ def _asked_json(comparison: Comparison, view: View) -> dict[str, Any]:
 
 
 def record_json(record: Abstract) -> dict[str, Any]:
-    """A record as plain JSON values; ``warnings`` must be told with any answer, ``notes`` need not."""
+    """A record as plain JSON values; ``warnings`` are sentences that must be told with any answer.
+
+    ``notes`` are all notes, the gravest first, each with its address; ``status`` is the gravest in a
+    word or two.
+    """
     return {
         "pmid": record.pmid,
         "title": record.title,
         "journal": record.journal,
         "year": record.year,
         "doi": record.doi,
+        **_standing_json(record),
+        "notes": [note.as_json() for note in record.notes],
+        "remarks": list(record.remarks),
+    }
+
+
+def _standing_json(record: Abstract) -> dict[str, Any]:
+    return {
         "retracted": record.retracted,
-        "warnings": [note_words(note) for note in serious_notes(record)],
-        "notes": [note_words(note) for note in lesser_notes(record)],
+        "status": record.status,
+        "warnings": [note.sentence for note in record.warnings],
     }
 
 
@@ -296,8 +308,7 @@ def _finding_json(finding: Finding) -> dict[str, Any]:
         "evidence": [
             {
                 "pmid": e.record.pmid,
-                "retracted": e.record.retracted,
-                "warnings": [note_words(note) for note in serious_notes(e.record)],
+                **_standing_json(e.record),
                 **answer_json(e.answer),
                 "sentence": e.sentence,
             }
@@ -313,9 +324,7 @@ def comparison_csv(found: Difference) -> str:
     """
     passage = found.comparison.passage
     warnings = [
-        f"PMID {record.pmid}: {note_words(note)}"
-        for record in passage.records
-        for note in serious_notes(record)
+        f"PMID {record.pmid}: {note.sentence}" for record in passage.records for note in record.warnings
     ]
     rows = [
         {

@@ -12,7 +12,7 @@ from biom_demo.analysis.comparison import Comparison, Side, View
 from biom_demo.analysis.literature import Finding
 from biom_demo.analysis.passage import Passage
 from biom_demo.pubmed.abstract import Abstract, Note
-from biom_demo.show.words import AGREEMENT_WORDS, NOTE_WORDS, counted, lesser_notes, percent, serious_notes
+from biom_demo.show.words import AGREEMENT_WORDS, counted, percent
 
 if TYPE_CHECKING:
     from biom_demo.show.cards import Persona
@@ -32,12 +32,13 @@ def records_html(passage: Passage) -> Markup:
 def record_html(record: Abstract, notices: Sequence[str] = ()) -> Markup:
     """The header of a record: title, authors, journal, links, MeSH on demand, and what to beware of."""
     vernacular = Markup()
-    if record.vernacular_title:
+    if record.vernacular_title and not record.title_is_original:
         vernacular = Markup(' <span class="vernacular">{}</span>').format(record.vernacular_title)
-    authors = ", ".join(record.authors[:SHOWN_AUTHORS])
-    if len(record.authors) > SHOWN_AUTHORS:
-        authors += f" and {len(record.authors) - SHOWN_AUTHORS} more"
-    parts = ". ".join(part for part in (authors, record.journal, record.date) if part)
+    names = [*record.authors, *(f"{editor} (ed.)" for editor in record.editors)]
+    people = ", ".join(names[:SHOWN_AUTHORS])
+    if len(names) > SHOWN_AUTHORS:
+        people += f" and {len(names) - SHOWN_AUTHORS} more"
+    parts = [people, record.journal, record.date, "; ".join(record.shown_types)]
     links = [pmid_link(record.pmid, f"PMID {record.pmid}")]
     if record.doi:
         address = f"https://doi.org/{quote(record.doi, safe='/:;()', errors='replace')}"
@@ -45,24 +46,26 @@ def record_html(record: Abstract, notices: Sequence[str] = ()) -> Markup:
     if record.pmcid:
         address = f"https://pmc.ncbi.nlm.nih.gov/articles/{quote(record.pmcid, safe='', errors='replace')}/"
         links.append(_link(address, record.pmcid))
-    mesh = Markup()
-    if record.mesh:
-        mesh = Markup("<details><summary>MeSH terms</summary><p>{}</p></details>").format(
-            "; ".join(record.mesh)
-        )
-    notes = [*map(_note_html, lesser_notes(record)), *notices]
+    notes = [*map(_note_html, record.lesser_notes), *record.remarks, *notices]
     return Markup(
         '<article class="record"><h3>{title}{vernacular}</h3><p class="source">{parts}</p>'
-        '<p class="source">{links}</p>{mesh}{warning}{notes}</article>'
+        '<p class="source">{links}</p>{mesh}{keywords}{warning}{notes}</article>'
     ).format(
         title=record.title or "(no title)",
         vernacular=vernacular,
-        parts=parts,
+        parts=". ".join(part for part in parts if part),
         links=Markup(" · ").join(links),
-        mesh=mesh,
+        mesh=_terms("MeSH terms", record.mesh),
+        keywords=_terms("Keywords", record.keywords),
         warning=warning_html(record),
         notes=Markup().join(Markup('<p class="note">{}</p>').format(note) for note in notes),
     )
+
+
+def _terms(name: str, terms: Sequence[str]) -> Markup:
+    if not terms:
+        return Markup()
+    return Markup("<details><summary>{}</summary><p>{}</p></details>").format(name, "; ".join(terms))
 
 
 def warnings_html(records: Sequence[Abstract]) -> Markup:
@@ -72,19 +75,40 @@ def warnings_html(records: Sequence[Abstract]) -> Markup:
 
 def warning_html(record: Abstract, *, named: bool = False) -> Markup:
     """The banner of a retracted or doubted article, or nothing; it stands beside every answer from it."""
-    notes = serious_notes(record)
-    if not notes:
+    if not record.warnings:
         return Markup()
     return Markup('<p class="warning" role="note"><b aria-hidden="true">!</b> {}{}</p>').format(
-        f"PMID {record.pmid}: " if named else "", Markup(" ").join(map(_note_html, notes))
+        f"PMID {record.pmid}: " if named else "", Markup(" ").join(map(_note_html, record.warnings))
     )
 
 
 def _note_html(note: Note) -> Markup:
-    named: Markup | str = note.source
+    """A note as ``Note.sentence`` has it, the other record named by a link."""
+    source = note.source.rstrip(". ")
+    named = _linked(note, source or (f"PMID {note.pmid}" if note.pmid else ""))
+    detail = note.detail.strip(". ")
+    return Markup("{}{}{}.{}").format(
+        note.statement, ": " if named else "", named, f" {detail}." if detail else ""
+    )
+
+
+def _status_html(record: Abstract) -> Markup:
+    """The gravest note of a record in a word or two, nothing where there is none."""
+    if not record.notes:
+        return Markup()
+    note = record.notes[0]
+    return Markup('<b class="{}">{}</b>').format(
+        "retracted" if note.serious else "noted", _linked(note, note.short)
+    )
+
+
+def _linked(note: Note, words: str) -> Markup:
+    """The words as a link to the other record, where it has an address."""
     if note.pmid.isdigit():
-        named = pmid_link(note.pmid, note.source or f"PMID {note.pmid}")
-    return Markup("{}{}{}.").format(NOTE_WORDS[note.kind], ": " if named else "", named)
+        return pmid_link(note.pmid, words)
+    if note.url and not note.pmid:
+        return _link(quote(note.url, safe="/:;()", errors="replace"), words)
+    return Markup.escape(words)
 
 
 def pmid_link(pmid: str, words: str) -> Markup:
@@ -125,12 +149,12 @@ def findings_html(found: Sequence[Finding], persona: Persona, *, read: int, sile
 def _finding_html(rank: int, finding: Finding) -> Markup:
     count = len(finding.evidence)
     rows = Markup().join(
-        Markup('<li>{sentence} <span class="cite">{link}{year}, {probability}{retracted}</span></li>').format(
+        Markup('<li>{sentence} <span class="cite">{link}{year}, {probability}{status}</span></li>').format(
             sentence=_sentence_html(e.sentence, e.answer.text),
             link=pmid_link(e.record.pmid, f"PMID {e.record.pmid}"),
             year=f", {e.record.year}" if e.record.year else "",
             probability=percent(e.answer.probability),
-            retracted=Markup(" <b>(retracted)</b>") if e.record.retracted else "",
+            status=Markup(" ({})").format(_status_html(e.record)) if e.record.notes else "",
         )
         for e in finding.evidence[:SHOWN_EVIDENCE]
     )
@@ -175,12 +199,12 @@ def _row_html(comparison: Comparison, question: str, view: View) -> Markup:
     biom, vanilla = (_cell_html(side, view) for side in comparison.sides[:2])
     return Markup(
         '<tr><td><button type="button" class="open-abstract" data-pmid="{pmid}" data-question="{question}" '
-        'title="Open in Compare">{pmid}</button>{retracted}<br><span class="title">{title}</span></td>'
+        'title="Open in Compare">{pmid}</button> {status}<br><span class="title">{title}</span></td>'
         "<td>{year}</td><td>{biom}</td><td>{vanilla}</td><td>{icon} {short}</td></tr>"
     ).format(
         pmid=record.pmid,
         question=question,
-        retracted=Markup(' <b class="retracted">retracted</b>') if record.retracted else "",
+        status=_status_html(record),
         title=record.title,
         year=record.year or "",
         biom=biom,

@@ -1,6 +1,6 @@
-"""Results in words: percents, counts, agreements, notes of PubMed, how and where two models differ.
+"""Results in words: percents, counts, agreements, how and where two models differ.
 
-Plain text: whatever draws it escapes it.
+Plain text: whatever draws it escapes it. What is told of a record is in ``pubmed.abstract``.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from biom_demo.analysis.comparison import Agreement, Verdict
 from biom_demo.analysis.difference import Difference, ViewedSide
-from biom_demo.pubmed.abstract import Abstract, Note, NoteKind
 
 
 def percent(value: float) -> str:
@@ -84,37 +83,6 @@ def verdict_words(verdict: Verdict, biom: str, vanilla: str) -> str:
         f1=verdict.f1,
     )
     return f"{told.lead} {rest}"
-
-
-# What PubMed notes about an article; the other record is named after it.
-NOTE_WORDS: dict[NoteKind, str] = {
-    NoteKind.RETRACTED_BY: "This article was retracted",
-    NoteKind.RETRACTION_OF: "This is the notice that retracts another article",
-    NoteKind.CONCERN_BY: "An expression of concern was published about this article",
-    NoteKind.CONCERN_ABOUT: "This is an expression of concern about another article",
-    NoteKind.ERRATUM_IN: "A correction was published",
-    NoteKind.ERRATUM_FOR: "This corrects another article",
-}
-
-
-def note_words(note: Note) -> str:
-    """A note as a sentence, the other record named with its PMID where it has one."""
-    pmid = f"PMID {note.pmid}" if note.pmid.isdigit() else ""
-    named = f"{note.source} ({pmid})" if note.source and pmid else note.source or pmid
-    return f"{NOTE_WORDS[note.kind]}{f': {named}' if named else ''}."
-
-
-def serious_notes(record: Abstract) -> tuple[Note, ...]:
-    """What must be said beside any answer from a record, a retraction first that PubMed only marks."""
-    notes = record.warnings
-    if record.retracted and not any(note.kind is NoteKind.RETRACTED_BY for note in notes):
-        return (Note(NoteKind.RETRACTED_BY, "", ""), *notes)
-    return notes
-
-
-def lesser_notes(record: Abstract) -> tuple[Note, ...]:
-    """The other notes of a record: corrections and the like."""
-    return tuple(note for note in record.notes if note not in record.warnings)
 
 
 def in_words(found: Difference) -> list[str]:
