@@ -13,6 +13,7 @@ from biom_demo.analysis.passage import Passage
 from biom_demo.models.catalogue import Checkpoint
 from biom_demo.pubmed.abstract import Abstract, Note, NoteKind
 from biom_demo.qa.records import CharSpan
+from biom_demo.settings import ASSETS
 from biom_demo.show.cards import (
     ACCENTS,
     BLIND,
@@ -221,6 +222,32 @@ def test_a_head_says_what_the_result_is_of_and_when_it_is_for_another_question()
     assert 'class="result-head stale"' in stale
     assert Page(stale).text == "for the previous question Q: Which gene? · pasted text · BioM"
     assert no_head_html() == ""
+
+
+def test_the_head_of_a_result_has_the_contrast_of_wcag_aa_in_both_themes():
+    style = (ASSETS / "style.css").read_text("utf-8")
+    assert re.search(r"\.result-head \{[^}]* color: var\(--quiet\)", style)
+    assert re.search(r"\.result-head\.stale \{ background: var\(--well\)", style)
+    dimmed = re.search(r":has\(\.result-head\.stale\) :is\((.*?)\) \{ opacity", style)[1]
+    assert "#head" not in dimmed
+    for theme in style.split(".dark ", 1):
+        quiet, paper, well = (
+            re.search(rf"--{name}: (#[0-9a-f]{{6}})", theme)[1] for name in ("quiet", "paper", "well")
+        )
+        assert contrast(quiet, paper) >= 4.5
+        assert contrast(quiet, well) >= 4.5
+
+
+def contrast(one, other):
+    """The WCAG 2 contrast ratio of two colours."""
+
+    def luminance(colour):
+        channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
 
 
 def test_progress_is_shown_as_a_bar_and_in_words():

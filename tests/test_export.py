@@ -48,7 +48,7 @@ WITHDRAWN = Abstract(
     (),
     has_abstract=True,
     year=1999,
-    notes=(Note(NoteKind.RETRACTED_BY, "8", "J. 2010"), Note(NoteKind.ERRATUM_IN, "9", "J. 2000")),
+    notes=(Note(NoteKind.RETRACTED_BY, "8", "J 2010"), Note(NoteKind.ERRATUM_IN, "9", "J 2000")),
 )
 ANSWER = {"text", "start", "end", "score", "probability"}
 SIDE = {"model", "trained_on", "answer", "p_no_answer", "null_score", "n_best", "notices", "seconds"}
@@ -114,7 +114,7 @@ def test_markdown_has_answers_offsets_and_pmids_and_what_to_beware_of():
     assert "**BioM-Mini-SQuAD:** CFTR" in text
     assert f"PMID 7, characters {TEXT.index('CFTR')}–{TEXT.index('CFTR') + 4}" in text
     assert "> The gene is CFTR." in text
-    assert "**PMID 7:** This article was retracted: J. 2010 (PMID 8)." in text
+    assert "**PMID 7:** This article was retracted: J 2010 (PMID 8)." in text
     assert "**Text:** PubMed, PMID 7" in text
     abstained = markdown(found(null=30.0))
     assert "no answer in this text (best guess: gene)" in abstained
@@ -215,7 +215,7 @@ def test_csv_rows_are_the_answers_that_are_listed():
     for row in rows:
         assert row["answer"].lstrip("'") == TEXT[int(row["start"]) : int(row["end"])]
         assert row["pmids"] == "7"
-        assert row["warnings"] == "PMID 7: This article was retracted: J. 2010 (PMID 8)."
+        assert row["warnings"] == "PMID 7: This article was retracted: J 2010 (PMID 8)."
     assert {row["model"] for row in rows} == {"BioM-Mini-SQuAD", "'=Other"}
 
 
@@ -261,8 +261,13 @@ def test_an_answer_a_side_and_a_record_have_one_shape():
     assert document["pmids"] == ["7"]
     (record,) = document["records"]
     assert record["retracted"] is True
-    assert record["warnings"] == ["This article was retracted: J. 2010 (PMID 8)."]
-    assert record["notes"] == ["A correction was published: J. 2000 (PMID 9)."]
+    assert record["warnings"] == ["This article was retracted: J 2010 (PMID 8)."]
+    assert record["status"] == "retracted"
+    assert [(note["sentence"], note["url"]) for note in record["notes"]] == [
+        ("This article was retracted: J 2010 (PMID 8).", "https://pubmed.ncbi.nlm.nih.gov/8/"),
+        ("A correction was published: J 2000 (PMID 9).", "https://pubmed.ncbi.nlm.nih.gov/9/"),
+    ]
+    assert record["remarks"] == []
     answering = as_json(comparison_json(comparison))
     assert set(answering["biom"]["answer"]) == ANSWER
     assert answering["further"][0]["answer"] is None
@@ -291,6 +296,7 @@ def test_findings_over_abstracts_carry_warnings_and_notices():
         assert texts[evidence["pmid"]][evidence["start"] : evidence["end"]] == evidence["text"]
         assert evidence["retracted"] == (evidence["pmid"] == "7")
         assert bool(evidence["warnings"]) == evidence["retracted"]
+        assert evidence["status"] == ("retracted" if evidence["retracted"] else "")
     assert len(document["vanilla"]["answers"]) <= 2
     rows = {row["pmid"]: row for row in document["abstracts"]}
     assert rows["7"]["warnings"]

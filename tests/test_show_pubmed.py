@@ -97,14 +97,53 @@ def test_a_record_shows_what_to_beware_of(by_pmid):
     assert both.text.startswith("! PMID 1: This article was retracted.! PMID 90000006: This")
 
 
+def test_a_book_a_trial_and_a_foreign_text_say_what_they_are():
+    record = record_of(
+        authors=("Moreau C",),
+        editors=("Sato K",),
+        publication_types=("Journal Article", "Randomized Controlled Trial"),
+        keywords=("asthma", "children"),
+        vernacular_title="Ein Titel",
+        languages=("ger",),
+    )
+    page = Page(record_html(record))
+    assert "Moreau C, Sato K (ed.). Randomized Controlled Trial" in page.text
+    assert "Keywordsasthma; children" in page.text
+    assert "The article itself is in German." in page.text
+    assert "Ein Titel" in page.text
+    original = record_of(title="Ein Titel", vernacular_title="Ein Titel", title_is_original=True)
+    assert Page(record_html(original)).text.count("Ein Titel") == 1
+
+
 @pytest.mark.parametrize("kind", NoteKind)
-def test_every_kind_of_note_has_words_as_a_banner_or_in_the_header(kind):
-    record = record_of(notes=(Note(kind, "8", "J Made Up. 2020"),))
+def test_every_kind_of_note_stands_in_header_row_and_banner_with_its_link(kind):
+    note = Note(kind, "8", "J Made Up. 2020;1:2.", "Wrong figure.")
+    record = record_of(title="It is CFTR.", notes=(note,))
     html = record_html(record)
     assert "https://pubmed.ncbi.nlm.nih.gov/8/" in addresses(html)
-    assert "J Made Up. 2020" in html
-    assert ('class="warning"' in html) == bool(record.warnings)
-    assert ('class="note"' in html) != bool(record.warnings)
+    assert f"{note.statement}: J Made Up. 2020;1:2. Wrong figure." in Page(html).text
+    assert ('class="warning"' in html) == note.serious == bool(warning_html(record))
+    assert ('class="note"' in html) != note.serious
+    sides = pointing_at(record.text, "CFTR"), pointing_at(record.text, "CFTR", label="V")
+    row = abstracts_html(
+        [comparison_of(*sides, passage=passage_of_records((record,)))], "?", null_threshold=0
+    )
+    assert f">{note.short}</a>" in row
+    assert ('class="retracted"' in row) == note.serious
+    assert "https://pubmed.ncbi.nlm.nih.gov/8/" in addresses(row)
+
+
+def test_a_note_without_a_pmid_leads_to_its_doi_or_nowhere():
+    def links(note):
+        return addresses(warning_html(record_of(notes=(note,))))
+
+    kind = NoteKind.RETRACTED_BY
+    assert links(Note(kind, "", "J 2020. doi: 10.5555/a(1)b%c.")) == ["https://doi.org/10.5555/a(1)b%25c"]
+    assert links(Note(kind, "", "J 2020")) == []
+    assert links(Note(kind, "8/../9", "J 2020")) == []
+    assert Page(warning_html(record_of(notes=(Note(kind, "8"),)))).text == (
+        "! This article was retracted: PMID 8."
+    )
 
 
 def evidence_of(record, sentence, answer, probability):
@@ -143,6 +182,7 @@ def test_the_table_has_a_row_an_abstract():
     assert "≠ disagree" in rows[0]
     assert "½ vanilla abstains" in rows[1]
     assert '<b class="retracted">retracted</b>' in rows[1]
+    assert "retracted" not in rows[0]
     assert [v for n, v in page.attributes if n == "data-pmid"] == ["1", "2"]
     assert [v for n, v in page.attributes if n == "data-question"] == ["Which?"] * 2
     strict = abstracts_html(made, "Which?", null_threshold=-99.0)

@@ -1,4 +1,4 @@
-"""Results in plain words: numbers, agreements."""
+"""Results in plain words: numbers and agreements."""
 
 from __future__ import annotations
 

@@ -81,7 +81,8 @@ def text_html(text: str, labels: Sequence[CharSpan], marks: Sequence[Mark], acce
     for start, end, over in pieces(len(text), [*(mark.span for mark in marks), *labels]):
         piece = Markup.escape(text[start:end])
         if over and over[-1] >= len(marks):
-            piece = Markup('<span class="section">{}</span>').format(piece)
+            # Added and not formatted, as there may be as many labels as lines.
+            piece = Markup('<span class="section">') + piece + Markup("</span>")
         covering = sorted((marks[i] for i in over if i < len(marks)), key=lambda mark: mark.rank)
         if covering:
             best = covering[0]

@@ -181,17 +181,28 @@ def _asked_json(comparison: Comparison, view: View) -> dict[str, Any]:
 
 
 def record_json(record: Abstract) -> dict[str, Any]:
-    """A record as plain JSON values; ``warnings`` must be told with any answer, ``notes`` need not."""
+    """A record as plain JSON values; ``warnings`` are sentences that must be told with any answer.
+
+    ``notes`` are all notes, the gravest first, each with its address; ``status`` is the gravest in a
+    word or two.
+    """
     return {
         "pmid": record.pmid,
         "title": record.title,
         "journal": record.journal,
         "year": record.year,
         "doi": record.doi,
+        **_standing_json(record),
+        "notes": [note.as_json() for note in record.notes],
+        "remarks": list(record.remarks),
+    }
+
+
+def _standing_json(record: Abstract) -> dict[str, Any]:
+    return {
         "retracted": record.retracted,
         "status": record.status,
         "warnings": [note.sentence for note in record.warnings],
-        "notes": [*(note.sentence for note in record.lesser_notes), *record.remarks],
     }
 
 
@@ -297,8 +308,7 @@ def _finding_json(finding: Finding) -> dict[str, Any]:
         "evidence": [
             {
                 "pmid": e.record.pmid,
-                "retracted": e.record.retracted,
-                "warnings": [note.sentence for note in e.record.warnings],
+                **_standing_json(e.record),
                 **answer_json(e.answer),
                 "sentence": e.sentence,
             }

@@ -34,12 +34,11 @@ def record_html(record: Abstract, notices: Sequence[str] = ()) -> Markup:
     vernacular = Markup()
     if record.vernacular_title and not record.title_is_original:
         vernacular = Markup(' <span class="vernacular">{}</span>').format(record.vernacular_title)
-    authors = ", ".join(record.authors[:SHOWN_AUTHORS])
-    if len(record.authors) > SHOWN_AUTHORS:
-        authors += f" and {len(record.authors) - SHOWN_AUTHORS} more"
-    editors = f"Edited by {', '.join(record.editors[:SHOWN_AUTHORS])}" if record.editors else ""
-    types = ", ".join(record.shown_types)
-    parts = ". ".join(part for part in (authors, editors, record.journal, record.date, types) if part)
+    names = [*record.authors, *(f"{editor} (ed.)" for editor in record.editors)]
+    people = ", ".join(names[:SHOWN_AUTHORS])
+    if len(names) > SHOWN_AUTHORS:
+        people += f" and {len(names) - SHOWN_AUTHORS} more"
+    parts = [people, record.journal, record.date, "; ".join(record.shown_types)]
     links = [pmid_link(record.pmid, f"PMID {record.pmid}")]
     if record.doi:
         address = f"https://doi.org/{quote(record.doi, safe='/:;()', errors='replace')}"
@@ -47,24 +46,26 @@ def record_html(record: Abstract, notices: Sequence[str] = ()) -> Markup:
     if record.pmcid:
         address = f"https://pmc.ncbi.nlm.nih.gov/articles/{quote(record.pmcid, safe='', errors='replace')}/"
         links.append(_link(address, record.pmcid))
-    terms = Markup().join(
-        Markup("<details><summary>{}</summary><p>{}</p></details>").format(name, "; ".join(values))
-        for name, values in (("MeSH terms", record.mesh), ("Keywords", record.keywords))
-        if values
-    )
     notes = [*map(_note_html, record.lesser_notes), *record.remarks, *notices]
     return Markup(
         '<article class="record"><h3>{title}{vernacular}</h3><p class="source">{parts}</p>'
-        '<p class="source">{links}</p>{terms}{warning}{notes}</article>'
+        '<p class="source">{links}</p>{mesh}{keywords}{warning}{notes}</article>'
     ).format(
         title=record.title or "(no title)",
         vernacular=vernacular,
-        parts=parts,
+        parts=". ".join(part for part in parts if part),
         links=Markup(" · ").join(links),
-        terms=terms,
+        mesh=_terms("MeSH terms", record.mesh),
+        keywords=_terms("Keywords", record.keywords),
         warning=warning_html(record),
         notes=Markup().join(Markup('<p class="note">{}</p>').format(note) for note in notes),
     )
+
+
+def _terms(name: str, terms: Sequence[str]) -> Markup:
+    if not terms:
+        return Markup()
+    return Markup("<details><summary>{}</summary><p>{}</p></details>").format(name, "; ".join(terms))
 
 
 def warnings_html(records: Sequence[Abstract]) -> Markup:
@@ -74,20 +75,40 @@ def warnings_html(records: Sequence[Abstract]) -> Markup:
 
 def warning_html(record: Abstract, *, named: bool = False) -> Markup:
     """The banner of a retracted or doubted article, or nothing; it stands beside every answer from it."""
-    notes = record.warnings
-    if not notes:
+    if not record.warnings:
         return Markup()
     return Markup('<p class="warning" role="note"><b aria-hidden="true">!</b> {}{}</p>').format(
-        f"PMID {record.pmid}: " if named else "", Markup(" ").join(map(_note_html, notes))
+        f"PMID {record.pmid}: " if named else "", Markup(" ").join(map(_note_html, record.warnings))
     )
 
 
 def _note_html(note: Note) -> Markup:
-    named: Markup | str = note.source.rstrip(". ") or (f"PMID {note.pmid}" if note.pmid else "")
-    if note.url:
-        named = _link(note.url, named)
-    detail = f" {note.detail.rstrip('. ')}." if note.detail.strip(". ") else ""
-    return Markup("{}{}{}.{}").format(note.statement, ": " if named else "", named, detail)
+    """A note as ``Note.sentence`` has it, the other record named by a link."""
+    source = note.source.rstrip(". ")
+    named = _linked(note, source or (f"PMID {note.pmid}" if note.pmid else ""))
+    detail = note.detail.strip(". ")
+    return Markup("{}{}{}.{}").format(
+        note.statement, ": " if named else "", named, f" {detail}." if detail else ""
+    )
+
+
+def _status_html(record: Abstract) -> Markup:
+    """The gravest note of a record in a word or two, nothing where there is none."""
+    if not record.notes:
+        return Markup()
+    note = record.notes[0]
+    return Markup('<b class="{}">{}</b>').format(
+        "retracted" if note.serious else "noted", _linked(note, note.short)
+    )
+
+
+def _linked(note: Note, words: str) -> Markup:
+    """The words as a link to the other record, where it has an address."""
+    if note.pmid.isdigit():
+        return pmid_link(note.pmid, words)
+    if note.url and not note.pmid:
+        return _link(quote(note.url, safe="/:;()", errors="replace"), words)
+    return Markup.escape(words)
 
 
 def pmid_link(pmid: str, words: str) -> Markup:
@@ -133,7 +154,7 @@ def _finding_html(rank: int, finding: Finding) -> Markup:
             link=pmid_link(e.record.pmid, f"PMID {e.record.pmid}"),
             year=f", {e.record.year}" if e.record.year else "",
             probability=percent(e.answer.probability),
-            status=Markup(" <b>({})</b>").format(e.record.status) if e.record.warnings else "",
+            status=Markup(" ({})").format(_status_html(e.record)) if e.record.notes else "",
         )
         for e in finding.evidence[:SHOWN_EVIDENCE]
     )
@@ -178,16 +199,12 @@ def _row_html(comparison: Comparison, question: str, view: View) -> Markup:
     biom, vanilla = (_cell_html(side, view) for side in comparison.sides[:2])
     return Markup(
         '<tr><td><button type="button" class="open-abstract" data-pmid="{pmid}" data-question="{question}" '
-        'title="Open in Compare">{pmid}</button>{status}<br><span class="title">{title}</span></td>'
+        'title="Open in Compare">{pmid}</button> {status}<br><span class="title">{title}</span></td>'
         "<td>{year}</td><td>{biom}</td><td>{vanilla}</td><td>{icon} {short}</td></tr>"
     ).format(
         pmid=record.pmid,
         question=question,
-        status=Markup(' <b class="{}">{}</b>').format(
-            "retracted" if record.warnings else "note", record.status
-        )
-        if record.status
-        else "",
+        status=_status_html(record),
         title=record.title,
         year=record.year or "",
         biom=biom,

@@ -1,6 +1,6 @@
 """Results in words: percents, counts, agreements, how and where two models differ.
 
-Plain text: whatever draws it escapes it.
+Plain text: whatever draws it escapes it. What is told of a record is in ``pubmed.abstract``.
 """
 
 from __future__ import annotations
