@@ -102,6 +102,25 @@ def test_evaluate_counts_both_sides_and_one_model(tmp_path, tiny_checkpoint, cap
     assert "EM" in capsys.readouterr().out
 
 
+def test_evaluate_answers_what_it_cannot_score(tmp_path, tiny_checkpoint, capsys):
+    asked = [{"id": i, "question": QUESTION} for i in (1, 2)]
+    data, out = tmp_path / "d.json", tmp_path / "r.json"
+    data.write_text(json.dumps({"data": [{"paragraphs": [{"context": TEXT, "qas": asked}]}]}))
+    command = ["evaluate", str(data), "--model", str(tiny_checkpoint), "--json", str(out)]
+    assert main(command) == 0
+    captured = capsys.readouterr()
+    assert "note: ids that are numbers, read as text: 2 (1, 2)." in captured.err
+    assert "note: questions without gold answers, which are answered and not scored: 2" in captured.err
+    assert captured.out.splitlines()[1].split()[1:] == ["2", "-", "-", "-", "-"]
+    result = json.loads(out.read_text())["model"]
+    assert result["exact_match"] is result["with_null"] is None
+    assert set(result["predictions"]) == {"1", "2"}
+    asked[1]["answers"] = [{"text": "zinc", "answer_start": 0}]
+    data.write_text(json.dumps({"data": [{"paragraphs": [{"context": TEXT, "qas": asked}]}]}))
+    assert main([*command, "--strict"]) == 2
+    assert "does not stand in the text: 1 (2: 'zinc')" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

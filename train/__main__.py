@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import random
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from biom_demo.qa.records import Example
 from train.held_out import SQUAD_TEST_ARTICLES, Excluded
 from train.recipes import RECIPES
 
+STRICT_HELP = "refuse files in which anything is to be mended or left out"
 EXCLUDE_HELP = "test sets (SQuAD or BioASQ files): their questions and texts are never trained on"
 
 
@@ -27,6 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     convert.add_argument("files", nargs="+", type=Path, help="BioASQ golden files")
     convert.add_argument("--mode", choices=datasets.MODES, required=True)
     convert.add_argument("--unique-pairs", action="store_true", help="a question meets each snippet once")
+    convert.add_argument("--strict", action="store_true", help=STRICT_HELP)
     convert.add_argument("--out", type=Path, required=True)
     convert.set_defaults(run=run_convert)
 
@@ -64,6 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     cost.add_argument("--recipe", choices=RECIPES, required=True)
     cost.add_argument("--squad", nargs="+", type=Path, default=[])
     cost.add_argument("--bioasq", nargs="+", type=Path, default=[])
+    cost.add_argument("--exclude", nargs="+", type=Path, default=[], help=EXCLUDE_HELP)
     cost.set_defaults(run=run_cost)
 
     smoke_data = stages.add_parser("smoke-data", help="made-up data for the smoke recipe")
@@ -111,6 +114,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     evaluate.add_argument(
         "--bioasq", nargs="+", type=Path, default=[], help="golden files: pooled answers too"
     )
+    evaluate.add_argument("--strict", action="store_true", help=STRICT_HELP)
     evaluate.add_argument("--submission", type=Path, help="write pooled answers of --model, BioASQ format")
     evaluate.add_argument("--run-squad", action="store_true", help="decode as run_squad.py did")
     evaluate.add_argument("--threads", type=int, default=0, help="0: torch's choice")
@@ -148,8 +152,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run_convert(arguments: argparse.Namespace) -> None:
-    questions = [question for path in arguments.files for question in datasets.read_bioasq(path)]
-    made = datasets.convert(questions, mode=arguments.mode, unique_pairs=arguments.unique_pairs)
+    file = datasets.read_bioasq_files(arguments.files, strict=arguments.strict)
+    tell(file.notes)
+    made = datasets.convert(file, mode=arguments.mode, unique_pairs=arguments.unique_pairs)
     if not made.examples:
         raise DataError(
             f"No pair could be made of {made.total_questions} factoid questions: none has an exact "
@@ -176,10 +181,31 @@ def run_select(arguments: argparse.Namespace) -> None:
     print(f"{len(pairs)} pairs, {answerable} answerable")
 
 
+def tell(notes: Iterable[str]) -> None:
+    """Print notes where they do not mix with results."""
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+
+
 def admitted(pairs: Sequence[Example], files: Sequence[Path]) -> list[Example]:
-    """The pairs that share no question and no text with the excluded files."""
+    """The pairs that share no question and no text with the excluded files; the others are named."""
     excluded = Excluded.of(files)
-    return [pair for pair in pairs if excluded.admits(pair)]
+    kept: list[Example] = []
+    shared: dict[str, None] = {}
+    for pair in pairs:
+        if excluded.admits(pair):
+            kept.append(pair)
+        else:
+            shared[datasets.question_of_pair(pair.question.id)] = None
+    if shared:
+        names = ", ".join(list(shared)[:10]) + (", …" if len(shared) > 10 else "")
+        tell(
+            [
+                f"{len(pairs) - len(kept):,} pairs of {len(shared):,} questions are left out of training, as "
+                f"the excluded files have the question or its text: {names}."
+            ]
+        )
+    return kept
 
 
 def run_cloze(arguments: argparse.Namespace) -> None:
@@ -244,6 +270,7 @@ def run_cost(arguments: argparse.Namespace) -> None:
         ("squad", recipe.squad, training_pairs(arguments.squad, None, 0)),
         ("bioasq", recipe.bioasq, bioasq_pairs(arguments.bioasq)),
     ):
+        pairs = admitted(pairs, arguments.exclude)
         if not pairs:
             raise DataError(f"The {name} stage has no training pair. Check the files and their conversion.")
         print(f"{name}: {cost(recipe, stage, pairs)}")
@@ -264,7 +291,9 @@ def training_pairs(files: Sequence[Path], limit: int | None, seed: int) -> list[
     known: set[str] = set()
     for path in files:
         read = datasets.read_squad(path, without_articles=SQUAD_TEST_ARTICLES)
-        found = [example for example in read if example.question.id not in known]
+        tell(f"{path.name}: {note}" for note in read.notes)
+        # Nothing can be learned from a question whose answer is not known.
+        found = [example for example in read if example.labelled and example.question.id not in known]
         known.update(example.question.id for example in found)
         pairs += random.Random(seed).sample(found, limit) if limit and limit < len(found) else found
     return pairs
@@ -272,7 +301,8 @@ def training_pairs(files: Sequence[Path], limit: int | None, seed: int) -> list[
 
 def bioasq_pairs(files: Sequence[Path], *, list_questions: bool = False) -> list[Example]:
     """The ``wide`` pairs of the factoid questions in BioASQ files, each pair once; list ones if asked."""
-    questions = [question for path in files for question in datasets.read_bioasq(path)]
+    questions = datasets.read_bioasq_files(files)
+    tell(questions.notes)
     factoid = datasets.convert(questions, mode="wide", unique_pairs=True).examples
     return [*factoid, *(datasets.list_pairs(questions) if list_questions else ())]
 
@@ -305,10 +335,13 @@ def run_evaluate(arguments: argparse.Namespace) -> None:
     from train.evaluate import difference, full_evaluation, readable, submission
 
     # All files are read before hours of model time are spent.
-    examples = datasets.read_squad(arguments.file)
+    file = datasets.read_squad(arguments.file, strict=arguments.strict)
+    examples = file.examples
     if not examples:
         raise DataError(f"{arguments.file} holds no question.")
-    questions = [question for path in arguments.bioasq for question in datasets.read_bioasq(path)]
+    golden = datasets.read_bioasq_files(arguments.bioasq, strict=arguments.strict)
+    questions = golden.questions
+    tell((*file.notes, *golden.notes))
     if arguments.submission and not questions:
         raise DataError("A submission needs the questions: give --bioasq files.")
     if arguments.threads:

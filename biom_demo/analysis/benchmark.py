@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,8 @@ class Evaluation:
 
     ``exact_match`` and ``f1`` are SQuAD v1.1's over the answerable pairs with the model made to
     answer, ``None`` if there are none; the published table is of this kind. ``with_null`` lets the
-    model abstain (SQuAD v2.0, threshold 0) and counts every pair.
+    model abstain (SQuAD v2.0, threshold 0) and counts every labelled pair, ``None`` if there are none.
+    ``n`` counts all pairs that were read, with gold answers or without.
 
     ``predictions`` has the model's best span of each pair, by id, whether or not it would abstain
     ("" where the context holds no span at all), and ``null_odds`` how far its null score lies above
@@ -39,7 +40,7 @@ class Evaluation:
     n_questions: int
     exact_match: float | None
     f1: float | None
-    with_null: SquadV2Score
+    with_null: SquadV2Score | None
     decoding: str
     seconds: float
     predictions: dict[str, str]
@@ -59,7 +60,8 @@ class Evaluation:
             "n_questions": self.n_questions,
             "exact_match": _rounded(self.exact_match),
             "f1": _rounded(self.f1),
-            "with_null": {
+            "with_null": score
+            and {
                 "n": score.n,
                 "exact_match": _rounded(score.exact_match),
                 "f1": _rounded(score.f1),
@@ -85,7 +87,7 @@ class Evaluation:
 
 def evaluate(
     reader: Reader,
-    examples: Sequence[Example],
+    examples: Iterable[Example],
     *,
     label: str,
     file: str,
@@ -96,6 +98,7 @@ def evaluate(
     ``progress`` is called with the number of windows read so far.
     """
     started = time.perf_counter()
+    examples = tuple(examples)
     predictions = list(
         reader.predictions([(example.question, example.context) for example in examples], progress=progress)
     )
@@ -119,7 +122,7 @@ def score(
     seconds: float,
 ) -> Evaluation:
     """EM and F1 of one prediction for each example, in order."""
-    golds = {example.question.id: example.gold_texts for example in examples}
+    golds = {example.question.id: example.gold_texts for example in examples if example.labelled}
     answerable = {key: texts for key, texts in golds.items() if texts}
     texts: dict[str, str] = {}
     null_odds: dict[str, float] = {}
@@ -136,7 +139,7 @@ def score(
         n_questions=len({question_of_pair(example.question.id) for example in examples}),
         exact_match=forced.exact_match if forced else None,
         f1=forced.f1 if forced else None,
-        with_null=squad_v2(texts, golds, null_odds, null_threshold=0.0),
+        with_null=squad_v2(texts, golds, null_odds, null_threshold=0.0) if golds else None,
         decoding=decoding,
         seconds=seconds,
         predictions=texts,
@@ -175,8 +178,8 @@ def table(results: Sequence[Evaluation]) -> str:
             str(result.n),
             _shown(result.exact_match),
             _shown(result.f1),
-            _shown(result.with_null.exact_match),
-            _shown(result.with_null.f1),
+            _shown(result.with_null.exact_match if result.with_null else None),
+            _shown(result.with_null.f1 if result.with_null else None),
         )
         for result in results
     ]

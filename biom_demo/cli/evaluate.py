@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,9 @@ def add_to(commands: Commands) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--pair", default=None, help=PAIR_HELP)
     which.add_argument("--model", help="one checkpoint instead: a folder, or a Hub id in the local cache")
+    parser.add_argument(
+        "--strict", action="store_true", help="refuse a file in which anything is to be mended"
+    )
     parser.add_argument("--run-squad", action="store_true", help="decode as run_squad.py did")
     parser.add_argument(
         "--json", type=Path, dest="json_out", metavar="OUT", help="write figures and predictions here"
@@ -35,8 +39,10 @@ def run(arguments: argparse.Namespace) -> None:
 
     Raises ``DataError`` or ``CheckpointError`` as the two do.
     """
-    examples = read_squad(arguments.file)
-    if not examples:
+    file = read_squad(arguments.file, strict=arguments.strict)
+    for note in file.notes:
+        print(f"note: {note}", file=sys.stderr)
+    if not file.examples:
         raise DataError(f"{arguments.file} holds no question.")
     settings = Settings.from_environment()
     squad = arguments.run_squad
@@ -52,7 +58,7 @@ def run(arguments: argparse.Namespace) -> None:
     for side, (reader, label) in sides.items():
         with progress_line("windows read") as progress:
             results[side] = evaluate(
-                reader, examples, label=label, file=arguments.file.name, progress=progress
+                reader, file.examples, label=label, file=arguments.file.name, progress=progress
             )
     print(table(list(results.values())))
     if arguments.json_out:

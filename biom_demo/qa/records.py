@@ -53,7 +53,8 @@ class Example:
     """One (question, context) pair with its gold answers.
 
     ``gold_texts`` are all acceptable answers (none: the question is unanswerable here);
-    ``gold_spans`` are where they stand in ``context``, one for each text.
+    ``gold_spans`` are where they stand in ``context``, one for each text. An example that is not
+    ``labelled`` comes without gold: whether and how it can be answered is not known.
 
     Raises ``ValueError`` if a gold span does not cut out its text.
     """
@@ -62,8 +63,11 @@ class Example:
     context: str
     gold_texts: tuple[str, ...] = ()
     gold_spans: tuple[CharSpan, ...] = ()
+    labelled: bool = True
 
     def __post_init__(self) -> None:
+        if self.gold_texts and not self.labelled:
+            raise ValueError(f"{self.question.id}: an example with gold answers is labelled")
         if len(self.gold_texts) != len(self.gold_spans):
             raise ValueError(f"{self.question.id}: one gold span is needed for each gold text")
         for text, span in zip(self.gold_texts, self.gold_spans, strict=True):
@@ -75,7 +79,7 @@ class Example:
 
     @property
     def answerable(self) -> bool:
-        """Whether the context holds a gold answer."""
+        """Whether the context is known to hold an answer."""
         return bool(self.gold_texts)
 
 
