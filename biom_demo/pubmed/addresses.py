@@ -60,6 +60,7 @@ _PMC_DIGITS = re.compile(r"/pmc/articles/0*([1-9][0-9]{0,8})(?:/|$)", re.IGNOREC
 _LITERATURE = re.compile(
     r"/(?:m/)?(?:pubmed|pmc|labs/pmc|sites|entrez|htbin-post|research)(?:/|$)", re.IGNORECASE
 )
+_SESSION = re.compile(r";jsessionid=[^/]*", re.IGNORECASE)
 _ANY_PMID = re.compile(r"(?:^|[/:])(?:pubmed|pmid)[/:]0*([1-9][0-9]{0,7})(?![\w.])", re.IGNORECASE)
 _DOI = re.compile(r"(?<![\w.])10\.[0-9]{4,9}(?:\.[0-9]+)*/[^\s?&]+")
 # What publishers hang on to the DOI in an address.
@@ -67,7 +68,7 @@ _AFTER_DOI = re.compile(
     r"(?:/(?:full(?:text|html)?|abs(?:tract)?|e?pdf|pdfdirect|epub|html?|meta|xml|references|citedby|citations|"
     r"summary|tables?|figures?|suppl(?:_file|ementary-material)?|related|metrics|comments|download|print|"
     r"asset|issuetoc|peer-review|media|info|cite|bibtex)"
-    r"|\.(?:pdf|epdf|full(?:-text)?|abstract|short|long|epub|xml|html?|ris)|;jsessionid=.*|/suppl_file/.*)$",
+    r"|\.(?:pdf|epdf|full(?:-text)?|abstract|short|long|epub|xml|html?|ris)|/suppl_file/.*)$",
     re.IGNORECASE | re.DOTALL,
 )
 _PREPRINT_VERSION = re.compile(r"(?<=[0-9])v[0-9]{1,2}(?=$|[./])", re.IGNORECASE)
@@ -110,7 +111,7 @@ def read_address(word: str) -> Address | None:
 
 def _read(match: re.Match[str]) -> Address:
     host = _host(match["host"])
-    path = unquote(match["path"] or "")
+    path = _SESSION.sub("", unquote(match["path"] or ""))
     given = _parameters(match["query"] or "")
     if host in _DOI_HOSTS:
         return Address(_only(_doi_after_host(match)), ours=host.endswith("doi.org"))

@@ -30,7 +30,8 @@ _DECORATION = re.compile(
 _BROKEN_DOI = re.compile(
     r"(\b10\.[0-9]{4,9}/(?:[^\s/]{1,60}[-_/])?)[ \t]{0,3}(?:\n[ \t]{0,9}|(?<=/)[ \t])(?=[^\s/])"
 )
-_BETWEEN = re.compile(r"[\s,;|<(\[{\"'`´“”„‘’«»‹›]+")
+_SEPARATORS = re.compile(r"[\s,;|]+")
+_WRAPPERS = re.compile(r"[<(\[{\"'`´“”„‘’«»‹›]+")
 _JOINER = re.compile(r"(?:and|or|&|\+)(?=\s)", re.IGNORECASE)
 _MARKER = re.compile(r"(?:\(?[0-9]{1,3}[.):]|\[[0-9]{1,3}\]|[-–*•·#])\s{1,9}(?=\S)")
 _TOKEN = re.compile(r"\S+")
@@ -38,7 +39,7 @@ _TOKEN = re.compile(r"\S+")
 _NEXT_NAME = re.compile(
     r"[,;|]+(?=https?:|www\.|10\.[0-9]{4,9}/|pmc\s?[0-9]|pmid|doi|[0-9]{7,8}(?:[,;|]|$))", re.IGNORECASE
 )
-_IN_TOKEN = re.compile(r"[,;|/]+")
+_IN_TOKEN = re.compile(r"[,;|]+")
 
 
 def names_alone(text: str) -> tuple[Name, ...]:
@@ -51,10 +52,12 @@ def names_alone(text: str) -> tuple[Name, ...]:
     scheme: Scheme | None = None
     at = 0
     while at < len(text):
-        if (marker := _MARKER.match(text, at)) and _marks(text, marker, scheme):
-            at = marker.end()
-        elif between := _BETWEEN.match(text, at) or _JOINER.match(text, at):
+        if between := _SEPARATORS.match(text, at) or _JOINER.match(text, at):
             at = between.end()
+        elif (marker := _MARKER.match(text, at)) and _marks(text, marker, scheme):
+            at = marker.end()
+        elif wrapper := _WRAPPERS.match(text, at):
+            at = wrapper.end()
         elif label := LABEL.match(text, at):
             scheme, at = scheme_of(label), max(label.end(), at + 1)
         else:
@@ -119,8 +122,12 @@ _CITED = re.compile(
 )
 _NUMBERS = re.compile(r"(?:PMC)?[0-9]+(?:\.[0-9])?", re.IGNORECASE)
 _NEW_ENTRY = re.compile(r"\n\s*\n|\n(?=[ \t]{0,9}(?:\(?[0-9]{1,3}[.)]|\[[0-9]{1,3}\]|[-–*•])\s)")
+MAX_CITATION_WORDS = 80  # without its names
 _EXPORT = re.compile(r"\s*(?:PMID\s?- ?[0-9]|TY  - |@[A-Za-z]+\s?\{|%0 [A-Z])")
 _EXPORTED_PMID = re.compile(r"(?m)^(?:PMID|AN)\s{0,2}- ?([0-9]{1,8})\s*$")
+_PART_END = re.compile(
+    r"(?<=[^\W\d_][^\W_])[.?!][\"”]?\s+|\((?:1[89]|20)[0-9]{2}[a-z]?[^)]{0,20}\)[.,]?\s+|[\"“”]"
+)
 _BIBLIOGRAPHY = (
     re.compile(r"\b(?:1[89]|20)[0-9]{2}\b[^.;\n]{0,20};\s?[0-9]+"),  # 2019 Mar 5;12
     re.compile(r"\b[0-9]+\s?\([^()\n]{1,14}\)\s?[:,]\s?(?:pp?\.\s?)?[A-Za-z]{0,2}[0-9]+"),  # 12(3):101
@@ -179,6 +186,22 @@ def cited(text: str) -> Cited:
     remaining = _DECORATION.sub(" ", " ".join(rest))
     signs = sum(pattern.search(remaining) is not None for pattern in _BIBLIOGRAPHY)
     return Cited(tuple(chosen), remaining.strip(), len(by_entry), signs, bool(_EXPORT.match(text)))
+
+
+def cited_title(text: str) -> str:
+    """The title in a citation of one work without any name of its record, or "".
+
+    It is the longest of its parts that is made of words; "Smith AB, Doe C. Title. Journal. 2019;1:2-3."
+    """
+    if len(text.split()) > MAX_CITATION_WORDS or "\n\n" in text:
+        return ""
+    signs = sum(pattern.search(text) is not None for pattern in _BIBLIOGRAPHY)
+    if signs < 2:
+        return ""
+    parts = [part.strip(" \n\t.\"“”'") for part in _PART_END.split(text)]
+    titles = [part for part in parts if len(re.findall(r"\b[^\W\d_]{3,}", part)) >= 3]
+    titles = [part for part in titles if not any(p.search(part) for p in _BIBLIOGRAPHY)]
+    return max(titles, key=len, default="")
 
 
 def _names_of_match(match: re.Match[str]) -> tuple[Name, ...]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from biom_demo.pubmed.addresses import Address, is_address, read_address
-from biom_demo.pubmed.citations import Cited, cited, names_alone
+from biom_demo.pubmed.citations import MAX_CITATION_WORDS, Cited, cited, cited_title, names_alone
 from biom_demo.pubmed.names import Name, Scheme, plain_signs, without_signs_behind
 from biom_demo.pubmed.prose import (
     BRACKETED,
@@ -26,6 +26,7 @@ from biom_demo.pubmed.prose import (
     shape_of,
 )
 from biom_demo.pubmed.query import queries, title_queries
+from biom_demo.pubmed.question import with_names_quoted
 
 # Where PubMed's client and the page know these from.
 __all__ = ["MAX_NAMES", "Identified", "Kind", "Name", "Scheme", "identify", "same_title"]
@@ -34,7 +35,7 @@ __all__ = ["MAX_NAMES", "Identified", "Kind", "Name", "Scheme", "identify", "sam
 class Kind(StrEnum):
     """What an input was taken for."""
 
-    EMPTY = "empty"
+    EMPTY = "empty"  # nothing that can be read or looked up
     RECORDS = "records"  # PMIDs, PMCIDs, DOIs
     TITLE = "title"
     QUERY = "query"
@@ -77,7 +78,6 @@ MIN_SENTENCE_WORDS = 5
 MIN_TITLE_WORDS = 3
 MIN_BARE_TITLE_WORDS = 6  # of a title without a full stop; fewer words are key words
 MAX_WORDS_BESIDE_NAME = 12
-MAX_CITATION_WORDS = 80
 MAX_NESTED = 3  # an address whose search term is an address, ...
 
 
@@ -105,10 +105,18 @@ def _identify(typed: str, nested: int) -> Identified:
         address = read_address(word)
         if address is not None:
             return _of_address(address, nested)
+    if not any(c.isalpha() for c in head) and not all(part.isdigit() for part in head.split()):
+        return Identified(
+            Kind.EMPTY,
+            "These figures name no record: a PMID is a whole number of up to eight digits. Give a PMID or "
+            "DOI, or paste the abstract's text.",
+        )
     shape = shape_of(plain_signs(typed) if len(typed) <= LOOKED_AT else typed)
     found = cited(head)
     if found.names:
         return _of_citation(found, shape)
+    if shape.tells == 0 and (title := cited_title(head)):
+        return replace(_title(title), alternative=_text(shape.words))
     return _of_words(head, shape)
 
 
@@ -143,15 +151,20 @@ def _of_few_words(head: str, shape: Shape) -> Identified:
         return replace(_query(head), alternative=text if sentence else None)
     if shape.asks and shape.tells < 2 and (shape.end != "." or shape.sentences == 1):
         return replace(_question(head), alternative=title if shape.words >= MIN_SENTENCE_WORDS else None)
+    key_words = _query(head, syntax=0)
     if title is None:
-        return _query(head)
+        return key_words
     if tells_text or (sentence and shape.verbs):
         return replace(text, alternative=title)
     if shape.end:
         return replace(title, alternative=text)
     if shape.words >= MIN_BARE_TITLE_WORDS and _opens_like_title(head):
-        return replace(title, alternative=text if shape.verbs else _query(head))
-    return replace(_query(head), alternative=title)
+        return replace(title, alternative=text if shape.verbs else key_words)
+    number = _LONE_NUMBER.search(head)  # "12345678 Smith 2019": a PMID, perhaps
+    return replace(key_words, alternative=_records((Name(Scheme.PMID, number[0]),)) if number else title)
+
+
+_LONE_NUMBER = re.compile(r"(?<![\w.,/-])[1-9][0-9]{6,7}(?![\w,/-]|\.[0-9])")
 
 
 def _is_long_query(shape: Shape) -> bool:
@@ -181,8 +194,11 @@ def _records(names: tuple[Name, ...]) -> Identified:
     return Identified(Kind.RECORDS, _names_in_words(names), names=names)
 
 
-def _query(written: str) -> Identified:
+def _query(written: str, *, syntax: int = 1) -> Identified:
+    """``written`` as a query; where it has none of PubMed's syntax, names are kept whole."""
     query = _clean_query(written)
+    if not syntax:
+        query = with_names_quoted(query)
     return Identified(Kind.QUERY, "PubMed query: its first result is read.", query=query)
 
 

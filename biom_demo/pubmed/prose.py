@@ -31,7 +31,8 @@ _HELPER = re.compile(
     re.IGNORECASE,
 )
 
-_SENTENCE_END = re.compile(r"[.!?][\"”’')\]]{0,2}\s+(?=[\"“'(\[]?[A-Z0-9])")
+_SENTENCE_END = re.compile(r"[.!?][\"”’')\]]{0,2}\s+(?=[\"“'(\[]?[A-Z0-9])|[。！？](?=\s?\S)")
+_UNSPACED = re.compile("[\u0e00-\u0eff\u3040-\u30ff\u4e00-\u9fff]")  # scripts that put no space between words
 _FINAL = re.compile(r"[.!?。？؟][\"”’')\]»\s]{0,9}$")
 _NO_END = re.compile(
     r"(?:^|[\s(])(?:[A-Z]|[A-Za-z]\.[A-Za-z]|vs|v|sp|spp|subsp|var|cf|al|ca|approx|no|nos|fig|st|dr|mr|mrs|prof|jr)$",
@@ -96,6 +97,7 @@ def shape_of(text: str) -> Shape:
     head = text[:LOOKED_AT]
     tokens = head.split()
     total = len(tokens) if len(text) == len(head) else len(text.split())
+    total += len(_UNSPACED.findall(head)) // 2
     found = [word.strip(".,;:()[]{}\"'“”‘’?!") for word in tokens]
     cased = any(word.islower() for word in found if len(word) > 1)
     low = [word if cased else word.lower() for word in found]

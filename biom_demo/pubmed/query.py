@@ -15,6 +15,7 @@ from biom_demo.pubmed.paste import readable_text
 from biom_demo.pubmed.question import MAX_QUESTION_CHARS, Concept, concepts_of
 from biom_demo.pubmed.words import words
 
+MAX_TERMS = 12
 MAX_PAIRED = 4
 MAX_TITLE_TERMS = 16
 
@@ -24,7 +25,8 @@ def queries(question: str) -> list[str]:
 
     1. every concept, and the words that say what is asked of it (gene, mutated, treatment);
     2. every concept, as a phrase where it has several words;
-    3. their specific words: without "disease" and the like, compounds taken apart;
+    3. their specific words, which need not stand together: without "disease" and the like, compounds
+       taken apart; names of several words ("type 2 diabetes") stay whole;
     4. any two of the concepts;
     5. any of them, for PubMed to rank by relevance.
 
@@ -32,14 +34,14 @@ def queries(question: str) -> list[str]:
     finds, and stops when there are about N. An empty list for a question without a word to search
     for, and for one in another language that holds no name (``hint`` says so).
     """
-    concepts = concepts_of(question)
+    concepts = concepts_of(question, limit=MAX_TERMS)
     specific = [concept for concept in concepts if not concept.generic]
     asked = [concept for concept in concepts if concept.generic]
     if not specific:
         rounds = [_all(asked), _any(asked)] if len(asked) > 1 else [_all(asked)]
         return [query for query in dict.fromkeys(rounds) if query]
     loose = [concept.loosened() for concept in specific]
-    rounds = [_all(specific + asked), _all(specific), _all(loose)]
+    rounds = [_all(specific + asked), _all(specific), _all_words(loose)]
     parts = loose if len(loose) > 1 else loose[0].parts()
     telling = sorted((part for part in parts if not part.broad), key=lambda part: not part.is_name)
     if len(parts) > 2:
@@ -69,7 +71,7 @@ def _tells_titles_apart(word: str) -> bool:
         len(word) > 1
         and any(c.isalpha() for c in word)
         and not set("'’") & set(word)  # PubMed's index cuts these in ways of its own
-        and word.lower() not in words("question_stops") | words("pubmed_stops")
+        and word.lower() not in words("function_words") | words("pubmed_stops")
     )
 
 
@@ -89,7 +91,7 @@ def hint(question: str) -> str:
             f"The question seems to be in {language}. PubMed is searched in English: ask in English, or "
             "write the query yourself."
         )
-    if not concepts_of(question):
+    if not concepts_of(question, limit=MAX_TERMS):
         return "The question has no word to search for. Name a disease, gene or drug, or write a query."
     return ""
 
@@ -98,9 +100,15 @@ def _all(concepts: Sequence[Concept]) -> str:
     return " AND ".join(concept.render() for concept in concepts)
 
 
-def _any(concepts: Sequence[Concept]) -> str:
-    return " OR ".join(dict.fromkeys(term.render() for concept in concepts for term in concept.terms))
+def _all_words(concepts: Sequence[Concept]) -> str:
+    return " AND ".join(dict.fromkeys(word for concept in concepts for word in concept.words()))
 
 
 def _pairs(concepts: Sequence[Concept]) -> str:
-    return " OR ".join(f"({_all(pair)})" for pair in combinations(concepts, 2))
+    return " OR ".join(f"({_all_words(pair)})" for pair in combinations(concepts, 2))
+
+
+def _any(concepts: Sequence[Concept]) -> str:
+    names = [term for concept in concepts for term in concept.terms]
+    each = [Concept((term,)).words() for term in names]
+    return " OR ".join(dict.fromkeys(w[0] if len(w) == 1 else f"({' AND '.join(w)})" for w in each))

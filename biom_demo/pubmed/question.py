@@ -15,7 +15,6 @@ from biom_demo.pubmed.paste import readable_text
 from biom_demo.pubmed.words import phrases, words
 
 MAX_QUESTION_CHARS = 2_000  # more is not looked at
-MAX_CONCEPTS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +41,10 @@ class Term:
     units: tuple[Unit, ...]
 
     def render(self) -> str:
-        if len(self.units) == 1:
-            return self.units[0].render()
-        if any(unit.quoted for unit in self.units):
-            return f"({' AND '.join(unit.render() for unit in self.units)})"
-        return f"({' '.join(unit.text for unit in self.units)})"
+        """As a phrase where that can be said."""
+        if len(self.units) > 1 and not any(unit.quoted for unit in self.units):
+            return f"({' '.join(unit.text for unit in self.units)})"
+        return _joined([unit.render() for unit in self.units])
 
     def loosened(self) -> Term:
         """Without generic words; compounds of plain words taken apart."""
@@ -55,6 +53,7 @@ class Term:
 
     @property
     def generic(self) -> bool:
+        """Whether it only says what is asked: "gene", "treatment"."""
         return all(unit.generic for unit in self.units)
 
 
@@ -65,10 +64,17 @@ class Concept:
     terms: tuple[Term, ...]
 
     def render(self) -> str:
-        names = list(dict.fromkeys(term.render() for term in self.terms))
-        return names[0] if len(names) == 1 else f"({' OR '.join(names)})"
+        """Any of its names, as phrases."""
+        return _either([term.render() for term in self.terms])
+
+    def words(self) -> list[str]:
+        """What to require where its words need not stand together."""
+        if len(self.terms) == 1:
+            return [unit.render() for unit in self.terms[0].units]
+        return [_either([_joined([unit.render() for unit in term.units]) for term in self.terms])]
 
     def loosened(self) -> Concept:
+        """Each of its names loosened."""
         return Concept(tuple(term.loosened() for term in self.terms))
 
     def parts(self) -> list[Concept]:
@@ -79,6 +85,7 @@ class Concept:
 
     @property
     def generic(self) -> bool:
+        """Whether it only says what is asked."""
         return all(term.generic for term in self.terms)
 
     @property
@@ -89,7 +96,22 @@ class Concept:
     @property
     def is_name(self) -> bool:
         """Whether it is written like a gene, a drug's code, or another name."""
-        return any(re.search(r"\d|[^\W\d_a-z][^\W\d_a-z]|[α-ω]", u.text) for t in self.terms for u in t.units)
+        return any(_NAME_LIKE.search(u.text) for t in self.terms for u in t.units)
+
+
+# A digit, two capitals, a Greek letter, a letter by itself; but no word that PubMed leaves out.
+_NAME_LIKE = re.compile(
+    r"^(?!(?:AN|AS|AT|BE|BY|DO|IF|IN|IS|IT|OF|ON|OR|SO|TO|US|WE)$).*?(?:\d|[A-Z]{2}|[α-ω]|\b[A-Z]\b)"
+)
+
+
+def _joined(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"({' AND '.join(parts)})"
+
+
+def _either(names: list[str]) -> str:
+    distinct = list(dict.fromkeys(names))
+    return distinct[0] if len(distinct) == 1 else f"({' OR '.join(distinct)})"
 
 
 _COMPOUND = re.compile(r"(?<![\w-])[^\W\d_]{3,}(?:-[^\W\d_]{3,})+(?![\w-])")
@@ -197,8 +219,11 @@ class _Word:
         return self.text.lower()
 
 
-def concepts_of(question: str) -> list[Concept]:
-    """What the question is about, in order, each once."""
+def concepts_of(question: str, *, limit: int) -> list[Concept]:
+    """What the question is about, each once, in order: first what it names, then what it asks of that.
+
+    At most ``limit`` of each.
+    """
     text = readable_text(question[:MAX_QUESTION_CHARS]).text.translate(_STRAIGHT)
     text = _SPACED_HYPHEN.sub("-", text)
     sentences = _foreign_names(text) if language_of(text) else _without_requests(_sentences(text))
@@ -208,7 +233,17 @@ def concepts_of(question: str) -> list[Concept]:
             found.setdefault(concept.render().lower(), concept)
     others = {term.render().lower() for c in found.values() if len(c.terms) > 1 for term in c.terms}
     kept = [c for key, c in found.items() if len(c.terms) > 1 or key not in others]
-    return [c for c in kept if not c.generic][:MAX_CONCEPTS] + [c for c in kept if c.generic][:MAX_CONCEPTS]
+    return [c for c in kept if not c.generic][:limit] + [c for c in kept if c.generic][:limit]
+
+
+def with_names_quoted(text: str) -> str:
+    """The key words with each name in quotation marks that PubMed's grammar would take apart: "t(9;22)"."""
+
+    def quoted(match: re.Match[str]) -> str:
+        name = match["name"]
+        return _unit([_Word(name)], generic=False).render() if name and _SYNTAX.search(name) else match[0]
+
+    return _TOKEN.sub(quoted, text)
 
 
 def _sentences(text: str) -> list[list[_Word]]:
