@@ -125,7 +125,7 @@ def test_evaluate_answers_what_it_cannot_score(tmp_path, tiny_checkpoint, capsys
     ("arguments", "words"),
     [
         (["ask", "Q?", "--text", "none.txt"], "Check the path"),
-        (["ask", " ", "--text", "TEXT", "--pair", "mini"], "question is empty"),
+        (["ask", " ", "--text", "TEXT", "--pair", "mini"], "no question yet"),
         (["ask", "Q?", "--text", "TEXT", "--pair", "huge"], "Choose one of: auto, mini"),
         (["ask", "Q?", "--text", "TEXT", "--pair", "albert"], "is not on this machine"),
         (["evaluate", "none.json"], "no file"),

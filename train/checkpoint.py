@@ -11,10 +11,13 @@ import hashlib
 import os
 import pickle
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from biom_demo.errors import TrainingError
 
@@ -25,6 +28,15 @@ def run_identity(*parts: object) -> str:
     for part in parts:
         digest.update(repr(part).encode("utf-8", "surrogatepass"))
         digest.update(b"\x00")
+    return digest.hexdigest()
+
+
+def arrays_digest(arrays: Iterable[NDArray[Any]]) -> str:
+    """A hex digest of arrays' types, shapes and values, taken without a copy of them."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype.str} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 

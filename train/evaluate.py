@@ -77,7 +77,7 @@ def full_evaluation(
     reader = Reader.load(model, decoding=Decoding(run_squad=run_squad))
     started = time.perf_counter()
     with progress_line("windows read") as progress:
-        predictions = reader.read_pairs([(e.question, e.context) for e in examples], progress=progress)
+        predictions = list(reader.predictions([(e.question, e.context) for e in examples], progress=progress))
     evaluation = score(
         predictions,
         examples,
@@ -112,14 +112,14 @@ def pooled_answers(reader: Reader, questions: Iterable[BioAsqQuestion]) -> dict[
     """Up to five ranked answers of each question from its distinct snippets."""
     wanted = list(questions)
     pairs = [
-        (Question(asked.id, asked.body), text)
+        (Question(asked.body, asked.id), text)
         for asked in wanted
         for text in dict.fromkeys(snippet.text for snippet in asked.snippets)
         if text.strip()
     ]
     by_question: dict[str, list[tuple[str, Prediction]]] = {asked.id: [] for asked in wanted}
     with progress_line("windows read") as progress:
-        predictions = reader.read_pairs(pairs, progress=progress)
+        predictions = list(reader.predictions(pairs, progress=progress))
     for (question, text), prediction in zip(pairs, predictions, strict=True):
         by_question[question.id].append((text, prediction))
     return {key: [answer.text for answer in pool(found)] for key, found in by_question.items()}

@@ -17,34 +17,79 @@ import math
 import random
 import re
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from biom_demo.errors import TrainingError
-from biom_demo.qa.reader import Reader, pad
-from biom_demo.qa.records import CharSpan, Example, Question, Window
+from biom_demo.qa.engines.pytorch import PyTorchEngine
+from biom_demo.qa.records import CharSpan, Example, Question
 from biom_demo.qa.sentences import split_sentences
 from biom_demo.qa.windows import build_windows, label, tokenizer_fingerprint
-from train.checkpoint import load_state, require_space, restore_rng, rng_states, run_identity, save_state
+from train.checkpoint import (
+    arrays_digest,
+    load_state,
+    require_space,
+    restore_rng,
+    rng_states,
+    run_identity,
+    save_state,
+)
 from train.distributed import World
 from train.optim import adamw, learning_rate_factor, set_learning_rate
 from train.recipes import Stage
 
 STATE_FILE = "training_state.pt"
 LOG_FILE = "loss.jsonl"
+EXAMPLES_AT_ONCE = 256  # tokenised together
 
 
 class Feature(NamedTuple):
-    """A window and the (first, last) positions of its answer; (0, 0) for none."""
+    """A window to learn from: its tokens, int32 (T,), and the position its context starts at.
 
-    window: Window
+    ``start`` and ``end`` are the (first, last) positions of its answer; (0, 0) for none.
+    """
+
+    ids: NDArray[np.int32]
+    context_start: int
     start: int
     end: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Features:
+    """N windows to learn from, as arrays: they take four bytes a token and 20 a window.
+
+    ``ids`` has the tokens of all, int32; window i ends before ``ends[i]``, int64 (N,). ``labels``
+    has context_start, start and end of each, int32 (N, 3).
+    """
+
+    ids: NDArray[np.int32]
+    ends: NDArray[np.int64]
+    labels: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def __getitem__(self, index: int) -> Feature:
+        first = int(self.ends[index - 1]) if index else 0
+        return Feature(self.ids[first : int(self.ends[index])], *self.labels[index].tolist())
+
+    def lengths(self) -> list[int]:
+        """The number of tokens of each window."""
+        return [int(length) for length in np.diff(self.ends, prepend=0)]
+
+    def digest(self) -> str:
+        """A hex digest; features of one digest are the same."""
+        return arrays_digest((self.ids, self.ends, self.labels))
 
 
 def with_short_contexts(examples: Sequence[Example], fraction: float, seed: int) -> list[Example]:
@@ -110,7 +155,7 @@ def with_unanswerable(examples: Sequence[Example], fraction: float, seed: int) -
             context = own or draw.choice(answerable).context
             lowered = context.lower()
             if context != example.context and not any(g.lower() in lowered for g in example.gold_texts):
-                identity = Question(f"{example.question.id}-unanswerable", example.question.text)
+                identity = Question(example.question.text, f"{example.question.id}-unanswerable")
                 made.append(Example(identity, context))
                 break
             own = ""
@@ -130,20 +175,28 @@ def _sentences_without_answer(example: Example) -> str:
     return example.context[longest[0].start : longest[-1].end] if longest else ""
 
 
-def build_features(reader: Reader, examples: Sequence[Example], stage: Stage) -> list[Feature]:
+def build_features(engine: PyTorchEngine, examples: Iterable[Example], stage: Stage) -> Features:
     """One feature for each window of each example, labelled with its first gold span."""
-    features: list[Feature] = []
-    for example in tqdm(examples, desc="windows", unit="pair", leave=False):
-        gold = example.gold_spans[0] if example.gold_spans else None
-        (made,) = build_windows(
-            reader.tokenizer,
-            example.question.text,
-            [example.context],
-            max_seq_length=stage.max_seq_length,
+    ids, ends, labels = array("i"), array("q"), array("i")
+    examples = iter(tqdm(examples, desc="windows", unit="pair", leave=False))
+    while chunk := list(islice(examples, EXAMPLES_AT_ONCE)):
+        made = build_windows(
+            engine.tokenizer,
+            [(example.question.text, example.context) for example in chunk],
+            max_seq_length=min(stage.max_seq_length, engine.max_positions),
             window_step_tokens=stage.window_step_tokens,
         )
-        features += [Feature(window, *label(window, gold)) for window in made.windows]
-    return features
+        for example, cut in zip(chunk, made, strict=True):
+            gold = example.gold_spans[0] if example.gold_spans else None
+            for window in cut.windows:
+                ids.frombytes(window.ids.tobytes())
+                ends.append(len(ids))
+                labels.extend((window.context_start, *label(window, gold)))
+    return Features(
+        np.frombuffer(ids, np.int32),
+        np.frombuffer(ends, np.int64),
+        np.frombuffer(labels, np.int32).reshape(-1, 3),
+    )
 
 
 def batches_of_epoch(lengths: Sequence[int], batch_size: int, generator: torch.Generator) -> list[list[int]]:
@@ -209,8 +262,8 @@ def finetune(
         raise TrainingError(f"{out} holds a finished checkpoint already. Give --out another folder.")
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
-    reader = Reader.load(start, allow_new_head=True)
-    model = reader.model
+    engine = PyTorchEngine.load(start, allow_new_head=True)
+    model = engine.model
     set_dropout(model, stage.dropout)
     world = World()
     device = world.device
@@ -223,18 +276,18 @@ def finetune(
 
     prepared = with_short_contexts(examples, stage.short_context_fraction, seed)
     prepared = with_unanswerable(prepared, stage.unanswerable_fraction, seed)
-    features = build_features(reader, prepared, stage)
-    lengths = [len(feature.window) for feature in features]
+    features = build_features(engine, prepared, stage)
+    lengths = features.lengths()
     steps_per_epoch = -(-len(features) // stage.batch_size)
     total_steps = steps_per_epoch * stage.epochs
     optimizer = adamw(model, stage, layers=model.config.num_hidden_layers)
-    weights_digest = run_identity(*(p.detach().cpu().numpy().tobytes() for p in model.parameters()))
+    weights_digest = arrays_digest(p.detach().cpu().numpy() for p in model.parameters())
     identity = run_identity(
         asdict(stage),
         seed,
         weights_digest,
-        tokenizer_fingerprint(reader.tokenizer),
-        [tuple(f) for f in features],
+        tokenizer_fingerprint(engine.tokenizer),
+        features.digest(),
     )
 
     step = 0
@@ -278,10 +331,8 @@ def finetune(
             total = 0.0
             for piece in pieces[world.rank :: world.size]:
                 rows = [features[i] for i in piece]
-                inputs = pad([row.window for row in rows], reader.tokenizer.pad_token_id or 0)  # (B, T)
-                # MPNet, RoBERTa and others know no token types.
-                known = reader.tokenizer.model_input_names
-                inputs = {key: value.to(device) for key, value in inputs.items() if key in known}
+                inputs = engine.pad(rows)  # (B, T)
+                inputs = {key: value.to(device) for key, value in inputs.items()}
                 with torch.autocast(device.type, torch.bfloat16, enabled=stage.precision == "bfloat16"):
                     output = forward(**inputs)
                 loss = span_loss(
@@ -314,7 +365,7 @@ def finetune(
                 save()
     if world.leads:
         model.eval().cpu()
-        reader.save(out)
+        engine.save(out)
         (out / STATE_FILE).unlink(missing_ok=True)
     world.wait()
     return out

@@ -99,8 +99,8 @@ def evaluate(
     """
     started = time.perf_counter()
     examples = tuple(examples)
-    predictions = reader.read_pairs(
-        [(example.question, example.context) for example in examples], progress=progress
+    predictions = list(
+        reader.predictions([(example.question, example.context) for example in examples], progress=progress)
     )
     return score(
         predictions,

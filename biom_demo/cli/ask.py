@@ -9,16 +9,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from biom_demo.analysis.benchmark import progress_line
-from biom_demo.analysis.comparison import Comparison, compare, comparison_json
-from biom_demo.analysis.literature import SIDES, Read, find_records, literature_json, read_all, tries_of
-from biom_demo.cli.loading import PAIR_HELP, load, pair_of
+from biom_demo.analysis.comparison import Comparison, Side, View, compared
+from biom_demo.analysis.literature import (
+    MAX_ABSTRACTS,
+    findings,
+    queries_to_try,
+    read_abstracts,
+    retrieve,
+    search,
+)
+from biom_demo.analysis.passage import check_input, check_question, passage_of_names, passage_of_text
+from biom_demo.cli.loading import PAIR_HELP, pair_of
 from biom_demo.errors import InputError
-from biom_demo.pubmed.abstract import Abstract
+from biom_demo.models.store import Models
 from biom_demo.pubmed.identify import Kind, identify
-from biom_demo.pubmed.lookup import look_up
 from biom_demo.pubmed.session import PubMed
 from biom_demo.qa.records import Question
 from biom_demo.settings import Settings
+from biom_demo.show.export import comparison_json, literature_json
+from biom_demo.show.words import percent, verdict_words
 
 if TYPE_CHECKING:
     from biom_demo.cli import Commands
@@ -45,102 +54,96 @@ def add_to(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
+    """Ask and print the answers.
+
+    Raises ``InputError``, ``PubMedError`` or ``CheckpointError`` with what to do.
+    """
     settings = Settings.from_environment()
-    if arguments.query is not None:
+    if arguments.query is None:
+        _ask_passage(arguments, settings)
+    else:
         _ask_literature(arguments, settings)
-        return
-    record = None
+
+
+def _ask_passage(arguments: argparse.Namespace, settings: Settings) -> None:
+    question, most = arguments.question, settings.max_context_chars
     if arguments.pmid:
         identified = identify(arguments.pmid)
         if identified.kind is not Kind.RECORDS or len(identified.names) != 1:
             raise InputError(
                 f"{arguments.pmid!r} names no single PubMed record. Give a PMID, PMCID, DOI or address."
             )
-        looked_up = look_up(PubMed.from_settings(settings), identified)
-        record = looked_up.records[0]
-        for notice in looked_up.notices:
-            print(f"note: {notice}", file=sys.stderr)
-        text = record.text
+        check_question(question)
+        pubmed = PubMed.from_settings(settings)
+        passage = passage_of_names(identified, arguments.pmid, pubmed, max_chars=most)
     else:
         text = _read_text(arguments.text)
-    if len(text) > settings.max_context_chars:
-        raise InputError(
-            f"The text has {len(text):,} characters; at most {settings.max_context_chars:,} are read. "
-            "Cut it to the part in question."
-        )
-    if not text.strip():
-        raise InputError("The text is empty. Give a file with an abstract in it.")
-    pair = pair_of(settings, arguments.pair)
-    comparison = compare(
-        load(pair.biom, settings),
-        load(pair.vanilla, settings),
-        Question(id="ask", text=arguments.question),
-        [text],
-        biom_label=pair.biom.label,
-        vanilla_label=pair.vanilla.label,
-    )
+        if not text.strip():
+            raise InputError("The text is empty. Give a file with an abstract in it.")
+        check_input(text, question, max_chars=most)
+        passage = passage_of_text(text)
+    checkpoints = pair_of(settings, arguments.pair).checkpoints
+    models = Models(threads=settings.threads)
+    comparison = compared(Question(question), passage, checkpoints, models)
     if arguments.json:
-        document = comparison_json(comparison)
-        if record:
-            document["record"] = record.as_json()
-        print(json.dumps(document, ensure_ascii=False, indent=1))
+        print(json.dumps(comparison_json(comparison), ensure_ascii=False, indent=1))
         return
-    if record:
-        print(_record_line(record))
-    print("\n".join(_ask_lines(comparison)))
+    for notice in passage.notices:
+        print(f"note: {notice}", file=sys.stderr)
+    for record in passage.records:
+        print(f"PMID {record.pmid}  {record.title} {record.journal} {record.date}")
+        for note in record.warnings:
+            print(f"  ! {note.sentence}")
+    view = View()
+    for side in comparison.sides:
+        print("\n".join(_side_lines(side, view)))
+    print(f"verdict: {verdict_words(comparison.verdict(view), *comparison.labels[:2])}")
 
 
-def _record_line(record: Abstract) -> str:
-    retracted = "  RETRACTED" if record.retracted else ""
-    return f"PMID {record.pmid}  {record.title} {record.journal} {record.date}{retracted}"
+def _side_lines(side: Side, view: View) -> list[str]:
+    prediction, answer = side.prediction(view), side.answer(view)
+    said = "  no answer in this text"
+    if answer:
+        where = f"[{answer.span.start}, {answer.span.end})"
+        said = f"  {answer.text}   {where}   confidence {percent(answer.probability)}"
+    return [
+        f"{side.label}  ({side.seconds or 0.0:.2f} s)",
+        said,
+        f"  p(no answer) {percent(prediction.null_probability)}",
+        *(f"  note: {notice}" for notice in prediction.notices),
+    ]
 
 
 def _ask_literature(arguments: argparse.Namespace, settings: Settings) -> None:
     question = arguments.question
-    tries = tries_of(question, arguments.query)
-    if not tries:
-        raise InputError("The question has no word to search for. Give a query: --query 'cystic fibrosis'")
-    pair = pair_of(settings, arguments.pair)
+    check_question(question)
+    tries = queries_to_try(question, arguments.query)
+    checkpoints = pair_of(settings, arguments.pair).checkpoints
+    limit = max(1, min(arguments.top, MAX_ABSTRACTS))
     pubmed = PubMed.from_settings(settings)
-    used, found = find_records(pubmed, tries, limit=max(1, arguments.top))
-    if not found.pmids:
-        raise InputError(f"PubMed finds nothing for {used!r}. Use fewer or other words.")
-    records = pubmed.fetch(found.pmids).records
-    readers = load(pair.biom, settings), load(pair.vanilla, settings)
-    done: list[Read] = []
-    with progress_line(f"of {len(records)} abstracts read") as progress:
-        for done in read_all(records, Question(id="ask", text=question), *readers):
-            progress(len(done))
-    document = literature_json(question, used, found, done, labels=(pair.biom.label, pair.vanilla.label))
+    retrieved = retrieve(question, search(tries, pubmed, limit=limit), pubmed)
+    models = Models(threads=settings.threads)
+    read: list[Comparison] = []
+    with progress_line(f"of {len(retrieved.records)} abstracts read") as progress:
+        for comparison in read_abstracts(retrieved, checkpoints, models):
+            read.append(comparison)
+            progress(len(read))
     if arguments.json:
+        document = literature_json(retrieved, read, checkpoints=checkpoints)
         print(json.dumps(document, ensure_ascii=False, indent=1))
         return
-    print(f"query: {used}   {found.count:,} records match, {len(done)} read")
-    for side in SIDES:
-        print(document[side]["model"])
-        for answer in document[side]["answers"]:
+    for notice in retrieved.notices:
+        print(f"note: {notice}", file=sys.stderr)
+    found = retrieved.search.found
+    print(f"query: {retrieved.search.query}   {found.count:,} records match, {len(read)} read")
+    for side, checkpoint in enumerate(checkpoints):
+        print(checkpoint.label)
+        for finding in findings(read, side, top_n=5):
             pmids = ", ".join(
-                e["pmid"] + (" (retracted)" if e["retracted"] else "") for e in answer["evidence"][:5]
+                e.record.pmid + (f" ({e.record.status})" if e.record.warnings else "")
+                for e in finding.evidence[:5]
             )
-            print(f"  {answer['share']:6.1%}  {answer['text']}   PMID {pmids}")
-
-
-def _ask_lines(comparison: Comparison) -> list[str]:
-    lines = []
-    for output in (comparison.biom, comparison.vanilla):
-        prediction = output.predictions[0]
-        best = prediction.best()
-        lines.append(f"{output.label}  ({output.seconds:.2f} s)")
-        if best:
-            lines.append(
-                f"  {best.text}   [{best.span.start}, {best.span.end})   confidence {best.probability:.1%}"
-            )
-        else:
-            lines.append("  no answer in this text")
-        lines.append(f"  p(no answer) {prediction.null_probability:.1%}")
-        lines += [f"  note: {notice}" for notice in prediction.notices]
-    lines.append(f"verdict: {comparison.verdict().agreement}")
-    return lines
+            print(f"  {finding.share:6.1%}  {finding.text}   PMID {pmids}")
 
 
 def _read_text(name: str) -> str:

@@ -35,10 +35,9 @@ def load(checkpoint: Checkpoint, settings: Settings, *, run_squad: bool = False)
 
 def load_source(source: str | Path, settings: Settings, *, run_squad: bool = False) -> Reader:
     """The reader of a folder, or of a Hub id in the local cache; see ``Reader.load``."""
-    import torch
-
+    from biom_demo.qa.engines.pytorch import set_threads
     from biom_demo.qa.reader import Decoding, Reader
 
     if settings.threads:
-        torch.set_num_threads(settings.threads)
+        set_threads(settings.threads)
     return Reader.load(source, decoding=Decoding(run_squad=run_squad))
