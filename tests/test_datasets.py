@@ -43,6 +43,7 @@ def bioasq_file(path, exact_answer, *, kind="factoid", snippets=("IL-6 rises.",)
         "body": "Which cytokine?",
         "type": kind,
         "snippets": [{"text": s} for s in snippets],
+        "ideal_answer": "It is one.",
     }
     if exact_answer is not None:
         question["exact_answer"] = exact_answer
@@ -290,6 +291,7 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path):
 def test_every_shape_of_exact_answer_and_its_round_trip(tmp_path, kind, exact_answer, entities):
     (question,) = read_bioasq(bioasq_file(tmp_path / "x.json", exact_answer, kind=kind))
     assert question.exact_answer == entities
+    assert question.ideal_answers == ("It is one.",)
     write_bioasq([question], tmp_path / "y.json")
     assert read_bioasq(tmp_path / "y.json", strict=True).questions == (question,)
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from biom_demo.errors import DataError
 from biom_demo.qa.datasets.files import Notes, document_of, identity_of, whole, write_json
@@ -32,6 +32,7 @@ class BioAsqQuestion:
 
     ``exact_answer`` is one tuple of synonyms for each answer entity, whatever shape the file had
     (a string, a list, lists of lists); empty where the file gives none, as all of year 1.
+    ``ideal_answers`` are the answers in sentences.
     """
 
     id: str
@@ -40,6 +41,7 @@ class BioAsqQuestion:
     exact_answer: tuple[tuple[str, ...], ...]
     snippets: tuple[Snippet, ...]
     documents: tuple[str, ...] = ()
+    ideal_answers: tuple[str, ...] = ()
 
     @property
     def synonyms(self) -> tuple[str, ...]:
@@ -109,7 +111,7 @@ def questions_of(document: Any, path: Path | str, *, strict: bool) -> BioAsqFile
     questions: list[BioAsqQuestion] = []
     for number, raw in enumerate(entries if isinstance(entries, list) else [], start=1):
         body = raw.get("body") if isinstance(raw, dict) else None
-        if not isinstance(body, str) or not body.strip():
+        if not _is_text(body):
             notes.fault('questions left out, as they have no "body"', f"question-{number}")
             continue
         questions.append(_bioasq_question(raw, f"question-{number}", notes))
@@ -135,7 +137,7 @@ def _bioasq_question(raw: dict[str, Any], place: str, notes: Notes) -> BioAsqQue
     snippets = []
     for snippet in _listed(raw.get("snippets")):
         text = snippet.get("text") if isinstance(snippet, dict) else snippet
-        if isinstance(text, str) and text.strip():
+        if _is_text(text):
             document = snippet.get("document", "") if isinstance(snippet, dict) else ""
             snippets.append(Snippet(whole(text), str(document or "")))
         else:
@@ -147,7 +149,12 @@ def _bioasq_question(raw: dict[str, Any], place: str, notes: Notes) -> BioAsqQue
         exact_answer=entities,
         snippets=tuple(snippets),
         documents=tuple(str(document) for document in _listed(raw.get("documents")) if document),
+        ideal_answers=tuple(whole(text) for text in _listed(raw.get("ideal_answer")) if _is_text(text)),
     )
+
+
+def _is_text(value: Any) -> TypeGuard[str]:
+    return isinstance(value, str) and bool(value.strip())
 
 
 def _listed(value: Any) -> list[Any]:
@@ -229,6 +236,7 @@ def write_bioasq(questions: Iterable[BioAsqQuestion], path: Path | str) -> None:
                     "documents": list(question.documents),
                     "snippets": [{"text": s.text, "document": s.document} for s in question.snippets],
                 }
+                | ({"ideal_answer": list(question.ideal_answers)} if question.ideal_answers else {})
                 | _exact_answer_field(question)
                 for question in questions
             ]

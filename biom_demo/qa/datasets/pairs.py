@@ -48,7 +48,7 @@ def convert(questions: Iterable[BioAsqQuestion], *, mode: Mode, unique_pairs: bo
     for question in factoids:
         texts: Iterable[str] = [snippet.text for snippet in question.snippets]
         for text in dict.fromkeys(texts) if unique_pairs else texts:
-            golds = _card_golds(question, text) if mode == "card" else _spans_of(question.synonyms, text)
+            golds = _card_golds(question, text) if mode == "card" else factoid_golds(question, text)
             if golds:
                 converted.add(question.id)
                 examples.append(_pair(question, counts, text, golds))
@@ -67,10 +67,11 @@ def list_pairs(questions: Iterable[BioAsqQuestion]) -> list[Example]:
         if question.type != "list":
             continue
         for text in dict.fromkeys(snippet.text for snippet in question.snippets):
-            words = Words(text)
-            found = [
-                spans for names in question.exact_answer[:MAX_NAMES] if (spans := _spans_of(names, words))
-            ]
+            words, left, found = Words(text), MAX_NAMES, []
+            for names in question.exact_answer:
+                if spans := _spans_of(names[:left], words):
+                    found.append(spans)
+                left = max(0, left - len(names))
             if len(found) == 1:
                 examples.append(_pair(question, counts, text, found[0]))
     return examples
@@ -90,6 +91,11 @@ def _card_golds(question: BioAsqQuestion, snippet: str) -> list[CharSpan]:
     answer = question.synonyms[0]
     start = snippet.find(answer)
     return [] if start < 0 else [CharSpan(start, start + len(answer))]
+
+
+def factoid_golds(question: BioAsqQuestion, context: str) -> list[CharSpan]:
+    """Where the answers of a factoid question stand in any text, as ``wide`` finds them; else empty."""
+    return _spans_of(question.synonyms, context) if question.type == "factoid" else []
 
 
 def _spans_of(names: Sequence[str], snippet: str | Words) -> list[CharSpan]:
