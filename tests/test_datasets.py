@@ -8,11 +8,14 @@ import time
 import unicodedata
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from biom_demo.errors import DataError
 from biom_demo.qa.datasets import (
     BioAsqQuestion,
     Snippet,
+    SquadFile,
     convert,
     list_pairs,
     question_of_pair,
@@ -503,6 +506,45 @@ def test_unique_pairs_and_other_question_types():
     assert len(convert([twice], mode="wide", unique_pairs=True).examples) == 1
     assert len(convert([twice], mode="wide").examples) == 2
     assert convert([factoid("A1", snippets=["A1"], kind="list")], mode="card").total_questions == 0
+
+
+KEYS = (
+    "data paragraphs context qas id qid question answers text answer_start is_impossible detected_answers "
+    "char_spans header title questions body type exact_answer snippets document documents ideal_answer"
+)
+TEXTS = st.sampled_from(["", " ", "IL-6", "yes", "factoid", "\ud800"])
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXTS,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS.split()), inner, max_size=6)
+    ),
+    max_leaves=20,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    value=VALUES
+    | st.lists(VALUES, min_size=1).map(lambda qas: squad(*qas))
+    | st.lists(st.fixed_dictionaries({"body": st.just("Which?")}, optional={
+        "id": VALUES, "type": VALUES, "exact_answer": VALUES, "snippets": VALUES}), min_size=1)
+)  # fmt: skip
+def test_any_json_is_read_or_refused_in_words(tmp_path_factory, value):
+    path = written(tmp_path_factory.mktemp("any") / "x.json", value)
+    try:
+        found = read_dataset(path)
+    except DataError:
+        return
+    out = path.with_name("y.json")
+    if isinstance(found, SquadFile):
+        write_squad(found, out, title="t")
+        again = read_squad(out, strict=True)
+        assert again.examples == found.examples
+    else:
+        write_bioasq(found, out)
+        assert [question.id for question in read_bioasq(out)] == [question.id for question in found]
+        pairs = convert(found, mode="wide").examples
+        assert len({pair.question.id for pair in pairs}) == len(pairs)
 
 
 def test_question_of_pair():

@@ -351,8 +351,9 @@ def run_evaluate(arguments: argparse.Namespace) -> None:
         full_evaluation(name, examples, questions, file=arguments.file.name, run_squad=arguments.run_squad)
         for name in names
     ]
-    compared = difference(results[0], results[1]) if len(results) == 2 else None
-    print(readable(results, compared))
+    both = len(results) == 2 and bool(results[0].pairs)
+    compared = difference(results[0], results[1]) if both else None
+    # Written before anything is printed, which a closed pipe could end.
     if arguments.submission:
         datasets.write_json(submission(questions, results[0].pooled), arguments.submission)
     if arguments.json_out:
@@ -360,6 +361,7 @@ def run_evaluate(arguments: argparse.Namespace) -> None:
         if compared:
             document |= {"against": results[1].as_json(), "difference": compared}
         datasets.write_json(document, arguments.json_out)
+    print(readable(results, compared))
 
 
 def run_ablation(arguments: argparse.Namespace) -> None:

@@ -60,6 +60,6 @@ def run(arguments: argparse.Namespace) -> None:
             results[side] = evaluate(
                 reader, file.examples, label=label, file=arguments.file.name, progress=progress
             )
-    print(table(list(results.values())))
-    if arguments.json_out:
+    if arguments.json_out:  # before anything is printed, which a closed pipe could end
         write_json({side: result.as_json() for side, result in results.items()}, arguments.json_out)
+    print(table(list(results.values())))
