@@ -80,7 +80,8 @@ def run_ask(arguments: argparse.Namespace) -> None:
             raise InputError(
                 f"{arguments.pmid!r} names no single PubMed record. Give a PMID, PMCID, DOI or address."
             )
-        looked_up = look_up(PubMed.from_settings(settings), identified)
+        with PubMed.from_settings(settings).session() as session:
+            looked_up = look_up(session, identified)
         record = looked_up.records[0]
         for notice in looked_up.notices:
             print(f"note: {notice}", file=sys.stderr)

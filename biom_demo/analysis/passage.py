@@ -44,7 +44,8 @@ def passage_of(typed: str, pubmed: PubMed, settings: Settings) -> Passage:
     identified = identify(typed)
     if identified.kind is Kind.TEXT:
         return Passage(typed)
-    found = look_up(pubmed, identified)
+    with pubmed.session() as session:
+        found = look_up(session, identified)
     text = "\n\n".join(record.text for record in found.records)
     if len(text) > settings.max_context_chars:
         raise InputError(
