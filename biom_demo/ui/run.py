@@ -197,11 +197,9 @@ def head_of(run: Run | None, boxes: Inquiry | None = None) -> str:
     if run is None:
         return no_head_html()
     asked = run.asked
-    stale = boxes is not None and (boxes.typed, boxes.question, boxes.pair, boxes.further) != (
-        asked.typed,
-        asked.question,
-        asked.pair,
-        asked.further,
+    stale = boxes is not None and any(
+        getattr(boxes, name) != getattr(asked, name)
+        for name in ("typed", "question", "pair", "further", "otherwise")
     )
     models = " · ".join(short_names(run.comparison.labels)) if not run.blind else "which is which is hidden"
     return head_html(asked.question, run.passage.source, models, stale=stale)
