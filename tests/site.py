@@ -21,7 +21,7 @@ class WordModels:
     """In the place of ``models.store.Models``: each checkpoint points at its word, where the text has it."""
 
     words: dict[Checkpoint, str]
-    null: float = 4.0  # without the word "no answer" wins
+    null: float = 24.0  # without the word "no answer" wins
     broken: frozenset[Checkpoint] = frozenset()
     calls: list[tuple[Checkpoint, int]] = field(default_factory=list)
 
@@ -41,7 +41,7 @@ class WordModels:
         if word not in words:
             return reading_of(text, null=self.null, question=question)
         at = words.index(word)
-        return reading_of(text, {at: 5.0}, {at: 5.0}, null=self.null, question=question)
+        return reading_of(text, {at: 15.0}, {at: 15.0}, null=self.null, question=question)
 
 
 class BlockedPubMed:

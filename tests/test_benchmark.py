@@ -23,9 +23,9 @@ def prediction(key, text, margin):
     answers = ()
     if text:
         span = CharSpan(CONTEXT.index(text), CONTEXT.index(text) + len(text))
-        answers = (Answer(context_index=0, span=span, text=text, score=-margin, probability=0.5),)
+        answers = (Answer(span=span, text=text, score=-margin, probability=0.5),)
     question = Question(id=key, text="Which gene?")
-    return Prediction(question, context_index=0, answers=answers, null_score=0.0, null_probability=0.5)
+    return Prediction(question, answers=answers, null_score=0.0, null_probability=0.5)
 
 
 def example(key, *golds):

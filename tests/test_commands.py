@@ -106,7 +106,7 @@ def test_evaluate_counts_both_sides_and_one_model(tmp_path, tiny_checkpoint, cap
     ("arguments", "words"),
     [
         (["ask", "Q?", "--text", "none.txt"], "Check the path"),
-        (["ask", " ", "--text", "TEXT", "--pair", "mini"], "question is empty"),
+        (["ask", " ", "--text", "TEXT", "--pair", "mini"], "no question yet"),
         (["ask", "Q?", "--text", "TEXT", "--pair", "huge"], "Choose one of: auto, mini"),
         (["ask", "Q?", "--text", "TEXT", "--pair", "albert"], "is not on this machine"),
         (["evaluate", "none.json"], "no file"),

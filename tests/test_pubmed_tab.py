@@ -7,8 +7,7 @@ import threading
 import pytest
 
 from biom_demo.analysis.comparison import View
-from biom_demo.pubmed.session import Pace
-from biom_demo.pubmed.session import PubMed
+from biom_demo.pubmed.session import Pace, PubMed
 from biom_demo.ui.pubmed_tab import Generated, drawn_findings, find_abstracts, halt, read_found
 from tests.entrez_server import PLAY, entrez_server
 from tests.site import BlockedPubMed, last, site_of
@@ -59,10 +58,10 @@ def test_a_query_made_of_an_earlier_question_is_made_anew(server):
     """A paste over the question sends no input event: only the server can know."""
     site = site_at(server)
     first = asked(site)
-    again = asked(site, "Which drug treats gout?", first["query"], first["generated"])
+    again = asked(site, "Which drug lowers glucose from the liver?", first["query"], first["generated"])
     assert again["query"] != first["query"]
-    assert "gout" in again["query"].lower()
-    own = asked(site, "Which drug treats gout?", "cystic fibrosis", first["generated"])
+    assert "glucose" in again["query"].lower()
+    own = asked(site, "Which drug lowers glucose from the liver?", "cystic fibrosis", first["generated"])
     assert own["query"] == "cystic fibrosis"
     assert own["generated"] is None
     # One that was edited is the user's own, whatever it was made of.

@@ -140,7 +140,8 @@ def _ask_literature(arguments: argparse.Namespace, settings: Settings) -> None:
         print(checkpoint.label)
         for finding in findings(read, side, top_n=5):
             pmids = ", ".join(
-                e.record.pmid + (" (retracted)" if e.record.retracted else "") for e in finding.evidence[:5]
+                e.record.pmid + (f" ({e.record.status})" if e.record.warnings else "")
+                for e in finding.evidence[:5]
             )
             print(f"  {finding.share:6.1%}  {finding.text}   PMID {pmids}")
 

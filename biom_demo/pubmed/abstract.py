@@ -206,7 +206,7 @@ class Note:
     @property
     def url(self) -> str:
         """The address of the other record at PubMed or by its DOI, or ""."""
-        if self.pmid:
+        if self.pmid.isdecimal():
             return f"https://pubmed.ncbi.nlm.nih.gov/{self.pmid}/"
         doi = _DOI.search(self.source)
         return f"https://doi.org/{doi[0].rstrip('.,;)]')}" if doi else ""
