@@ -107,7 +107,7 @@ def test_a_book_a_trial_and_a_foreign_text_say_what_they_are():
         languages=("ger",),
     )
     page = Page(record_html(record))
-    assert "Moreau C. Edited by Sato K. Randomized Controlled Trial" in page.text
+    assert "Moreau C, Sato K (ed.). Randomized Controlled Trial" in page.text
     assert "Keywordsasthma; children" in page.text
     assert "The article itself is in German." in page.text
     assert "Ein Titel" in page.text

@@ -131,11 +131,18 @@ _BY_TITLE = (
             r"|correction\s+to\s*:)"
         ),
     ),
-    (NoteKind.RETRACTED_BY, re.compile(rf"(?i:retracted{_WHAT})\s*(?:[:\])]|[-–—]\s)")),
+    (
+        NoteKind.RETRACTED_BY,
+        re.compile(
+            rf"(?i:retracted{_WHAT})\s*(?:[:\])*]|[-–—]\s)|RETRACTED\s+ARTICLE\b(?=.*[a-z])"
+            r"|(?i:this\s+article\s+(?:has\s+been|was)\s+retracted\b)"
+        ),
+    ),
     (
         NoteKind.WITHDRAWN,
         re.compile(
-            rf"(?i:(?:article\s+)?(?:withdrawn|removed|temporary\s+removal){_WHAT})\s*(?:[:\])]|[-–—]\s)"
+            rf"(?i:(?:article\s+)?(?:withdrawn|removed|temporary\s+removal){_WHAT})\s*(?:[:\])*]|[-–—]\s)"
+            r"|(?i:this\s+article\s+(?:has\s+been|was)\s+withdrawn\b)"
         ),
     ),
 )
@@ -208,8 +215,12 @@ class Note:
         """The address of the other record at PubMed or by its DOI, or ""."""
         if self.pmid.isdecimal():
             return f"https://pubmed.ncbi.nlm.nih.gov/{self.pmid}/"
-        doi = _DOI.search(self.source)
-        return f"https://doi.org/{doi[0].rstrip('.,;)]')}" if doi else ""
+        found = _DOI.search(self.source)
+        if found is None:
+            return ""
+        doi = found[0].rstrip(".,;)]")
+        closing = found[0][len(doi) : len(doi) + 1] == ")" and doi.count("(") > doi.count(")")
+        return f"https://doi.org/{doi}{')' if closing else ''}"
 
     @property
     def sentence(self) -> str:

@@ -30,7 +30,7 @@ _REACH = 40  # characters looked back at and ahead to when a script is joined to
 _SPACES = re.compile(r"[\s\u00a0\u2000-\u200a\u202f\u205f\u3000]+")
 # Zero-width signs, soft hyphens, and MathML's invisible "apply", "times" and "comma".
 _INVISIBLE = re.compile(r"[\u200b-\u200d\u2060-\u2063\ufeff\u00ad]")
-_FLOW_DOT = re.compile("(?<=[VQ])\u0307")  # V̇O2 is said VO2
+_FLOW_DOT = re.compile("(?<=[VQ])[\u0307\u02d9]")  # V̇O2 is said VO2
 _STYLED_LETTERS = re.compile(r"[\U0001d400-\U0001d7ff]+")  # 𝑝 is p
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _TAG = re.compile(r"<(/?)(?:[A-Za-z]{1,8}:)?([A-Za-z][A-Za-z0-9-]{0,20})(\s[^<>]{0,200}?)?(/?)>")
@@ -44,7 +44,13 @@ def _words(listed: str) -> frozenset[str]:
     return frozenset(listed.split())
 
 
-_SCRIPTS: dict[str, Role] = {"sup": "sup", "superscript": "sup", "sub": "sub", "subscript": "sub"}
+_SCRIPTS: dict[str, Role] = {
+    "sup": "sup",
+    "superscript": "sup",
+    "sub": "sub",
+    "subscript": "sub",
+    "inf": "sub",
+}
 _HEADINGS = _words("h1 h2 h3 h4 h5 h6 title")
 _BLOCKS = _words("p br hr div li ul ol list list-item sec td tr")
 _DISPLAYED = frozenset({"dispformula", "disp-formula"})
@@ -116,7 +122,7 @@ def _decoded(found: re.Match[str]) -> str:
 def _revived(element: Element) -> Element:
     """The element with entities in its text decoded once, and tags that stand there as text made tags.
 
-    Only known tags that are opened and closed count: "a<b>c" is a comparison.
+    Only known tags that are opened and closed count; what is left may be a comparison.
     """
     if not any("<" in text or "&" in text for text in element.itertext()):
         return element
@@ -265,6 +271,15 @@ def _tail(element: Element, role: Role, layout: bool) -> Iterator[_Stretch]:
         yield _plain(element.tail), role
 
 
+def _space(found: re.Match[str]) -> str:
+    """One space, or none where a line end lies between a tag's text and the bracket or comma beside it."""
+    before = found.string[max(0, found.start() - 1) : found.start()]
+    after = found.string[found.end() : found.end() + 2]
+    beside = before in {"(", "["} or after[:1] in {")", "]", "%"} or after in {",", ".", ";", ":"}
+    beside |= len(after) == 2 and after[0] in ",.;:" and after[1].isspace()
+    return "" if "\n" in found[0] and beside else " "
+
+
 def _merged(stretches: Iterator[_Stretch]) -> list[_Stretch]:
     """Neighbours of one role as one stretch: ``<sup>-</sup><sup>3</sup>`` is one exponent."""
     made: list[tuple[list[str], Role]] = []
@@ -275,7 +290,7 @@ def _merged(stretches: Iterator[_Stretch]) -> list[_Stretch]:
             made[-1][0].append(text)
         else:
             made.append(([text], role))
-    joined = [(_SPACES.sub(" ", "".join(texts)), role) for texts, role in made]
+    joined = [(text, role) for texts, role in made if (text := _SPACES.sub(_space, "".join(texts)))]
     # 10<sup>-</sup> <sup>3</sup>: a sign and its digits with layout between.
     out: list[_Stretch] = []
     for text, role in joined:
@@ -305,6 +320,7 @@ _TRACER = re.compile(
     r"(?:A[cglmrstu]|B[aeir]?|C[adelorsu]?|D[y]|E[ru]|F[e]?|G[ade]|H[efgo]?|I[nr]?|K[r]?|L[aiu]|M[gno]|N[abdei]?"
     r"|O[s]?|P[bdmortu]?|R[abehnu]|S[bcegimnr]?|T[abceghilm]|U|V|W|Xe|Y[b]?|Z[nr])(?![A-Za-z])"
 )
+_SIGN_ALONE = re.compile(r"\d?[+-](?:/[+-])?")
 _ORDINAL = re.compile(r"st|nd|rd|th")
 _NUMBER_BEFORE = re.compile(r"(?:^|[\s(\[=<>≤≥~≈×*/·,;])\d+(?:\.\d+)?$")
 _TEN_BEFORE = re.compile(r"(?:^|[^\w.,])10$")
@@ -383,6 +399,8 @@ def _joined(stretches: Sequence[_Stretch]) -> str:
                 pass  # the dot over a flow: V<sup>.</sup>O<sub>2</sub>
             elif isotope and earlier[1] == "sub" and base[-1:].isdigit():
                 write(f" {plain}")  # H2 18O
+            elif earlier[1] == "sub" and base[-1:].isalpha() and plain.isdigit():
+                write(f"^{plain}")  # x<sub>i</sub><sup>2</sup>
             elif base[-1:] in _MINUS and plain.isdigit() and not isotope and _TEN_BEFORE.search(base[:-1]):
                 drop_to(base[:-1])
                 write(f"^-{plain}")  # 10-<sup>3</sup>
@@ -399,6 +417,10 @@ def _joined(stretches: Sequence[_Stretch]) -> str:
 
 def _belongs(base: str, script: str) -> bool:
     """Whether the superscript is the base's although a space stands between."""
+    if not base or base[-1] in ",.;:":
+        return False
+    if _SIGN_ALONE.fullmatch(script) or (_ORDINAL.fullmatch(script) and base[-1].isdigit()):
+        return True  # Ca <sup>2+</sup>, CD4 <sup>+</sup>, 5 <sup>th</sup>
     if not _EXPONENT.fullmatch(script):
         return False
     if _TEN_BEFORE.search(base):
@@ -417,12 +439,13 @@ def _superscript(base: str, script: str, following: str) -> str:
         if number or (digits and (signed[1] == "-" or last.isdigit())):
             return f"^{signed[1]}{script[signed.end() :]}"
         return script
-    if number and _POWER_OF_NUMBER.fullmatch(script):
+    if number and (_POWER_OF_NUMBER.fullmatch(script) or " " in script):
         return f"^({script})"
     if number and script[0] == "(":
         return f"^{script}"
     if script[0].isdigit():
-        return f"^{script}" if last.isdigit() or (last == ")" and script.isdigit()) else script
+        unknown = last in {"x", "y", "z"} and not base[-2:-1].isalnum()
+        return f"^{script}" if number or last.isdigit() or unknown or last == ")" else script
     if script == "-" and following[:1].isdigit() and _TEN_BEFORE.search(base):
         return "^-"  # 10<sup>-</sup>3
     variable = len(script) == 1 and script.islower() and _LOWER_BEFORE.search(base)
@@ -647,7 +670,7 @@ def _beside(given: Sequence[_Term], *, tight: bool = False) -> _Term:
                 text = f" {text}"  # 1 3/4
             elif touches:
                 text = f"({text})"
-        elif last.isalnum() and (text[0].isalnum() or text[0] in "∑∏∫"):
+        elif (last.isalnum() or last == "∞") and (text[0].isalnum() or text[0] in "∑∏∫"):
             scripted = before.kind == "script"
             named = term.kind == "function" and term.text not in _BIG  # not the end of VO2max
             if (
@@ -724,7 +747,7 @@ def _scripted(base: _Term, sub: _Term, sup: _Term) -> _Term:
 def _sub(base: str, index: str, *, big: bool) -> str:
     last = base[-1:]
     if big or not _INDEX.fullmatch(index):
-        return f"_{index}" if index.isalnum() or index in "+-" else f"_{_bracketed(index)}"
+        return f"_{index}" if index.isalnum() or len(index) == 1 else f"_{_bracketed(index)}"
     if index[0].isdigit():
         return f"_{index}" if last.isdigit() else index
     variable = len(base) == 1 and base.islower() and len(index) < 3
@@ -743,7 +766,7 @@ def _sup(base: str, power: str) -> str:
         return f"^{power}" if _EXPONENT.fullmatch(power) and not power.isdigit() else power
     if _CHARGE.fullmatch(power):
         return f"^{power}" if last.isdigit() and power[0].isdigit() else power
-    if re.fullmatch(r"[-+±]?[\w.∆]+|%", power):
+    if re.fullmatch(r"[-+±]?[\w.∆∞]+|.", power):
         return f"^{power}"
     return f"^{_bracketed(power)}"
 
@@ -765,7 +788,7 @@ def _limits(base: _Term, under: _Term, over: _Term) -> _Term:
     if above in _MARKS:
         shown += above
     elif above:
-        shown += f"^{above}" if above.isalnum() else f"^{_bracketed(above)}"
+        shown += f"^{above}" if above.isalnum() or len(above) == 1 else f"^{_bracketed(above)}"
     return _Term(shown, "script" if below or above else base.kind)
 
 

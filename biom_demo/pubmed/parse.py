@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from html.entities import entitydefs
+from html.entities import html5
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder
 
 from defusedxml.common import DefusedXmlException
@@ -26,7 +26,7 @@ from biom_demo.pubmed.markup import parts_of, readable, unescaped
 MAX_ELEMENTS = 250_000
 MAX_CHARS = 8_000_000
 MAX_RECORDS = 10_000  # efetch gives no more
-_FEED_BYTES = 65_536
+_FEED_BYTES = 1_000_000  # an unfinished tag is scanned anew with each piece
 
 _LINKS = {
     "retractionin": NoteKind.RETRACTED_BY,
@@ -110,9 +110,11 @@ def parse_articles(xml: bytes) -> list[Abstract]:
 
 def parse_search(xml: bytes) -> SearchResult:
     """What an esearch answer says. Raises ``RecordError`` where it is none or reports an error."""
-    root = next(iter(list(_elements(xml))), None)
+    root: Element | None = None
+    for element in _elements(xml):
+        root = element
     if root is None or root.tag in _RECORDS:
-        raise RecordError("PubMed's answer is none to a search. Try again in a minute.")
+        raise RecordError("PubMed sent records instead of the answer to a search. Try again in a minute.")
     if root.tag != "eSearchResult" or root.find("ERROR") is not None:
         raise RecordError(_not_records(root))
     count = readable(root.find("Count"))
@@ -135,7 +137,7 @@ def parse_search(xml: bytes) -> SearchResult:
         int(count),
         tuple(pmid for e in root.findall("IdList/Id") if _NUMBER.fullmatch(pmid := readable(e))),
         readable(root.find("QueryTranslation")),
-        tuple(dict.fromkeys(warnings)),
+        tuple(dict.fromkeys(words for words in warnings if words != "No items found.")),
     )
 
 
@@ -224,7 +226,8 @@ def _elements(xml: bytes) -> Iterator[Element]:
         raise RecordError(_WEB_PAGE)
     builder = _Builder()
     parser = DefusedXMLParser(target=builder)
-    parser.entity.update(entitydefs)  # "&beta;": the DTD that defines it is not read
+    # "&beta;", "&InvisibleTimes;": the DTD that defines them is not read.
+    parser.entity.update({name.rstrip(";"): text for name, text in html5.items()})
     for chunk in _chunks(xml):
         try:
             parser.feed(chunk) if chunk else parser.close()
@@ -245,13 +248,14 @@ def _chunks(xml: bytes) -> Iterator[bytes]:
     """
     prefixes = set(re.findall(rb"<([A-Za-z_][\w.-]{0,30}):[A-Za-z]", xml))
     prefixes |= {name for name in (b"xlink", b"xsi") if b" " + name + b":" in xml}
-    root = re.search(rb"<[A-Za-z_][^\s<>/]*(?=[\s/>])[^<>]*", xml[:4000])
+    root = re.search(rb"<[A-Za-z_][^\s<>/]*(?=[\s/>])", xml[:4000])
+    opening = xml[root.start() : xml.find(b">", root.start())] if root else b""
+    missing = sorted(name for name in prefixes if b"xmlns:" + name not in opening)
     at = 0
-    if root and prefixes:
-        at = root.start() + len(re.split(rb"[\s/>]", root[0], maxsplit=1)[0])
+    if root and missing:
+        at = root.end()
         yield xml[:at]
-        missing = sorted(name for name in prefixes if b"xmlns:" + name not in root[0])
-        yield b"".join(b' xmlns:%b="urn:%b"' % (name, name) for name in missing) or b" "
+        yield b"".join(b' xmlns:%b="urn:%b"' % (name, name) for name in missing)
     for first in range(at, len(xml), _FEED_BYTES):
         yield xml[first : first + _FEED_BYTES]
     yield b""
@@ -354,9 +358,10 @@ def _made(
     """The record, its text put together of title and sections with their offsets."""
     number = document.find("PMID")
     version = (number.get("Version") or "") if number is not None else ""
-    title, vernacular_title = readable(title_element), readable(vernacular)
-    if _PLACEHOLDER.fullmatch(title):
-        title = ""
+    title, vernacular_title = (
+        "" if _PLACEHOLDER.fullmatch(text) else text
+        for text in (readable(title_element), readable(vernacular))
+    )
     title_is_original = not title and bool(vernacular_title)
     title = title or vernacular_title
     parts: list[str] = []

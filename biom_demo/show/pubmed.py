@@ -34,9 +34,11 @@ def record_html(record: Abstract, notices: Sequence[str] = ()) -> Markup:
     vernacular = Markup()
     if record.vernacular_title and not record.title_is_original:
         vernacular = Markup(' <span class="vernacular">{}</span>').format(record.vernacular_title)
-    editors = f"Edited by {_names(record.editors)}" if record.editors else ""
-    types = ", ".join(record.shown_types)
-    parts = [_names(record.authors), editors, record.journal, record.date, types]
+    names = [*record.authors, *(f"{editor} (ed.)" for editor in record.editors)]
+    people = ", ".join(names[:SHOWN_AUTHORS])
+    if len(names) > SHOWN_AUTHORS:
+        people += f" and {len(names) - SHOWN_AUTHORS} more"
+    parts = [people, record.journal, record.date, "; ".join(record.shown_types)]
     links = [pmid_link(record.pmid, f"PMID {record.pmid}")]
     if record.doi:
         address = f"https://doi.org/{quote(record.doi, safe='/:;()', errors='replace')}"
@@ -58,11 +60,6 @@ def record_html(record: Abstract, notices: Sequence[str] = ()) -> Markup:
         warning=warning_html(record),
         notes=Markup().join(Markup('<p class="note">{}</p>').format(note) for note in notes),
     )
-
-
-def _names(people: Sequence[str]) -> str:
-    more = len(people) - SHOWN_AUTHORS
-    return ", ".join(people[:SHOWN_AUTHORS]) + (f" and {more} more" if more > 0 else "")
 
 
 def _terms(name: str, terms: Sequence[str]) -> Markup:
