@@ -16,6 +16,12 @@ from tests.entrez_server import entrez_server, searched, status
 CFTR = "90000001"
 
 
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    monkeypatch.setattr(request_module, "FIRST_PAUSE_S", 0.02)
+    monkeypatch.setattr(pace_module, "PAUSE_S", 0.01)
+
+
 @pytest.fixture
 def server():
     with entrez_server() as made:
@@ -72,9 +78,7 @@ def test_a_name_that_leads_to_a_record_of_another_name_is_said(server):
     )
 
 
-def test_what_cannot_be_asked_is_said_beside_what_is_there(server, tmp_path, monkeypatch):
-    monkeypatch.setattr(request_module, "FIRST_PAUSE_S", 0.02)
-    monkeypatch.setattr(pace_module, "PAUSE_S", 0.01)
+def test_what_cannot_be_asked_is_said_beside_what_is_there(server, tmp_path):
     client = PubMed(base_url=server.url, cache=Cache(tmp_path, max_bytes=10**7, max_age_s=1000.0))
     client.fetch([CFTR])
     server.faults = [status(500)] * 99

@@ -186,14 +186,14 @@ def test_ids_that_pubmed_does_not_know_are_missing_only_where_it_says_so(server)
     assert "HTTP 400" in str(failing(client.fetch, ["7"]))
 
 
-COUNTS = ["", "many", "-1", "1.0", "1e3", "1,234", "²", "٣", "１２", "9" * 5000, "0x10", " 2 ", "NaN", "1 2"]
+COUNTS = ["", "many", "-1", "1.0", "1e3", "1,234", "²", "9" * 5000, "0x10", " 2 ", "NaN", "1 2"]
 
 
 @pytest.mark.parametrize("count", COUNTS)
 def test_a_count_in_any_form_is_a_count_or_words(server, count):
     server.faults = [searched(count, (CFTR, IVACAFTOR))] * 9
     client = pubmed(server)
-    if count in {" 2 ", "٣", "１２"}:
+    if count == " 2 ":
         assert client.search("gene", limit=2).pmids == (CFTR, IVACAFTOR)
     else:
         failing(client.search, "gene", limit=2)
@@ -222,7 +222,7 @@ def test_retry_after_is_waited_for_or_given_up(server):
 @pytest.mark.parametrize("drip", DRIPS)
 def test_whatever_drips_ends_with_the_budget_and_is_let_go(drip):
     with raw_server(DRIPS[drip], pause_s=0.1) as server:
-        with ends_within(0.6), pubmed(server, budget_s=0.6).session() as session:
+        with ends_within(0.5), pubmed(server, budget_s=0.5).session() as session:
             error = failing(session.fetch, [CFTR])
             failing(session.search, "gene", limit=1)
             failing(session.resolve, [DOI])
@@ -331,8 +331,8 @@ def test_visitors_with_keys_of_their_own_ask_for_themselves(server):
 def test_threads_keep_the_pace(server, api_key, limit):
     client = pubmed(server, api_key=api_key)
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda i: client.search(f"gene {i}", limit=1), range(3 * limit)))
-    keeps_pace(server, 3 * limit, limit)
+        list(pool.map(lambda i: client.search(f"gene {i}", limit=1), range(2 * limit + 1)))
+    keeps_pace(server, 2 * limit + 1, limit)
 
 
 PROCESS = """
@@ -340,8 +340,8 @@ import sys
 from biom_demo.pubmed.session import PubMed
 from biom_demo.settings import Settings
 
-settings = Settings(entrez_url=sys.argv[1], pubmed_cache=sys.argv[2])
-for number in range(5):
+settings = Settings(entrez_url=sys.argv[1], pubmed_cache=sys.argv[2], ncbi_api_key="operators")
+for number in range(10):
     PubMed.from_settings(settings).search(f"{sys.argv[3]} {number}", limit=1)
 """
 
@@ -350,7 +350,7 @@ def test_two_processes_keep_the_pace_together(server, tmp_path):
     command = [sys.executable, "-c", PROCESS, server.url, str(tmp_path)]
     both = [subprocess.Popen([*command, name]) for name in ("one", "two")]
     assert [process.wait(60) for process in both] == [0, 0]
-    keeps_pace(server, 10, 3)
+    keeps_pace(server, 20, 10)
 
 
 def keeps_pace(server, count, limit):

@@ -66,7 +66,7 @@ class Cache:
         self._max_bytes = max_bytes
         self._max_age_s = max_age_s
         self._now = now
-        self._lock = threading.Lock()
+        self._writing = threading.Lock()  # threads wait here in turn, and not on SQLite's lock by chance
         self._rests_until = 0.0
         self._said: set[str] = set()
 
@@ -137,37 +137,35 @@ class Cache:
                     excess -= size
 
         if rows:
-            self._guarded(lambda: self._write(write, wait_s=WAIT_S))
+            with self._writing:
+                self._guarded(lambda: self._write(write, wait_s=WAIT_S))
 
     def _guarded(self, work: Callable[[], None]) -> None:
         """Do ``work``, if the file lets us; one that is no database, or of other columns, is begun anew."""
-        if time.monotonic() < self._rests_until or not self._lock.acquire(timeout=WAIT_S):
+        if time.monotonic() < self._rests_until:
             return
         try:
-            if time.monotonic() >= self._rests_until:
-                self._attempt(work)
+            try:
+                work()
+            except sqlite3.Error as error:
+                self._mend(error)
+                work()
         except (sqlite3.Error, OSError) as error:
             if _code(error) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
                 self._rests_until = time.monotonic() + REST_S
             self._say(f"the PubMed cache cannot be used now: {_words(error)}")
-        finally:
-            self._lock.release()
 
-    def _attempt(self, work: Callable[[], None]) -> None:
-        try:
-            work()
-        except sqlite3.Error as error:
-            code = _code(error)
-            if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
-                for suffix in ("", "-wal", "-shm"):
-                    self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
-            elif code == sqlite3.SQLITE_ERROR:  # a table of other columns
-                with closing(self._connect("mode=rw", WAIT_S)) as connection, connection:
-                    connection.execute("DROP TABLE IF EXISTS entry")
-            else:
-                raise
-            self._say(f"the PubMed cache was damaged and is begun anew: {_words(error)}")
-            work()
+    def _mend(self, error: sqlite3.Error) -> None:
+        """Make room for a new file or table; raises the error where that is not what it takes."""
+        if _code(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+            for suffix in ("", "-wal", "-shm"):
+                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+        elif _code(error) == sqlite3.SQLITE_ERROR:
+            with closing(self._connect("mode=rw", WAIT_S)) as connection, connection:
+                connection.execute("DROP TABLE IF EXISTS entry")
+        else:
+            raise error
+        self._say(f"the PubMed cache was damaged and is begun anew: {_words(error)}")
 
     def _say(self, words: str) -> None:
         """Log it, once: a full disk is full at every request."""
@@ -197,7 +195,8 @@ class Cache:
         """Run ``work`` in one transaction."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with closing(self._connect("mode=rwc", wait_s)) as connection:
-            connection.execute("PRAGMA journal_mode = WAL")
+            with suppress(sqlite3.OperationalError):  # another process is just beginning the file
+                connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             with connection:
                 for statement in _SCHEMA:

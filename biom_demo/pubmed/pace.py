@@ -42,7 +42,7 @@ class Pace:
     """
 
     def __init__(self, folder: Path | str | None = None) -> None:
-        self._file = Path(folder).expanduser() / FILE_NAME if folder is not None else None
+        self._file = Path(os.path.expanduser(folder)) / FILE_NAME if folder is not None else None
         self._queues: dict[int, asyncio.Lock] = {}
 
     async def turn(self, sender: str, *, with_key: bool) -> None:

@@ -40,7 +40,7 @@ from biom_demo.settings import Settings
 
 MAX_RESULTS = 9_999  # esearch gives no more
 FETCH_SIZE = 200
-DISK_S = 0.8  # at most, for each look into the cache
+DISK_S = 0.8  # for a look into the cache that nothing hangs on
 MIN_SAID_AGE_S = 60.0
 # Goes up when ``parse`` makes something else of a record: those kept from before are then fetched again.
 RECORD_VERSION = 2
@@ -413,9 +413,12 @@ class Session:
 
     def _at_hand(self, look: Callable[[], Made]) -> Made | None:
         """What the cache has, even when the budget is used up."""
-        deadline = time.monotonic() + 2 * DISK_S
+        within_s = max(DISK_S, (self._deadline - time.monotonic()) / 2)
         return self._client._flights.join(
-            object(), lambda _: _of_disk(look), deadline=deadline, stop=self._stop
+            object(),
+            lambda _: _of_disk(look, within_s),
+            deadline=time.monotonic() + within_s + DISK_S,
+            stop=self._stop,
         )
 
     def _saying(self, result: Said) -> Said:
@@ -430,10 +433,10 @@ def _checked_key(api_key: str | None, words: str) -> str:
     return key
 
 
-async def _of_disk(work: Callable[[], Made]) -> Made | None:
+async def _of_disk(work: Callable[[], Made], within_s: float = DISK_S) -> Made | None:
     """What ``work`` gives, or ``None`` where the disk takes too long: no answer waits for a cache."""
     with suppress(TimeoutError):
-        async with asyncio.timeout(DISK_S):
+        async with asyncio.timeout(within_s):
             return await in_thread(work)
     return None
 
