@@ -255,11 +255,11 @@ def _ends_run_on(block: str, stop: int) -> bool:
     rules = _rules()
     before, word = _before(block, stop)
     token = before[-1:] if before[-1:] in ")]%" else word
-    capitalised = _RUN_ON_WORD.match(block, stop + 1)
+    capitalised = _RUN_ON_WORD.match(block, stop + 1) is not None
     if not (capitalised or _RUN_ON_ACRONYM.match(block, stop + 1)):
         return False
     if _ADDRESS.search(before.split(" ")[-1]):
-        return False  # an address
+        return False
     if token in (")", "]", "%"):
         return True
     key = word.lower()
@@ -267,23 +267,17 @@ def _ends_run_on(block: str, stop: int) -> bool:
     if {key, part if len(part) > 2 else key} & (rules.never_last | rules.before_number | rules.abbreviations):
         return False
     if key in rules.often_last or word.startswith("°"):
-        return True
-    earlier = before[: len(before) - len(word)].split()
+        return capitalised
     run = _LAST_RUN.search(word)
     if run is None:  # a number, or a name that ends with one: 3.5, IL-2
-        return capitalised is not None and word[-1:].isdigit()
-    if run[0].isupper() and len(run[0]) == 1:
-        return (
-            capitalised is not None
-            and len(word) == 1
-            and bool(_is_designation(word, earlier, block, stop + 1))
-        )
+        return capitalised and word[-1:].isdigit()
+    if run[0].isupper():
+        if len(word) > 1:
+            return capitalised and len(run[0]) > 1  # CFTR.The
+        earlier = before[: len(before) - len(word)].split()
+        return capitalised and bool(_is_designation(word, earlier, block, stop + 1))
     counted = before.split()[-2:-1]  # 5 mg/kg.Patients
-    return (
-        len(run[0]) > 2
-        or bool(counted and counted[0][-1].isdigit())
-        or (run[0].isupper() and capitalised is not None)
-    )
+    return len(run[0]) > 2 or bool(counted and counted[0][-1].isdigit())
 
 
 @cache
