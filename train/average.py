@@ -16,6 +16,7 @@ import torch
 from biom_demo.errors import TrainingError
 from biom_demo.qa.reader import Reader
 from biom_demo.qa.windows import tokenizer_fingerprint
+from train.checkpoint import whole_checkpoint
 
 
 def average(models: Sequence[Path], out: Path) -> Path:
@@ -39,5 +40,6 @@ def average(models: Sequence[Path], out: Path) -> Path:
             sums[key] += value
     dtype = torch.float32
     reader.model.load_state_dict({key: (value / len(models)).to(dtype) for key, value in sums.items()})
-    reader.save(out)
+    with whole_checkpoint(out) as folder:
+        reader.save(folder)
     return out

@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from tqdm import tqdm
@@ -30,21 +30,39 @@ from biom_demo.qa.reader import Reader, pad
 from biom_demo.qa.records import CharSpan, Example, Question, Window
 from biom_demo.qa.sentences import split_sentences
 from biom_demo.qa.windows import build_windows, label, tokenizer_fingerprint
-from train.checkpoint import load_state, require_space, restore_rng, rng_states, run_identity, save_state
+from train.checkpoint import (
+    WEIGHTS_FILE,
+    load_state,
+    require_space,
+    restore_rng,
+    rng_states,
+    run_identity,
+    save_state,
+    whole_checkpoint,
+)
 from train.distributed import World
+from train.label import Labels, SoftTarget
 from train.optim import adamw, learning_rate_factor, set_learning_rate
 from train.recipes import Stage
+
+if TYPE_CHECKING:
+    from transformers.modeling_outputs import QuestionAnsweringModelOutput
 
 STATE_FILE = "training_state.pt"
 LOG_FILE = "loss.jsonl"
 
 
 class Feature(NamedTuple):
-    """A window and the (first, last) positions of its answer; (0, 0) for none."""
+    """A window, the (first, last) positions of its answer ((0, 0) for none), and what a teacher says.
+
+    Without ``has_gold`` the positions mean nothing and the teacher alone is learned from.
+    """
 
     window: Window
     start: int
     end: int
+    soft: SoftTarget | None = None
+    has_gold: bool = True
 
 
 def with_short_contexts(examples: Sequence[Example], fraction: float, seed: int) -> list[Example]:
@@ -130,8 +148,18 @@ def _sentences_without_answer(example: Example) -> str:
     return example.context[longest[0].start : longest[-1].end] if longest else ""
 
 
-def build_features(reader: Reader, examples: Sequence[Example], stage: Stage) -> list[Feature]:
-    """One feature for each window of each example, labelled with its first gold span."""
+def build_features(
+    reader: Reader,
+    examples: Sequence[Example],
+    stage: Stage,
+    *,
+    labels: Labels | None = None,
+    has_gold: bool = True,
+) -> list[Feature]:
+    """One feature for each window of each example, labelled with its first gold span and by ``labels``.
+
+    Raises ``TrainingError`` for an example with neither.
+    """
     features: list[Feature] = []
     for example in tqdm(examples, desc="windows", unit="pair", leave=False):
         gold = example.gold_spans[0] if example.gold_spans else None
@@ -142,7 +170,15 @@ def build_features(reader: Reader, examples: Sequence[Example], stage: Stage) ->
             max_seq_length=stage.max_seq_length,
             window_step_tokens=stage.window_step_tokens,
         )
-        features += [Feature(window, *label(window, gold)) for window in made.windows]
+        question = example.question.text
+        for window in made.windows:
+            soft = labels.target(question, example.context, window) if labels else None
+            if soft is None and not has_gold:
+                raise TrainingError(
+                    f"The pair {example.question.id} has neither gold nor a teacher's label. "
+                    "Label its file (train label) and give the folder to --teacher-labels."
+                )
+            features.append(Feature(window, *label(window, gold), soft, has_gold))
     return features
 
 
@@ -161,23 +197,57 @@ def batches_of_epoch(lengths: Sequence[int], batch_size: int, generator: torch.G
     return [batches[i] for i in torch.randperm(len(batches), generator=generator).tolist()]
 
 
-def span_loss(
+def span_losses(
     start_logits: torch.Tensor,
     end_logits: torch.Tensor,
     mask: torch.Tensor,
     starts: torch.Tensor,
     ends: torch.Tensor,
 ) -> torch.Tensor:
-    """Mean of the start and end cross-entropies over real positions, a scalar.
+    """Mean of the start and end cross-entropies over real positions, for each row (B,).
 
     run_squad also spreads probability over padding; here padding is masked out, so that the loss
     does not depend on how a batch was padded.
     """
     hidden = ~mask.bool()  # (B, T)
     low = torch.finfo(start_logits.dtype).min
-    start_loss = torch.nn.functional.cross_entropy(start_logits.masked_fill(hidden, low), starts)
-    end_loss = torch.nn.functional.cross_entropy(end_logits.masked_fill(hidden, low), ends)
+    cross_entropy = torch.nn.functional.cross_entropy
+    start_loss = cross_entropy(start_logits.masked_fill(hidden, low), starts, reduction="none")
+    end_loss = cross_entropy(end_logits.masked_fill(hidden, low), ends, reduction="none")
     return (start_loss + end_loss) / 2
+
+
+def teacher_losses(
+    start_logits: torch.Tensor,
+    end_logits: torch.Tensor,
+    mask: torch.Tensor,
+    targets: Sequence[SoftTarget | None],
+    temperature: float,
+) -> torch.Tensor:
+    """Mean of the start and end divergences KL(teacher || student), for each row (B,); 0 without target.
+
+    Both sides are softened by ``temperature`` and the result is multiplied by its square, so that
+    gradients keep their size (Hinton et al. 2015, section 2). The teacher's kept positions count as
+    all there is; the student answers for every real position.
+    """
+    hidden = ~mask.bool()  # (B, T)
+    total = torch.zeros(len(targets), device=start_logits.device)
+    for side, logits in enumerate((start_logits, end_logits)):
+        low = torch.finfo(logits.dtype).min
+        student = torch.log_softmax(logits.masked_fill(hidden, low) / temperature, dim=-1)  # (B, T)
+        scores = torch.full(logits.shape, -torch.inf)
+        for row, target in enumerate(targets):
+            if target is None:
+                scores[row, 0] = 0.0
+            else:
+                positions, values = target[2 * side : 2 * side + 2]
+                scores[row, torch.from_numpy(positions)] = torch.from_numpy(values)
+        teacher = torch.log_softmax(scores / temperature, dim=-1).to(logits.device)  # -inf where not kept
+        kept = teacher.isfinite()
+        gap = torch.where(kept, teacher, 0.0) - torch.where(kept, student, 0.0)
+        total = total + (teacher.exp() * gap).sum(-1)
+    present = torch.tensor([target is not None for target in targets], device=total.device)
+    return total / 2 * temperature**2 * present
 
 
 def finetune(
@@ -191,21 +261,24 @@ def finetune(
     threads: int = 1,
     compile_model: bool = False,
     stop_after_steps: int | None = None,
+    unjudged: Sequence[Example] = (),
+    labels: Labels | None = None,
 ) -> Path:
     """The folder ``out`` with the fine-tuned checkpoint (float32 safetensors, tokenizer, config).
 
     ``start`` is a checkpoint folder or a Hub id in the local cache (its QA head may be missing: it is
     then drawn from ``seed``).
     ``compile_model`` runs it through ``torch.compile``: worth its minutes on a GPU, not on a CPU.
-    ``stop_after_steps`` ends the process's share early with the state saved, as a kill would.
+    ``labels`` are a teacher's; pairs it has none for learn from gold alone, and ``unjudged`` ones,
+    whose gold nobody knows, from the teacher alone. ``stop_after_steps`` ends the process's share
+    early with the state saved, as a kill would.
 
     Raises ``TrainingError`` if nothing can be learned from the examples, if ``out`` holds a finished
     checkpoint, or on a foreign state.
     """
-    if not any(example.answerable for example in examples):
+    if not unjudged and not any(example.answerable for example in examples):
         raise TrainingError("No training pair holds an answer. Check the data files and the conversion.")
-    # With a state beside it, the run was killed while it wrote the checkpoint, and goes on.
-    if (out / "model.safetensors").exists() and not (out / STATE_FILE).exists():
+    if is_finished(out):
         raise TrainingError(f"{out} holds a finished checkpoint already. Give --out another folder.")
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
@@ -223,7 +296,8 @@ def finetune(
 
     prepared = with_short_contexts(examples, stage.short_context_fraction, seed)
     prepared = with_unanswerable(prepared, stage.unanswerable_fraction, seed)
-    features = build_features(reader, prepared, stage)
+    features = build_features(reader, prepared, stage, labels=labels)
+    features += build_features(reader, unjudged, stage, labels=labels, has_gold=False)
     lengths = [len(feature.window) for feature in features]
     steps_per_epoch = -(-len(features) // stage.batch_size)
     total_steps = steps_per_epoch * stage.epochs
@@ -234,7 +308,8 @@ def finetune(
         seed,
         weights_digest,
         tokenizer_fingerprint(reader.tokenizer),
-        [tuple(f) for f in features],
+        [(f.window, f.start, f.end, f.has_gold, f.soft is None) for f in features],
+        labels.identity if labels else "",
     )
 
     step = 0
@@ -284,13 +359,8 @@ def finetune(
                 inputs = {key: value.to(device) for key, value in inputs.items() if key in known}
                 with torch.autocast(device.type, torch.bfloat16, enabled=stage.precision == "bfloat16"):
                     output = forward(**inputs)
-                loss = span_loss(
-                    output.start_logits.float(),
-                    output.end_logits.float(),
-                    inputs["attention_mask"],
-                    torch.tensor([row.start for row in rows], device=device),
-                    torch.tensor([row.end for row in rows], device=device),
-                ) * (len(piece) / len(batch))  # every pair counts alike, in a small last piece too
+                # Every pair counts alike, in a small last piece too.
+                loss = row_losses(output, inputs["attention_mask"], rows, stage).sum() / len(batch)
                 torch.autograd.backward(loss)
                 total += loss.item()
             total = world.sum(total)
@@ -314,10 +384,36 @@ def finetune(
                 save()
     if world.leads:
         model.eval().cpu()
-        reader.save(out)
+        with whole_checkpoint(out) as folder:
+            reader.save(folder)
         (out / STATE_FILE).unlink(missing_ok=True)
     world.wait()
     return out
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether a run into the folder has ended: with a state beside its weights it was cut and goes on."""
+    return (folder / WEIGHTS_FILE).exists() and not (folder / STATE_FILE).exists()
+
+
+def row_losses(
+    output: QuestionAnsweringModelOutput, mask: torch.Tensor, rows: Sequence[Feature], stage: Stage
+) -> torch.Tensor:
+    """The loss of each row (B,): of gold, of the teacher, or the stage's mix of the two."""
+    logits = output.start_logits.float(), output.end_logits.float()
+    device = mask.device
+    gold = span_losses(
+        *logits,
+        mask,
+        torch.tensor([row.start for row in rows], device=device),
+        torch.tensor([row.end for row in rows], device=device),
+    )
+    if all(row.soft is None for row in rows):
+        return gold
+    taught = teacher_losses(*logits, mask, [row.soft for row in rows], stage.teacher_temperature)
+    shares = [0.0 if row.soft is None else stage.teacher_weight if row.has_gold else 1.0 for row in rows]
+    share = torch.tensor(shares, device=device)
+    return share * taught + (1 - share) * gold
 
 
 def remaining_batches(

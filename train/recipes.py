@@ -23,7 +23,8 @@ class Stage:
     ``short_context_fraction``: such a share of the pairs is read with a few sentences around the
     answer instead of the whole context. ``unanswerable_fraction``: such a share of the pairs is
     added again with a context that holds none of the gold answers, labelled "no answer".
-    ``precision``: bfloat16 is autocast over float32 weights.
+    ``precision``: bfloat16 is autocast over float32 weights. ``teacher_weight``: the teacher's share of
+    a pair's loss where gold is known too; both distributions are softened by ``teacher_temperature``.
     """
 
     learning_rate: float
@@ -41,6 +42,8 @@ class Stage:
     short_context_fraction: float
     unanswerable_fraction: float
     precision: Precision
+    teacher_weight: float = 0.7
+    teacher_temperature: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ class BioAsqQuestion:
 
     ``exact_answer`` is one tuple of synonyms for each answer entity, whatever shape the file had
     (a string, a list, a list of lists); empty where the file gives none, as all of year 1.
+    ``ideal_answers`` are the answers in sentences.
     """
 
     id: str
@@ -43,6 +44,7 @@ class BioAsqQuestion:
     exact_answer: tuple[tuple[str, ...], ...]
     snippets: tuple[Snippet, ...]
     documents: tuple[str, ...] = ()
+    ideal_answers: tuple[str, ...] = ()
 
     @property
     def synonyms(self) -> tuple[str, ...]:
@@ -202,7 +204,15 @@ def _bioasq_question(raw: dict[str, Any]) -> BioAsqQuestion:
             for snippet in raw.get("snippets") or ()
         ),
         documents=tuple(str(document) for document in raw.get("documents") or ()),
+        ideal_answers=tuple(str(text) for text in _listed(raw.get("ideal_answer"))),
     )
+
+
+def _listed(value: Any) -> list[Any]:
+    """A list as it is, one thing as a list of it, nothing as an empty one."""
+    if value is None or value == "":
+        return []
+    return value if isinstance(value, list) else [value]
 
 
 def _entities(exact_answer: Any, question_type: str) -> tuple[tuple[str, ...], ...]:
@@ -235,6 +245,7 @@ def write_bioasq(questions: Iterable[BioAsqQuestion], path: Path | str) -> None:
                     "documents": list(question.documents),
                     "snippets": [{"text": s.text, "document": s.document} for s in question.snippets],
                 }
+                | ({"ideal_answer": list(question.ideal_answers)} if question.ideal_answers else {})
                 | _exact_answer_field(question)
                 for question in questions
             ]
@@ -311,6 +322,11 @@ def _card_golds(question: BioAsqQuestion, snippet: str) -> list[CharSpan]:
 
 def _wide_golds(question: BioAsqQuestion, snippet: str) -> list[CharSpan]:
     return _spans_of(question.synonyms, snippet)
+
+
+def factoid_golds(question: BioAsqQuestion, context: str) -> list[CharSpan]:
+    """Where the answers of a factoid question stand in any text, as ``wide`` finds them; else empty."""
+    return _wide_golds(question, context) if question.type == "factoid" else []
 
 
 def _spans_of(names: Sequence[str], snippet: str) -> list[CharSpan]:
