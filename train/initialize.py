@@ -22,7 +22,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors.torch import load_file
@@ -120,7 +120,7 @@ def teacher_parts() -> list[Path]:
 
 
 @contextmanager
-def opened_archive(file: io.BufferedReader) -> Iterator[zipfile.ZipFile]:
+def opened_archive(file: io.BufferedReader[Any]) -> Iterator[zipfile.ZipFile]:
     """The zip archive in a file. Raises ``TrainingError`` where it is damaged."""
     try:
         with zipfile.ZipFile(file) as archive:
