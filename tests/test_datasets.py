@@ -45,8 +45,8 @@ def bioasq_file(path, exact_answer, *, kind="factoid", snippets=("IL-6 rises.",)
 
 def test_squad_round_trip(tmp_path):
     examples = [
-        Example(Question("a", "What?"), "βeta binds", ("βeta",), (CharSpan(0, 4),)),
-        Example(Question("b", "Who?"), "nobody here"),
+        Example(Question("What?", "a"), "βeta binds", ("βeta",), (CharSpan(0, 4),)),
+        Example(Question("Who?", "b"), "nobody here"),
     ]
     write_squad(examples, tmp_path / "x.json", title="t")
     assert read_squad(tmp_path / "x.json") == examples

@@ -22,12 +22,13 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from biom_demo.errors import TrainingError
 from biom_demo.qa.datasets import write_squad
+from biom_demo.qa.engines.pytorch import PyTorchEngine, whole_checkpoint
 from biom_demo.qa.reader import Reader
 from biom_demo.qa.records import CharSpan, Example, Question
 from tests.conftest import ROOT
 from train.__main__ import main as train_main
 from train.average import average
-from train.checkpoint import load_state, require_space, save_state, whole_checkpoint
+from train.checkpoint import load_state, require_space, save_state
 from train.finetune import (
     LOG_FILE,
     STATE_FILE,
@@ -52,7 +53,7 @@ def examples(count=14):
         start = context.index(answer)
         made.append(
             Example(
-                Question(f"q{i}", "which gene?"), context, (answer,), (CharSpan(start, start + len(answer)),)
+                Question("which gene?", f"q{i}"), context, (answer,), (CharSpan(start, start + len(answer)),)
             )
         )
     return made
@@ -86,7 +87,7 @@ def test_training_learns(start, tmp_path):
     run(start, tmp_path, stage=stage)
     losses = [json.loads(line)["loss"] for line in (tmp_path / LOG_FILE).read_text().splitlines()]
     assert sum(losses[-5:]) < 0.5 * sum(losses[:5])
-    assert Reader.load(tmp_path).read(Question("q", "which gene?"), ["the gene"])
+    assert list(Reader.load(tmp_path).predictions([(Question("which gene?"), "the gene")]))
 
 
 def test_a_foreign_or_damaged_state_is_refused(start, tmp_path):
@@ -117,7 +118,7 @@ def test_state_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
 
 def test_nothing_to_learn_is_refused_before_any_work(start, tmp_path):
     with pytest.raises(TrainingError, match="No training pair"):
-        run(start, tmp_path, examples=[Example(Question("q", "?"), "no answer here")])
+        run(start, tmp_path, examples=[Example(Question("?"), "no answer here")])
 
 
 def test_a_finished_checkpoint_is_not_trained_over(start, tmp_path):
@@ -163,7 +164,7 @@ def test_the_schedule_rises_then_falls_to_nothing():
 
 
 def test_biases_and_layer_norms_are_not_decayed(start):
-    model = Reader.load(start, allow_new_head=True).model
+    model = PyTorchEngine.load(start, allow_new_head=True).model
     optimizer = adamw(model, SMOKE.squad, layers=2)
     plain = {id(p) for g in optimizer.param_groups if g["weight_decay"] == 0 for p in g["params"]}
     for name, parameter in model.named_parameters():
@@ -199,7 +200,7 @@ def test_the_chain_runs_from_the_command_line(tmp_path, capsys):
     assert train_main([*publish, "--evaluation", str(result)]) == 0
     assert f"| d.json | 14 | {scores['exact_match']} |" in (published / "README.md").read_text()
     assert load_file(published / "model.safetensors")["qa_outputs.weight"].dtype == torch.float16
-    assert Reader.load(published).model.dtype == torch.float32
+    assert PyTorchEngine.load(published).model.dtype == torch.float32
     capsys.readouterr()
     assert train_main([*command, "--squad", str(tmp_path / "none.json")]) == 2
     assert "Check the path" in capsys.readouterr().err
@@ -210,7 +211,7 @@ def test_short_contexts_keep_the_answer_in_place():
         "A first sentence is here. The drug stops gene7 in cells. A third one follows. And a fourth ends it."
     )
     start = context.index("gene7")
-    case = Example(Question("q", "which?"), context, ("gene7",), (CharSpan(start, start + 5),))
+    case = Example(Question("which?"), context, ("gene7",), (CharSpan(start, start + 5),))
     made = [with_short_contexts([case], 1.0, seed)[0] for seed in range(20)]
     assert all(e.gold_spans[0].of(e.context) == "gene7" for e in made)
     assert all(e.context in context for e in made)
@@ -223,7 +224,7 @@ def test_half_of_the_unanswerable_pairs_stay_on_the_topic():
     context = "The drug stops gene7 in all cells. It was found by chance in a soil sample from the north."
     start = context.index("gene7")
     cases = [
-        Example(Question(f"q{i}", "which?"), context, ("gene7",), (CharSpan(start, start + 5),))
+        Example(Question("which?", f"q{i}"), context, ("gene7",), (CharSpan(start, start + 5),))
         for i in range(10)
     ]
     added = with_unanswerable(cases, 1.0, seed=0)[10:]

@@ -11,16 +11,15 @@ import hashlib
 import os
 import pickle
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from biom_demo.errors import DataError, TrainingError
-
-WEIGHTS_FILE = "model.safetensors"
 
 
 def run_identity(*parts: object) -> str:
@@ -39,6 +38,15 @@ def file_digest(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}). Check the path.") from None
+
+
+def arrays_digest(arrays: Iterable[NDArray[Any]]) -> str:
+    """A hex digest of arrays' types, shapes and values, taken without a copy of them."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype.str} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def rng_states() -> dict[str, torch.Tensor]:
@@ -67,27 +75,6 @@ def require_space(folder: Path, wanted: int) -> None:
             f"{folder} needs {wanted / 1e9:.1f} GB for the training state and the checkpoint, and its disk "
             f"has {free / 1e9:.1f} GB free. Free some space or give --out a folder elsewhere."
         )
-
-
-@contextmanager
-def whole_checkpoint(out: Path) -> Iterator[Path]:
-    """A folder to write a checkpoint into, whose files are then moved to ``out``, the weights last.
-
-    So a folder with ``model.safetensors`` is a whole checkpoint, whenever the process was killed.
-    What is in ``out`` under other names (a training state, a log) stays.
-    """
-    partial = out / "checkpoint.part"
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
-        yield partial
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-    (out / WEIGHTS_FILE).unlink(missing_ok=True)  # of another checkpoint: not with this one's tokenizer
-    for path in sorted(partial.iterdir(), key=lambda path: (path.name == WEIGHTS_FILE, path.name)):
-        path.replace(out / path.name)
-    partial.rmdir()
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:

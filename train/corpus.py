@@ -65,7 +65,7 @@ def token_blocks(
     rest: list[int] = []
     for batch in _batches(passages):
         for piece in tokenize(tokenizer, batch):
-            rest += [*piece.ids, sep]
+            rest += [*piece.ids.tolist(), sep]
         while len(rest) >= block_tokens - 1:
             yield [cls, *rest[: block_tokens - 1]]
             rest = rest[block_tokens - 1 :]

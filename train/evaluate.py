@@ -76,7 +76,9 @@ def full_evaluation(
     """
     reader = Reader.load(model, decoding=Decoding(run_squad=run_squad))
     started = time.perf_counter()
-    predictions = reader.read_pairs([(e.question, e.context) for e in examples], progress=show_progress)
+    predictions = list(
+        reader.predictions([(e.question, e.context) for e in examples], progress=show_progress)
+    )
     evaluation = score(
         predictions,
         examples,
@@ -111,13 +113,13 @@ def pooled_answers(reader: Reader, questions: Iterable[BioAsqQuestion]) -> dict[
     """Up to five ranked answers of each question from its distinct snippets."""
     wanted = list(questions)
     pairs = [
-        (Question(asked.id, asked.body), text)
+        (Question(asked.body, asked.id), text)
         for asked in wanted
         for text in dict.fromkeys(snippet.text for snippet in asked.snippets)
         if text.strip()
     ]
     by_question: dict[str, list[tuple[str, Prediction]]] = {asked.id: [] for asked in wanted}
-    predictions = reader.read_pairs(pairs, progress=show_progress)
+    predictions = reader.predictions(pairs, progress=show_progress)
     for (question, text), prediction in zip(pairs, predictions, strict=True):
         by_question[question.id].append((text, prediction))
     return {key: [answer.text for answer in pool(found)] for key, found in by_question.items()}

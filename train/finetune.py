@@ -17,31 +17,34 @@ import math
 import random
 import re
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from biom_demo.errors import TrainingError
-from biom_demo.qa.reader import Reader, pad
-from biom_demo.qa.records import CharSpan, Example, Question, Window
+from biom_demo.qa.engines.pytorch import WEIGHTS_FILE, PyTorchEngine
+from biom_demo.qa.records import CharSpan, Example, Question
 from biom_demo.qa.sentences import split_sentences
 from biom_demo.qa.windows import build_windows, label, tokenizer_fingerprint
 from train.checkpoint import (
-    WEIGHTS_FILE,
+    arrays_digest,
     load_state,
     require_space,
     restore_rng,
     rng_states,
     run_identity,
     save_state,
-    whole_checkpoint,
 )
 from train.distributed import World
-from train.label import Labels, SoftTarget
+from train.label import Labels, SoftTarget, no_target, stacked
 from train.optim import adamw, learning_rate_factor, set_learning_rate
 from train.recipes import Stage
 
@@ -50,19 +53,55 @@ if TYPE_CHECKING:
 
 STATE_FILE = "training_state.pt"
 LOG_FILE = "loss.jsonl"
+EXAMPLES_AT_ONCE = 256  # tokenised together
 
 
 class Feature(NamedTuple):
-    """A window, the (first, last) positions of its answer ((0, 0) for none), and what a teacher says.
+    """A window to learn from: its tokens, int32 (T,), and the position its context starts at.
 
-    Without ``has_gold`` the positions mean nothing and the teacher alone is learned from.
+    ``start`` and ``end`` are the (first, last) positions of its answer, (0, 0) for none; without
+    ``has_gold`` they mean nothing and the teacher alone is learned from.
     """
 
-    window: Window
+    ids: NDArray[np.int32]
+    context_start: int
     start: int
     end: int
-    soft: SoftTarget | None = None
-    has_gold: bool = True
+    has_gold: bool
+    soft: SoftTarget
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Features:
+    """N windows to learn from, as arrays: they take four bytes a token and 20 a window.
+
+    ``ids`` has the tokens of all, int32; window i ends before ``ends[i]``, int64 (N,). ``labels``
+    has context_start, start, end and has_gold of each, int32 (N, 4); ``soft`` what a teacher says,
+    (N, 2, K), where K is 0 without one.
+    """
+
+    ids: NDArray[np.int32]
+    ends: NDArray[np.int64]
+    labels: NDArray[np.int32]
+    soft: SoftTarget
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def __getitem__(self, index: int) -> Feature:
+        first = int(self.ends[index - 1]) if index else 0
+        context_start, start, end, has_gold = self.labels[index].tolist()
+        ids = self.ids[first : int(self.ends[index])]
+        soft = SoftTarget(self.soft.positions[index], self.soft.scores[index])
+        return Feature(ids, context_start, start, end, bool(has_gold), soft)
+
+    def lengths(self) -> list[int]:
+        """The number of tokens of each window."""
+        return [int(length) for length in np.diff(self.ends, prepend=0)]
+
+    def digest(self) -> str:
+        """A hex digest; features of one digest are the same."""
+        return arrays_digest((self.ids, self.ends, self.labels, *self.soft))
 
 
 def with_short_contexts(examples: Sequence[Example], fraction: float, seed: int) -> list[Example]:
@@ -128,7 +167,7 @@ def with_unanswerable(examples: Sequence[Example], fraction: float, seed: int) -
             context = own or draw.choice(answerable).context
             lowered = context.lower()
             if context != example.context and not any(g.lower() in lowered for g in example.gold_texts):
-                identity = Question(f"{example.question.id}-unanswerable", example.question.text)
+                identity = Question(example.question.text, f"{example.question.id}-unanswerable")
                 made.append(Example(identity, context))
                 break
             own = ""
@@ -149,37 +188,49 @@ def _sentences_without_answer(example: Example) -> str:
 
 
 def build_features(
-    reader: Reader,
-    examples: Sequence[Example],
+    engine: PyTorchEngine,
+    examples: Iterable[Example],
     stage: Stage,
     *,
-    labels: Labels | None = None,
-    has_gold: bool = True,
-) -> list[Feature]:
-    """One feature for each window of each example, labelled with its first gold span and by ``labels``.
+    unjudged: Iterable[Example] = (),
+    taught: Labels | None = None,
+) -> Features:
+    """One feature for each window of each example, labelled with its first gold span and as ``taught``.
 
-    Raises ``TrainingError`` for an example with neither.
+    ``unjudged`` are examples whose gold is not known. Raises ``TrainingError`` where one of them has
+    no label either.
     """
-    features: list[Feature] = []
-    for example in tqdm(examples, desc="windows", unit="pair", leave=False):
-        gold = example.gold_spans[0] if example.gold_spans else None
-        (made,) = build_windows(
-            reader.tokenizer,
-            example.question.text,
-            [example.context],
-            max_seq_length=stage.max_seq_length,
+    ids, ends, labels = array("i"), array("q"), array("i")
+    soft: list[SoftTarget] = []
+    none = no_target(taught.top_k if taught else 0)
+    pairs = chain(((example, True) for example in examples), ((example, False) for example in unjudged))
+    pairs = iter(tqdm(pairs, desc="windows", unit="pair", leave=False))
+    while chunk := list(islice(pairs, EXAMPLES_AT_ONCE)):
+        made = build_windows(
+            engine.tokenizer,
+            [(example.question.text, example.context) for example, _ in chunk],
+            max_seq_length=min(stage.max_seq_length, engine.max_positions),
             window_step_tokens=stage.window_step_tokens,
         )
-        question = example.question.text
-        for window in made.windows:
-            soft = labels.target(question, example.context, window) if labels else None
-            if soft is None and not has_gold:
-                raise TrainingError(
-                    f"The pair {example.question.id} has neither gold nor a teacher's label. "
-                    "Label its file (train label) and give the folder to --teacher-labels."
-                )
-            features.append(Feature(window, *label(window, gold), soft, has_gold))
-    return features
+        for (example, has_gold), cut in zip(chunk, made, strict=True):
+            gold = example.gold_spans[0] if example.gold_spans else None
+            for window in cut.windows:
+                target = taught.target(example.question.text, example.context, window) if taught else None
+                if target is None and not has_gold:
+                    raise TrainingError(
+                        f"The pair {example.question.id} has neither gold nor a teacher's label. "
+                        "Label its file (train label) and give the folder to --teacher-labels."
+                    )
+                ids.frombytes(window.ids.tobytes())
+                ends.append(len(ids))
+                labels.extend((window.context_start, *label(window, gold), has_gold))
+                soft.append(target or none)
+    return Features(
+        np.frombuffer(ids, np.int32),
+        np.frombuffer(ends, np.int64),
+        np.frombuffer(labels, np.int32).reshape(-1, 4),
+        stacked(soft or [none]),
+    )
 
 
 def batches_of_epoch(lengths: Sequence[int], batch_size: int, generator: torch.Generator) -> list[list[int]]:
@@ -221,33 +272,26 @@ def teacher_losses(
     start_logits: torch.Tensor,
     end_logits: torch.Tensor,
     mask: torch.Tensor,
-    targets: Sequence[SoftTarget | None],
+    soft: SoftTarget,
     temperature: float,
 ) -> torch.Tensor:
     """Mean of the start and end divergences KL(teacher || student), for each row (B,); 0 without target.
 
-    Both sides are softened by ``temperature`` and the result is multiplied by its square, so that
-    gradients keep their size (Hinton et al. 2015, section 2). The teacher's kept positions count as
-    all there is; the student answers for every real position.
+    ``soft`` is of the whole batch, (B, 2, K). Both sides are softened by ``temperature`` and the
+    result is multiplied by its square, so that gradients keep their size (Hinton et al. 2015, section
+    2). The teacher's kept positions count as all there is; the student answers for every real one.
     """
-    hidden = ~mask.bool()  # (B, T)
-    total = torch.zeros(len(targets), device=start_logits.device)
-    for side, logits in enumerate((start_logits, end_logits)):
-        low = torch.finfo(logits.dtype).min
-        student = torch.log_softmax(logits.masked_fill(hidden, low) / temperature, dim=-1)  # (B, T)
-        scores = torch.full(logits.shape, -torch.inf)
-        for row, target in enumerate(targets):
-            if target is None:
-                scores[row, 0] = 0.0
-            else:
-                positions, values = target[2 * side : 2 * side + 2]
-                scores[row, torch.from_numpy(positions)] = torch.from_numpy(values)
-        teacher = torch.log_softmax(scores / temperature, dim=-1).to(logits.device)  # -inf where not kept
-        kept = teacher.isfinite()
-        gap = torch.where(kept, teacher, 0.0) - torch.where(kept, student, 0.0)
-        total = total + (teacher.exp() * gap).sum(-1)
-    present = torch.tensor([target is not None for target in targets], device=total.device)
-    return total / 2 * temperature**2 * present
+    logits = torch.stack((start_logits, end_logits), 1)  # (B, 2, T)
+    low = torch.finfo(logits.dtype).min
+    student = torch.log_softmax(logits.masked_fill(~mask.bool()[:, None], low) / temperature, dim=-1)
+    positions = torch.from_numpy(soft.positions).long().to(logits.device)  # (B, 2, K)
+    scores = torch.from_numpy(soft.scores).float().to(logits.device)
+    kept = positions >= 0
+    present = kept.any(-1)  # (B, 2)
+    scores = torch.where(kept, scores / temperature, -torch.inf)
+    teacher = torch.log_softmax(torch.where(present[..., None], scores, 0.0), dim=-1)
+    gap = torch.where(kept, teacher - student.gather(-1, positions.clamp(min=0)), 0.0)
+    return (torch.where(kept, teacher.exp(), 0.0) * gap).sum(-1).mean(-1) * temperature**2
 
 
 def finetune(
@@ -282,8 +326,8 @@ def finetune(
         raise TrainingError(f"{out} holds a finished checkpoint already. Give --out another folder.")
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
-    reader = Reader.load(start, allow_new_head=True)
-    model = reader.model
+    engine = PyTorchEngine.load(start, allow_new_head=True)
+    model = engine.model
     set_dropout(model, stage.dropout)
     world = World()
     device = world.device
@@ -296,20 +340,18 @@ def finetune(
 
     prepared = with_short_contexts(examples, stage.short_context_fraction, seed)
     prepared = with_unanswerable(prepared, stage.unanswerable_fraction, seed)
-    features = build_features(reader, prepared, stage, labels=labels)
-    features += build_features(reader, unjudged, stage, labels=labels, has_gold=False)
-    lengths = [len(feature.window) for feature in features]
+    features = build_features(engine, prepared, stage, unjudged=unjudged, taught=labels)
+    lengths = features.lengths()
     steps_per_epoch = -(-len(features) // stage.batch_size)
     total_steps = steps_per_epoch * stage.epochs
     optimizer = adamw(model, stage, layers=model.config.num_hidden_layers)
-    weights_digest = run_identity(*(p.detach().cpu().numpy().tobytes() for p in model.parameters()))
+    weights_digest = arrays_digest(p.detach().cpu().numpy() for p in model.parameters())
     identity = run_identity(
         asdict(stage),
         seed,
         weights_digest,
-        tokenizer_fingerprint(reader.tokenizer),
-        [(f.window, f.start, f.end, f.has_gold, f.soft is None) for f in features],
-        labels.identity if labels else "",
+        tokenizer_fingerprint(engine.tokenizer),
+        features.digest(),
     )
 
     step = 0
@@ -353,10 +395,8 @@ def finetune(
             total = 0.0
             for piece in pieces[world.rank :: world.size]:
                 rows = [features[i] for i in piece]
-                inputs = pad([row.window for row in rows], reader.tokenizer.pad_token_id or 0)  # (B, T)
-                # MPNet, RoBERTa and others know no token types.
-                known = reader.tokenizer.model_input_names
-                inputs = {key: value.to(device) for key, value in inputs.items() if key in known}
+                inputs = engine.pad(rows)  # (B, T)
+                inputs = {key: value.to(device) for key, value in inputs.items()}
                 with torch.autocast(device.type, torch.bfloat16, enabled=stage.precision == "bfloat16"):
                     output = forward(**inputs)
                 # Every pair counts alike, in a small last piece too.
@@ -384,8 +424,7 @@ def finetune(
                 save()
     if world.leads:
         model.eval().cpu()
-        with whole_checkpoint(out) as folder:
-            reader.save(folder)
+        engine.save(out)
         (out / STATE_FILE).unlink(missing_ok=True)
     world.wait()
     return out
@@ -408,10 +447,14 @@ def row_losses(
         torch.tensor([row.start for row in rows], device=device),
         torch.tensor([row.end for row in rows], device=device),
     )
-    if all(row.soft is None for row in rows):
+    taught_rows = [bool((row.soft.positions >= 0).any()) for row in rows]
+    if not any(taught_rows):
         return gold
-    taught = teacher_losses(*logits, mask, [row.soft for row in rows], stage.teacher_temperature)
-    shares = [0.0 if row.soft is None else stage.teacher_weight if row.has_gold else 1.0 for row in rows]
+    taught = teacher_losses(*logits, mask, stacked([row.soft for row in rows]), stage.teacher_temperature)
+    shares = [
+        0.0 if not has_teacher else stage.teacher_weight if row.has_gold else 1.0
+        for row, has_teacher in zip(rows, taught_rows, strict=True)
+    ]
     share = torch.tensor(shares, device=device)
     return share * taught + (1 - share) * gold
 

@@ -28,7 +28,8 @@ import torch
 from safetensors.torch import load_file
 
 from biom_demo.errors import TrainingError
-from train.checkpoint import WEIGHTS_FILE, file_digest, whole_checkpoint
+from biom_demo.qa.engines.pytorch import WEIGHTS_FILE, whole_checkpoint
+from train.checkpoint import file_digest
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer as Buffer

@@ -13,23 +13,26 @@ Source: Hinton et al. 2015 (distillation).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from biom_demo.errors import TrainingError
 from biom_demo.qa.datasets import read_json, write_json
-from biom_demo.qa.reader import Reader, pad
+from biom_demo.qa.engines.pytorch import PyTorchEngine
 from biom_demo.qa.records import SpanLogits, Window
 from biom_demo.qa.windows import build_windows, tokenizer_fingerprint
 from train.checkpoint import file_digest, run_identity
 from train.pairs import Pair, pair_key, read_pairs
+
+Chars = NDArray[np.integer[Any]]
 
 SHARD_PAIRS = 2048
 TOP_K = 12
@@ -42,21 +45,33 @@ BATCH_POSITIONS = 4096
 
 
 class SoftTarget(NamedTuple):
-    """A teacher's distributions in a student's window: positions (K,) and log probabilities (K,)."""
+    """A teacher's distributions in a student's window, starts in row 0 and ends in row 1.
 
-    start_positions: np.ndarray
-    start_scores: np.ndarray
-    end_positions: np.ndarray
-    end_scores: np.ndarray
+    ``positions`` of the window, int32 (2, K), -1 where a row has fewer (a pair without label has none
+    at all), and their log probabilities ``scores``, float16 (2, K). Of N windows: (N, 2, K).
+    """
+
+    positions: NDArray[np.int32]
+    scores: NDArray[np.float16]
+
+
+def no_target(top_k: int) -> SoftTarget:
+    """The target of a window of a pair without label."""
+    return SoftTarget(np.full((2, top_k), -1, np.int32), np.full((2, top_k), -np.inf, np.float16))
+
+
+def stacked(targets: Sequence[SoftTarget]) -> SoftTarget:
+    """The targets of N windows as one, (N, 2, K)."""
+    return SoftTarget(np.stack([t.positions for t in targets]), np.stack([t.scores for t in targets]))
 
 
 class Row(NamedTuple):
     """A pair's label: first characters (K,) of likely starts and ends past the last one of likely ends."""
 
-    starts: np.ndarray
-    start_scores: np.ndarray
-    ends: np.ndarray
-    end_scores: np.ndarray
+    starts: NDArray[np.int32]
+    start_scores: NDArray[np.float16]
+    ends: NDArray[np.int32]
+    end_scores: NDArray[np.float16]
 
 
 def label_pairs(
@@ -75,31 +90,31 @@ def label_pairs(
     ``CheckpointError`` and ``DataError`` as loading does.
     """
     torch.set_num_threads(threads)
-    reader = Reader.load(model)
+    engine = PyTorchEngine.load(model)
     settings = {"top_k": top_k, "max_seq_length": MAX_SEQ_LENGTH, "window_step_tokens": WINDOW_STEP_TOKENS}
     identity = run_identity(
         settings,
-        tokenizer_fingerprint(reader.tokenizer),
-        run_identity(*(p.detach().cpu().numpy().tobytes() for p in reader.model.parameters())),
+        tokenizer_fingerprint(engine.tokenizer),
+        run_identity(*(p.detach().cpu().numpy().tobytes() for p in engine.model.parameters())),
         [file_digest(path) for path in files],
     )
     meta_path = out / META_FILE
     if meta_path.exists() and read_json(meta_path).get("identity") != identity:
         raise TrainingError(f"{out} has the labels of another teacher or of other pairs. Give another --out.")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    reader.model.to(device).eval()
+    engine.model.to(device).eval()
     write_json(
         {"identity": identity, "teacher": model.name, "files": [p.name for p in files], **settings}, meta_path
     )
     pairs = read_pairs(files)
-    held: list[np.ndarray] = []
+    held: list[NDArray[Any]] = []
     with tqdm(desc="label", unit="pair") as bar:
         for number, shard in enumerate(iter(lambda: list(islice(pairs, SHARD_PAIRS)), [])):
             if stop_after_shards is not None and number >= stop_after_shards:
                 return out
             path = out / f"shard-{number:05d}.npz"
             if not path.exists():
-                _write_shard(path, shard, label_shard(reader, shard, top_k, device, precision))
+                _write_shard(path, shard, label_shard(engine, shard, top_k, device, precision))
             with np.load(path) as arrays:
                 held += [arrays["start_held"], arrays["end_held"]]
             bar.update(len(shard))
@@ -112,26 +127,23 @@ def label_pairs(
 
 
 def label_shard(
-    reader: Reader, pairs: Sequence[Pair], top_k: int, device: torch.device, precision: str
+    engine: PyTorchEngine, pairs: Sequence[Pair], top_k: int, device: torch.device, precision: str
 ) -> list[tuple[Row, float, float]]:
     """The label of each pair, with the mass its kept starts and ends hold."""
-    cut = [
-        build_windows(
-            reader.tokenizer,
-            pair.example.question.text,
-            [pair.example.context],
-            max_seq_length=min(MAX_SEQ_LENGTH, reader.max_seq_length),
-            window_step_tokens=WINDOW_STEP_TOKENS,
-        )[0].windows
-        for pair in pairs
-    ]
+    made = build_windows(
+        engine.tokenizer,
+        [(pair.example.question.text, pair.example.context) for pair in pairs],
+        max_seq_length=min(MAX_SEQ_LENGTH, engine.max_positions),
+        window_step_tokens=WINDOW_STEP_TOKENS,
+    )
+    cut = [windows.windows for windows in made]
     flat = [window for windows in cut for window in windows]
-    logits = iter(_logits(reader, flat, device, precision))
+    logits = iter(_logits(engine, flat, device, precision))
     return [pair_label(windows, list(islice(logits, len(windows))), top_k) for windows in cut]
 
 
 def _logits(
-    reader: Reader, items: Sequence[Window], device: torch.device, precision: str
+    engine: PyTorchEngine, items: Sequence[Window], device: torch.device, precision: str
 ) -> list[SpanLogits]:
     """Logits of each window in order; batches of like length, bounded by positions."""
     results: dict[int, SpanLogits] = {}
@@ -142,13 +154,12 @@ def _logits(
         while last < len(order) and (last + 1 - first) * len(items[order[last]]) <= BATCH_POSITIONS:
             last += 1
         batch = order[first:last]
-        inputs = pad([items[i] for i in batch], reader.tokenizer.pad_token_id or 0)  # (B, T)
-        known = reader.tokenizer.model_input_names
+        inputs = engine.pad([items[i] for i in batch])  # (B, T)
         with (
             torch.inference_mode(),
             torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"),
         ):
-            output = reader.model(**{key: value.to(device) for key, value in inputs.items() if key in known})
+            output = engine.model(**{key: value.to(device) for key, value in inputs.items()})
         starts, ends = output.start_logits.float().cpu().numpy(), output.end_logits.float().cpu().numpy()
         for row, i in enumerate(batch):
             length = len(items[i])
@@ -157,11 +168,11 @@ def _logits(
     return [results[i] for i in range(len(items))]
 
 
-def context_positions(window: Window) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def context_positions(window: Window) -> tuple[Chars, Chars, Chars]:
     """Positions (N,) of a window that show characters of the context, and where each begins and ends."""
-    shown = [(i, s.start, s.end) for i, s in enumerate(window.char_spans) if s is not None and len(s)]
-    positions, starts, ends = np.array(shown, dtype=np.int64).reshape(-1, 3).T
-    return positions, starts, ends
+    starts, ends = window.offsets[:, 0], window.offsets[:, 1]
+    positions = np.flatnonzero(starts < ends)
+    return positions, starts[positions], ends[positions]
 
 
 def pair_label(
@@ -185,8 +196,8 @@ def pair_label(
 
 
 def _top(
-    chars: np.ndarray, logits: np.ndarray, null: float, top_k: int
-) -> tuple[np.ndarray, np.ndarray, float]:
+    chars: NDArray[Any], logits: NDArray[Any], null: float, top_k: int
+) -> tuple[NDArray[Any], NDArray[Any], float]:
     """The likeliest characters and "no answer" (K,), their log probabilities and the mass they hold."""
     distinct, where = np.unique(chars, return_inverse=True)
     best = np.full(len(distinct), -np.inf)
@@ -232,7 +243,7 @@ class Labels:
         Raises ``TrainingError`` for a folder that is unfinished, damaged or no label folder.
         """
         keys: list[bytes] = []
-        parts: list[list[np.ndarray]] = [[] for _ in Row._fields]
+        parts: list[list[NDArray[Any]]] = [[] for _ in Row._fields]
         identities: list[str] = []
         for folder in folders:
             meta = read_json(folder / META_FILE)
@@ -253,6 +264,11 @@ class Labels:
         whole = Row(*(np.concatenate([_widened(array, width) for array in part]) for part in parts))
         return cls({key: i for i, key in enumerate(keys)}, whole, run_identity(identities))
 
+    @property
+    def top_k(self) -> int:
+        """How many starts and ends a label has at most."""
+        return int(self.arrays.starts.shape[1])
+
     def target(self, question: str, context: str, window: Window) -> SoftTarget | None:
         """The teacher's distributions in a window of the pair; ``None`` where it has no label.
 
@@ -262,42 +278,36 @@ class Labels:
         i = self.rows.get(pair_key(question, context))
         if i is None:
             return None
-        positions, starts, ends = context_positions(window)
+        shown = context_positions(window)
         row = Row(*(array[i] for array in self.arrays))
-        return SoftTarget(
-            *_in_window(row.starts, row.start_scores, positions, starts, ends, shift=0),
-            *_in_window(row.ends, row.end_scores, positions, starts, ends, shift=1),
-        )
+        target = no_target(self.top_k)
+        # An end is past its last character.
+        for side, chars, scores in ((0, row.starts, row.start_scores), (1, row.ends - 1, row.end_scores)):
+            null = (row.starts, row.ends)[side] == NULL
+            best: dict[int, float] = {}
+            for position, score in _in_window(chars, scores, null, shown):
+                best[position] = max(score, best.get(position, -np.inf))
+            target.positions[side, : len(best)] = list(best)
+            target.scores[side, : len(best)] = list(best.values())
+        return target
 
 
-def _widened(array: np.ndarray, width: int) -> np.ndarray:
+def _widened(array: NDArray[Any], width: int) -> NDArray[Any]:
     missing = width - array.shape[1]
     fill = -np.inf if array.dtype == np.float16 else UNUSED
     return np.pad(array, ((0, 0), (0, missing)), constant_values=fill) if missing else array
 
 
 def _in_window(
-    chars: np.ndarray,
-    scores: np.ndarray,
-    positions: np.ndarray,
-    starts: np.ndarray,
-    ends: np.ndarray,
-    *,
-    shift: int,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Window positions (K',) of the characters and their log probabilities; [CLS] for "no answer"."""
-    is_null = chars == NULL
-    found = [(0, float(score)) for score in scores[is_null]]
-    real = chars >= 0
-    if len(positions) and real.any():
-        wanted = chars[real] - shift  # an end is past its last character
-        at = np.searchsorted(starts, wanted, side="right") - 1
-        inside = (at >= 0) & (wanted < ends[at])
-        found += [
-            (int(positions[a]), float(score))
-            for a, score in zip(at[inside], scores[real][inside], strict=True)
-        ]
-    best: dict[int, float] = {}
-    for position, score in found:
-        best[position] = max(score, best.get(position, -np.inf))
-    return np.array(list(best), dtype=np.int64), np.array(list(best.values()), dtype=np.float32)
+    chars: Chars, scores: NDArray[np.float16], null: NDArray[np.bool_], shown: tuple[Chars, Chars, Chars]
+) -> Iterator[tuple[int, float]]:
+    """The window's position of each character it shows, and its score; [CLS] for "no answer"."""
+    positions, starts, ends = shown
+    for score in scores[null]:
+        yield 0, float(score)
+    real = ~null & (chars >= 0)
+    if len(positions):
+        at = np.searchsorted(starts, chars[real], side="right") - 1
+        inside = (at >= 0) & (chars[real] < ends[at])
+        for position, score in zip(positions[at[inside]], scores[real][inside], strict=True):
+            yield int(position), float(score)

@@ -19,6 +19,7 @@ from tqdm import tqdm
 from transformers import AutoTokenizer, ElectraForPreTraining
 
 from biom_demo.errors import TrainingError
+from biom_demo.qa.engines.pytorch import whole_checkpoint
 from biom_demo.qa.windows import tokenizer_fingerprint
 from train.checkpoint import (
     file_digest,
@@ -28,7 +29,6 @@ from train.checkpoint import (
     rng_states,
     run_identity,
     save_state,
-    whole_checkpoint,
 )
 from train.corpus import read_passages, shuffled, token_blocks
 from train.electra import Electra

@@ -18,7 +18,7 @@ import torch
 
 from biom_demo.errors import TrainingError
 from biom_demo.qa.datasets import write_json
-from biom_demo.qa.reader import Reader
+from biom_demo.qa.engines.pytorch import PyTorchEngine
 
 CARD_FIELDS = ("title", "license", "summary", "start", "data", "commands", "limits")
 
@@ -42,10 +42,10 @@ def publish(
         raise TrainingError(f"The model card's facts lack {', '.join(missing)}.")
     partial = out.with_name(out.name + ".part")
     shutil.rmtree(partial, ignore_errors=True)
-    reader = Reader.load(model)
-    # float16 halves the download; the reader makes float32 of it again.
-    reader.model.half()
-    reader.save(partial)
+    engine = PyTorchEngine.load(model)
+    # float16 halves the download; loading makes float32 of it again.
+    engine.model.half()
+    engine.save(partial)
     (partial / "model.safetensors").chmod(0o644)
     text = model_card(card, evaluations, name=out.name)
     if logs:

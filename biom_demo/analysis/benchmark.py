@@ -79,8 +79,8 @@ def evaluate(
     ``progress`` is called with the number of windows read so far.
     """
     started = time.perf_counter()
-    predictions = reader.read_pairs(
-        [(example.question, example.context) for example in examples], progress=progress
+    predictions = list(
+        reader.predictions([(example.question, example.context) for example in examples], progress=progress)
     )
     return score(
         predictions,

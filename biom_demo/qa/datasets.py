@@ -120,7 +120,7 @@ def read_squad(
         for answer in answers:
             golds[_locate_gold(context, answer, f"{path}: {identity}")] = None
         examples.append(
-            Example(Question(identity, text), context, tuple(t for t, _ in golds), tuple(s for _, s in golds))
+            Example(Question(text, identity), context, tuple(t for t, _ in golds), tuple(s for _, s in golds))
         )
     return examples
 
@@ -286,7 +286,7 @@ def convert(questions: Sequence[BioAsqQuestion], *, mode: Mode, unique_pairs: bo
         kept = [(text, golds) for text, golds in found if golds]
         converted += bool(kept)
         for count, (text, spans) in enumerate(kept):
-            identity = Question(f"{question.id}_{count:03d}", question.body)
+            identity = Question(question.body, f"{question.id}_{count:03d}")
             examples.append(Example(identity, text, tuple(span.of(text) for span in spans), tuple(spans)))
     return Conversion(tuple(examples), converted, len(factoids))
 
@@ -307,7 +307,7 @@ def list_pairs(questions: Sequence[BioAsqQuestion]) -> list[Example]:
             if len(found) == 1:
                 kept.append((text, found[0]))
         for count, (text, spans) in enumerate(kept):
-            identity = Question(f"{question.id}_{count:03d}", question.body)
+            identity = Question(question.body, f"{question.id}_{count:03d}")
             examples.append(Example(identity, text, tuple(span.of(text) for span in spans), tuple(spans)))
     return examples
 
