@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     select.add_argument("files", nargs="+", type=Path, help="SQuAD v1.1 or v2.0 files")
     select.add_argument("--test-articles", action="store_true", help="these alone: the SQuAD test set")
-    select.add_argument("--exclude", nargs="+", type=Path, default=[], help=EXCLUDE_HELP)
+    select.add_argument("--exclude", nargs="*", type=Path, default=[], help=EXCLUDE_HELP)
     select.add_argument("--max-per-file", type=int, help="at most so many pairs of a file, drawn by --seed")
     select.add_argument("--seed", type=int, default=42)
     select.add_argument("--out", type=Path, required=True)
@@ -87,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     finetune.add_argument("--out", type=Path, required=True)
     finetune.add_argument("--squad", nargs="+", type=Path, default=[], help="SQuAD v1.1 or v2.0 files")
     finetune.add_argument("--bioasq", nargs="+", type=Path, default=[], help="BioASQ golden files (wide)")
-    finetune.add_argument("--exclude", nargs="+", type=Path, default=[], help=EXCLUDE_HELP)
+    finetune.add_argument("--exclude", nargs="*", type=Path, default=[], help=EXCLUDE_HELP)
     finetune.add_argument("--seed", type=int, default=42)
     finetune.add_argument("--threads", type=int, default=1)
     finetune.add_argument("--learning-rate", type=float, help="instead of the recipe's")
@@ -105,6 +105,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--pairs", nargs="+", type=Path, default=[], help="files of train gather, read as they are"
     )
     finetune.add_argument("--teacher-labels", nargs="+", type=Path, default=[], help="folders of train label")
+    finetune.add_argument("--replay", nargs="+", type=Path, default=[], help="more such files, a part of")
+    finetune.add_argument("--replay-pairs", type=int, default=4000, help="so many of --replay, by --seed")
     finetune.add_argument("--teacher-weight", type=float, help="instead of the recipe's")
     finetune.add_argument("--teacher-temperature", type=float, help="instead of the recipe's")
     finetune.add_argument("--hold-out", action="store_true", help=HOLD_OUT_HELP)
@@ -126,9 +128,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     gather.add_argument("--passage-share", type=float, default=1.0, help="of the lines, drawn by --seed")
     gather.add_argument("--per-question", type=int, default=4, help="passages that BM25 finds for each")
+    gather.add_argument("--min-chars", type=int, default=0, help="of a passage; shorter ones are left out")
     gather.add_argument("--max-per-file", type=int, help="at most so many pairs of a --squad file")
     gather.add_argument("--count", type=int, help="at most so many pairs in all, drawn by --seed")
-    gather.add_argument("--exclude", nargs="+", type=Path, default=[], help=EXCLUDE_HELP)
+    gather.add_argument("--exclude", nargs="*", type=Path, default=[], help=EXCLUDE_HELP)
     gather.add_argument("--hold-out", action="store_true", help=HOLD_OUT_HELP)
     gather.add_argument("--seed", type=int, default=42)
     gather.add_argument("--out", type=Path, required=True)
@@ -140,7 +143,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     teach.add_argument("--squad", nargs="+", type=Path, required=True, help="SQuAD v1.1 or v2.0 files")
     teach.add_argument("--bioasq", nargs="+", type=Path, required=True, help="BioASQ golden files (wide)")
     teach.add_argument("--replay", type=int, default=2000, help="pairs of --squad in the BioASQ stage too")
-    teach.add_argument("--exclude", nargs="+", type=Path, default=[], help=EXCLUDE_HELP)
+    teach.add_argument("--exclude", nargs="*", type=Path, default=[], help=EXCLUDE_HELP)
     teach.add_argument("--hold-out", action="store_true", help=HOLD_OUT_HELP)
     teach.add_argument("--seed", type=int, default=42)
     teach.add_argument("--threads", type=int, default=1)
@@ -348,13 +351,14 @@ def bioasq_pairs(
 def run_finetune(arguments: argparse.Namespace) -> None:
     from train.finetune import finetune, with_overrides
     from train.label import Labels
-    from train.pairs import read_pairs
+    from train.pairs import drawn, read_pairs
 
     examples = training_pairs(arguments.squad, arguments.max_per_file, arguments.seed)
     examples += bioasq_pairs(
         arguments.bioasq, list_questions=arguments.list_questions, hold_out=arguments.hold_out
     )
     gathered = list(read_pairs(arguments.pairs))
+    gathered += drawn(list(read_pairs(arguments.replay)), arguments.replay_pairs, arguments.seed)
     examples += [pair.example for pair in gathered if pair.has_gold]
     recipe = RECIPES[arguments.recipe]
     stage = with_overrides(
@@ -402,7 +406,13 @@ def run_gather(arguments: argparse.Namespace) -> None:
         if arguments.max_questions and arguments.max_questions < len(asked):
             asked = random.Random(arguments.seed).sample(asked, arguments.max_questions)
         passages = drawn_passages(arguments.passages, arguments.passage_share, arguments.seed)
-        pairs += retrieved_pairs(asked, passages, per_question=arguments.per_question, excluded=excluded)
+        pairs += retrieved_pairs(
+            asked,
+            passages,
+            per_question=arguments.per_question,
+            excluded=excluded,
+            min_chars=arguments.min_chars,
+        )
     pairs = drawn(pairs, arguments.count, arguments.seed)
     if not pairs:
         raise DataError("No pair is left. Check the files, --hold-out and --exclude.")

@@ -134,12 +134,14 @@ def retrieved_pairs(
     *,
     per_question: int,
     excluded: Excluded,
+    min_chars: int = 0,
 ) -> Iterator[Pair]:
     """Each question with the ``per_question`` passages that BM25 ranks first for it, no gold known.
 
     Passages are cut at sentences into pieces of at most ``MAX_PASSAGE_CHARS`` characters (one longer
-    sentence is left out), and a piece is read once, by the question that ranks it first. All pieces
-    are held in memory (some 500 bytes each), with an index of about their size.
+    sentence is left out; so are pieces under ``min_chars``), and a piece is read once, by the question
+    that ranks it first. All pieces are held in memory (some 500 bytes each), with an index of about
+    their size.
 
     Source: Robertson & Zaragoza 2009 (BM25), in the library bm25s.
     """
