@@ -22,7 +22,8 @@ THREADS=${THREADS:-2}
 CHAIN=${CHAIN:-}           # smoke: taught (as mini) or scratch (as small)
 PRETRAIN_STEPS=${PRETRAIN_STEPS:-}     # instead of the recipe's
 LIST_QUESTIONS=${LIST_QUESTIONS:-}     # not mini. 1: BioASQ list questions with one item a snippet too
-TEACHER_PER_FILE=${TEACHER_PER_FILE:-1800}  # mini: pairs of each SQUAD file that the teacher is taught on
+TEACHER_SQUAD=${TEACHER_SQUAD:-}       # mini: the teacher's files beside SQUAD_WHOLE, instead of SQUAD
+TEACHER_PER_FILE=${TEACHER_PER_FILE:-1800}  # mini: pairs of each of them
 MAX_PER_FILE=${MAX_PER_FILE:-3000}     # mini: pairs of each SQUAD file that are labelled
 PER_QUESTION=${PER_QUESTION:-3}        # mini: passages retrieved for a question
 QUESTIONS=${QUESTIONS:-2900}           # mini: general questions that passages are retrieved for
@@ -112,7 +113,8 @@ chain_taught() {
   # The teacher, and what it says of pairs of four kinds.
   finished "$RUNS/teacher-start" ||
     train initialize --recipe "$teacher" --seed "$FIRST" --out "$RUNS/teacher-start"
-  [ -f "$RUNS/teacher-squad.json" ] || train select "${whole[@]}" "${squad[@]}" \
+  read -ra taught_on <<<"${TEACHER_SQUAD:-$SQUAD}"
+  [ -f "$RUNS/teacher-squad.json" ] || train select "${whole[@]}" "${taught_on[@]}" \
     --max-per-file "$TEACHER_PER_FILE" --exclude "${kept_out[@]}" --out "$RUNS/teacher-squad.json"
   train teach --recipe "$teacher" --start "$RUNS/teacher-start" --squad "${whole[@]}" \
     "$RUNS/teacher-squad.json" --bioasq "${bioasq[@]}" --exclude "${kept_out[@]}" "${hold[@]}" \
