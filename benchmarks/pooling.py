@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from biom_demo.analysis.benchmark import show_progress
+from biom_demo.analysis.benchmark import progress_line
 from biom_demo.qa.datasets import read_bioasq
 from biom_demo.qa.metrics import bioasq_factoid
 from biom_demo.qa.pooling import pool
@@ -86,7 +86,8 @@ def main() -> None:
         if text.strip()
     ]
     sources: dict[str, list[tuple[str, Prediction]]] = {q.id: [] for q in asked}
-    predictions = reader.predictions(pairs, progress=show_progress)
+    with progress_line("windows read") as progress:
+        predictions = list(reader.predictions(pairs, progress=progress))
     for (question, text), prediction in zip(pairs, predictions, strict=True):
         sources[question.id].append((text, prediction))
     golds = {q.id: q.synonyms for q in asked}

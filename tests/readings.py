@@ -1,4 +1,4 @@
-"""Readings with logits written by hand: one window, one token a word."""
+"""Readings with logits written by hand: one window, one token a word; sides and comparisons made of them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import re
 
 import numpy as np
 
+from biom_demo.analysis.comparison import Comparison, Side
+from biom_demo.analysis.passage import Passage
+from biom_demo.models.catalogue import Checkpoint
 from biom_demo.qa.records import CharSpan, Question, Reading, SpanLogits, Window
 
 WORD = re.compile(r"\w+(?:[-'’]\w+)*|[^\w\s]")
@@ -13,7 +16,7 @@ WORD = re.compile(r"\w+(?:[-'’]\w+)*|[^\w\s]")
 QUESTION = Question("Which gene?")
 
 
-def reading_of(text, start=None, end=None, *, null=0.0, question=QUESTION):
+def reading_of(text, start=None, end=None, *, null=0.0, question=QUESTION, notices=()):
     """A reading whose word i has start logit ``start[i]`` and end logit ``end[i]`` (0 where unsaid)."""
     words = [CharSpan(*match.span()) for match in WORD.finditer(text)]
     first, last = np.zeros(len(words) + 3, np.float32), np.zeros(len(words) + 3, np.float32)
@@ -30,10 +33,37 @@ def reading_of(text, start=None, end=None, *, null=0.0, question=QUESTION):
         context_start=2,
         context_tokens=len(words),
     )
-    return Reading(question, text, (window,), (SpanLogits(first, last),))
+    return Reading(question, text, (window,), (SpanLogits(first, last),), notices)
 
 
-def read_of(text, start=None, end=None, *, null=0.0, label="BioM-Mini-SQuAD", question=QUESTION):
-    from biom_demo.analysis.difference import Read
+def side_of(
+    text,
+    start=None,
+    end=None,
+    *,
+    null=0.0,
+    label="BioM-Mini-SQuAD",
+    trained_on="",
+    question=QUESTION,
+    seconds=0.1,
+    notices=(),
+):
+    """A model's side whose reading ``reading_of`` makes."""
+    reading = reading_of(text, start, end, null=null, question=question, notices=notices)
+    return Side(Checkpoint(label, label, trained_on or f"{label} was made up."), reading, seconds)
 
-    return Read(label, "made up", reading_of(text, start, end, null=null, question=question), 0.1)
+
+def pointing_at(text, answer, *, after="", height=9.0, **side):
+    """The side of a model that points at ``answer``, where it stands first behind ``after``."""
+    at = text.index(answer, text.index(after) + len(after))
+    words = [match.span() for match in WORD.finditer(text)]
+    first = next(i for i, (start, _) in enumerate(words) if start == at)
+    last = next(i for i, (_, end) in enumerate(words) if end == at + len(answer))
+    return side_of(text, {first: height}, {last: height}, **side)
+
+
+def comparison_of(*sides, passage=None):
+    """A comparison of these sides, over their text unless a passage is given."""
+    reading = sides[0].reading
+    checkpoints = tuple(side.checkpoint for side in sides)
+    return Comparison(reading.question, passage or Passage(reading.context), checkpoints, tuple(sides))

@@ -27,7 +27,7 @@ from biom_demo.errors import PubMedCancelled, PubMedError, RecordError, RefusedE
 from biom_demo.pubmed.abstract import Abstract
 from biom_demo.pubmed.cache import Cache
 from biom_demo.pubmed.identify import Name, Scheme
-from biom_demo.pubmed.parse import Found, parse_articles, parse_idconv, parse_search
+from biom_demo.pubmed.parse import SearchResult, parse_articles, parse_idconv, parse_search
 from biom_demo.settings import Settings
 
 Answer = TypeVar("Answer")
@@ -144,7 +144,7 @@ class PubMed:
         newest_first: bool = False,
         api_key: str = "",
         cancelled: threading.Event | None = None,
-    ) -> Found:
+    ) -> SearchResult:
         """The first ``limit`` records that match, most relevant (or newest) first, and how many match.
 
         Raises ``PubMedError`` where PubMed cannot be asked, ``RefusedError`` for a query it refuses.
@@ -271,9 +271,9 @@ def _fetch_parameters(pmids: Sequence[str]) -> dict[str, str]:
     return {"db": "pubmed", "id": ",".join(pmids), "retmode": "xml"}
 
 
-def _found(value: Any) -> Found:
+def _found(value: Any) -> SearchResult:
     count, pmids, translation, warnings = value
-    return Found(int(count), tuple(pmids), str(translation), tuple(warnings))
+    return SearchResult(int(count), tuple(pmids), str(translation), tuple(warnings))
 
 
 class _Call:
