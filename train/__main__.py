@@ -12,6 +12,7 @@ from pathlib import Path
 from biom_demo.errors import BioMError, DataError, TrainingError
 from biom_demo.qa import datasets
 from biom_demo.qa.records import Example, Question
+from train import run_squad
 from train.held_out import SQUAD_TEST_ARTICLES, Excluded, is_held_out
 from train.recipes import RECIPES
 
@@ -175,6 +176,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     evaluate.add_argument("--threads", type=int, default=0, help="0: torch's choice")
     evaluate.add_argument("--json", type=Path, dest="json_out", help="write the result here as well")
     evaluate.set_defaults(run=run_evaluate)
+
+    squad_script = stages.add_parser(
+        "run_squad", help="the model card's command: run_squad.py's own flags", allow_abbrev=False
+    )
+    run_squad.add_flags(squad_script)
+    squad_script.set_defaults(run=run_squad.run)
 
     ablation = stages.add_parser("ablation", help="the table of run.sh's results")
     ablation.add_argument("runs", type=Path, help="the folder run.sh wrote to")

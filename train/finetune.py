@@ -211,6 +211,7 @@ def build_features(
             [(example.question.text, example.context) for example, _ in chunk],
             max_seq_length=min(stage.max_seq_length, engine.max_positions),
             window_step_tokens=stage.window_step_tokens,
+            max_question_tokens=stage.max_question_tokens,
         )
         for (example, has_gold), cut in zip(chunk, made, strict=True):
             gold = example.gold_spans[0] if example.gold_spans else None
@@ -343,7 +344,7 @@ def finetune(
     features = build_features(engine, prepared, stage, unjudged=unjudged, taught=labels)
     lengths = features.lengths()
     steps_per_epoch = -(-len(features) // stage.batch_size)
-    total_steps = steps_per_epoch * stage.epochs
+    total_steps = stage.max_steps or steps_per_epoch * stage.epochs
     optimizer = adamw(model, stage, layers=model.config.num_hidden_layers)
     weights_digest = arrays_digest(p.detach().cpu().numpy() for p in model.parameters())
     identity = run_identity(
@@ -383,7 +384,8 @@ def finetune(
     model.train()
     begun, seen, smooth = time.perf_counter(), 0, None
     with tqdm(total=total_steps, initial=step, desc="fine-tune", unit="step", disable=not world.leads) as bar:
-        for batch in remaining_batches(lengths, stage, seed, step, steps_per_epoch):
+        batches = remaining_batches(lengths, stage, seed, step, steps_per_epoch)
+        for batch in islice(batches, total_steps - step):
             factor = learning_rate_factor(
                 step, total_steps=total_steps, warmup_fraction=stage.warmup_fraction
             )
@@ -463,7 +465,8 @@ def remaining_batches(
     lengths: Sequence[int], stage: Stage, seed: int, step: int, steps_per_epoch: int
 ) -> Iterator[list[int]]:
     """The batches from update number ``step`` on; each epoch's order hangs on seed and epoch alone."""
-    for epoch in range(step // steps_per_epoch, stage.epochs):
+    epochs = -(-stage.max_steps // steps_per_epoch) or stage.epochs
+    for epoch in range(step // steps_per_epoch, epochs):
         generator = torch.Generator().manual_seed(seed * 1000 + epoch)
         batches = batches_of_epoch(lengths, stage.batch_size, generator)
         yield from batches[max(step - epoch * steps_per_epoch, 0) :]

@@ -25,6 +25,7 @@ class Stage:
     added again with a context that holds none of the gold answers, labelled "no answer".
     ``precision``: bfloat16 is autocast over float32 weights. ``teacher_weight``: the teacher's share of
     a pair's loss where gold is known too; both distributions are softened by ``teacher_temperature``.
+    ``max_steps`` ends the stage after so many updates, within or beyond its epochs (0: at their end).
     """
 
     learning_rate: float
@@ -44,6 +45,8 @@ class Stage:
     precision: Precision
     teacher_weight: float = 0.7
     teacher_temperature: float = 2.0
+    max_question_tokens: int = 64
+    max_steps: int = 0
 
 
 @dataclass(frozen=True, slots=True)
