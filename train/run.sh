@@ -29,6 +29,7 @@ PER_QUESTION=${PER_QUESTION:-3}        # mini: passages retrieved for a question
 QUESTIONS=${QUESTIONS:-2900}           # mini: general questions that passages are retrieved for
 PASSAGE_SHARE=${PASSAGE_SHARE:-0.6}    # mini: of the text files' lines
 DOMAIN_PAIRS=${DOMAIN_PAIRS:-8000}     # mini: pairs of each side's stage on its text, of such passages
+CHOOSING=${CHOOSING:-}     # mini. 1: stop before the test sets are read
 REPLAY=${REPLAY:-4000}                 # mini: general pairs in the BioASQ stages, so that none is unlearned
 PYTHON=${PYTHON:-$([ -x .venv/bin/python ] && echo .venv/bin/python || echo python3)}
 FIRST=${SEEDS%% *}
@@ -49,6 +50,12 @@ tune() {
 figures() {
   [ -f "$RUNS/result-$1.json" ] || train evaluate "$RUNS/dev.json" --model "$2" --against "$3" \
     --bioasq "${test[@]}" --threads "$THREADS" --json "$RUNS/result-$1.json"
+}
+
+# compared FILE NAME BIOM VANILLA: the same on another file, without pooled answers
+compared() {
+  [ -f "$RUNS/$2.json" ] || train evaluate "$1" --model "$3" --against "$4" --threads "$THREADS" \
+    --json "$RUNS/$2.json"
 }
 
 mkdir -p "$RUNS"
@@ -170,6 +177,19 @@ for side in vanilla biom; do  # the mean of the seeds' weights, where there are 
     train average $(for seed in $SEEDS; do echo "$RUNS/$side-bioasq-$seed"; done) \
       --out "$RUNS/$side-bioasq-mean"
 done
+if [ -f "$RUNS/squad-test.json" ]; then
+  # Choices are made on the held-out questions; the test sets are read once, when all is settled.
+  [ -f "$RUNS/choice.json" ] ||
+    train convert "${bioasq[@]}" --held-out --mode card --out "$RUNS/choice.json"
+  compared "$RUNS/choice.json" choice-domain "$BIOM_LAST" "$VANILLA_LAST"
+  for seed in $SEEDS; do
+    compared "$RUNS/choice.json" "choice-$seed" "$RUNS/biom-bioasq-$seed" "$RUNS/vanilla-bioasq-$seed"
+  done
+  [ -z "${CHOOSING:-}" ] || exit 0
+  compared "$RUNS/squad-test.json" squad-test-domain "$BIOM_LAST" "$VANILLA_LAST"
+  compared "$RUNS/squad-test.json" "squad-test-$FIRST" "$RUNS/biom-bioasq-$FIRST" \
+    "$RUNS/vanilla-bioasq-$FIRST"
+fi
 figures squad "$BIOM_LAST" "$VANILLA_LAST"
 for seed in $SEEDS; do
   figures "$seed" "$RUNS/biom-bioasq-$seed" "$RUNS/vanilla-bioasq-$seed"
