@@ -338,6 +338,25 @@ def test_a_student_learns_from_labels_alone_and_a_pair_with_neither_is_refused(
         finetune(out=tmp_path / "n", unjudged=[example(77)], labels=labels, **settings)
 
 
+def test_a_killed_student_goes_on_to_the_same_weights_and_not_with_other_labels(
+    start, teacher, pair_file, tmp_path
+):
+    label_pairs(model=teacher, files=[pair_file], out=tmp_path / "l")
+    label_pairs(model=teacher, files=[pair_file], out=tmp_path / "other", top_k=3)
+    labels = Labels.load([tmp_path / "l"])
+    gathered = list(read_pairs([pair_file]))
+    settings = {"start": start, "stage": SMOKE.squad, "seed": 2, "save_every_steps": 50, "labels": labels}
+    settings["examples"] = [pair.example for pair in gathered if pair.has_gold]
+    settings["unjudged"] = [pair.example for pair in gathered if not pair.has_gold]
+    finetune(out=tmp_path / "whole", **settings)
+    finetune(out=tmp_path / "cut", **settings, stop_after_steps=2)
+    with pytest.raises(TrainingError, match="other data"):
+        finetune(out=tmp_path / "cut", **settings | {"labels": Labels.load([tmp_path / "other"])})
+    finetune(out=tmp_path / "cut", **settings)
+    whole, cut = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "cut"))
+    assert all(torch.equal(whole[key], cut[key]) for key in whole)
+
+
 def test_the_weight_and_the_labels_change_what_is_learned(start, teacher, pair_file, tmp_path):
     label_pairs(model=teacher, files=[pair_file], out=tmp_path / "l")
     base = ["finetune", "--recipe", "smoke", "--stage", "squad", "--start", str(start)]

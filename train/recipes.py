@@ -197,7 +197,9 @@ _TEACHER = replace(
 TEACHER = Recipe(
     name="teacher",
     squad=_TEACHER,
-    bioasq=replace(_TEACHER, learning_rate=2e-5, short_context_fraction=0.3, unanswerable_fraction=0.1),
+    bioasq=replace(
+        _TEACHER, learning_rate=2e-5, epochs=2, short_context_fraction=0.6, unanswerable_fraction=0.1
+    ),
     save_every_steps=50,
     parameters=110_000_000,
 )

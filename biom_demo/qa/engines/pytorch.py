@@ -6,6 +6,7 @@ The only file outside ``train/`` that imports torch and transformers.
 from __future__ import annotations
 
 import inspect
+import os
 import pickle
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -184,6 +185,9 @@ def whole_checkpoint(out: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
+    for path in partial.iterdir():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())  # what made it (a training state) may be deleted next
     (out / WEIGHTS_FILE).unlink(missing_ok=True)  # of another checkpoint: not with this one's tokenizer
     for path in sorted(partial.iterdir(), key=lambda path: (path.name == WEIGHTS_FILE, path.name)):
         path.replace(out / path.name)
