@@ -20,7 +20,7 @@ from biom_demo.qa.datasets.bioasq import (
     write_bioasq,
 )
 from biom_demo.qa.datasets.files import MAX_FILE_BYTES, document_of, read_json, write_json
-from biom_demo.qa.datasets.pairs import MODES, Conversion, Mode, convert, list_pairs
+from biom_demo.qa.datasets.pairs import MODES, Conversion, Mode, convert, factoid_golds, list_pairs
 from biom_demo.qa.datasets.squad import SquadFile, examples_of, read_squad, write_squad
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "Snippet",
     "SquadFile",
     "convert",
+    "factoid_golds",
     "list_pairs",
     "question_of_pair",
     "read_bioasq",

@@ -32,6 +32,7 @@ class BioAsqQuestion:
 
     ``exact_answer`` is one tuple of synonyms for each answer entity, whatever shape the file had
     (a string, a list, lists of lists); empty where the file gives none, as all of year 1.
+    ``ideal_answers`` are the answers in sentences.
     """
 
     id: str
@@ -40,6 +41,7 @@ class BioAsqQuestion:
     exact_answer: tuple[tuple[str, ...], ...]
     snippets: tuple[Snippet, ...]
     documents: tuple[str, ...] = ()
+    ideal_answers: tuple[str, ...] = ()
 
     @property
     def synonyms(self) -> tuple[str, ...]:
@@ -147,6 +149,9 @@ def _bioasq_question(raw: dict[str, Any], place: str, notes: Notes) -> BioAsqQue
         exact_answer=entities,
         snippets=tuple(snippets),
         documents=tuple(str(document) for document in _listed(raw.get("documents")) if document),
+        ideal_answers=tuple(
+            whole(text) for text in _listed(raw.get("ideal_answer")) if isinstance(text, str) and text.strip()
+        ),
     )
 
 
@@ -229,6 +234,7 @@ def write_bioasq(questions: Iterable[BioAsqQuestion], path: Path | str) -> None:
                     "documents": list(question.documents),
                     "snippets": [{"text": s.text, "document": s.document} for s in question.snippets],
                 }
+                | ({"ideal_answer": list(question.ideal_answers)} if question.ideal_answers else {})
                 | _exact_answer_field(question)
                 for question in questions
             ]

@@ -92,6 +92,11 @@ def _card_golds(question: BioAsqQuestion, snippet: str) -> list[CharSpan]:
     return [] if start < 0 else [CharSpan(start, start + len(answer))]
 
 
+def factoid_golds(question: BioAsqQuestion, context: str) -> list[CharSpan]:
+    """Where the answers of a factoid question stand in any text, as ``wide`` finds them; else empty."""
+    return _spans_of(question.synonyms, context) if question.type == "factoid" else []
+
+
 def _spans_of(names: Sequence[str], snippet: str | Words) -> list[CharSpan]:
     """Where each name stands first; a place that several names share once."""
     words = Words(snippet) if isinstance(snippet, str) else snippet
