@@ -20,18 +20,19 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 import torch
 
 from biom_demo.models.catalogue import locate, resolve_pair
-from biom_demo.qa.reader import Reader, pad
+from biom_demo.qa.engines.pytorch import PyTorchEngine, set_threads
+from biom_demo.qa.reader import Reader
 from biom_demo.qa.records import Question
 from biom_demo.qa.windows import build_windows
 
 EXAMPLES = Path(__file__).parent.parent / "assets" / "examples.json"
 
 
-def plain_loop(model: torch.nn.Module, reader: Reader, question: str, context: str) -> None:
+def plain_loop(model: torch.nn.Module, engine: PyTorchEngine, question: str, context: str) -> None:
     """One padded window after the other, as a script without batching runs them."""
-    (made,) = build_windows(reader.tokenizer, question, [context])
+    (made,) = build_windows(engine.tokenizer, [(question, context)])
     for window in made.windows:
-        inputs = pad([window], 0)
+        inputs = engine.pad([window])
         short = 512 - len(window)
         inputs = {k: torch.nn.functional.pad(v, (0, short)) for k, v in inputs.items()}
         with torch.no_grad():
@@ -45,7 +46,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=15)
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
+    set_threads(arguments.threads)
     example = json.loads(EXAMPLES.read_text("utf-8"))[0]
     question = example["question"]
     texts = {
@@ -56,7 +57,8 @@ def main() -> None:
     folder = locate(resolve_pair(arguments.pair).biom)
     if folder is None:
         sys.exit(f"the pair {arguments.pair} is not on this machine")
-    reader = Reader.load(folder)
+    engine = PyTorchEngine.load(folder)
+    reader = Reader(engine, engine.tokenizer)
     from transformers import AutoModelForQuestionAnswering
 
     eager = AutoModelForQuestionAnswering.from_pretrained(
@@ -70,9 +72,9 @@ def main() -> None:
         ours, plain = [], []
         for run in range(arguments.runs + 1):
             started = time.perf_counter()
-            reader.read(Question("bench", question), [text])
+            list(reader.predictions([(Question(question), text)]))
             middle = time.perf_counter()
-            plain_loop(eager, reader, question, text)
+            plain_loop(eager, engine, question, text)
             if run:  # the first warms up
                 ours.append(middle - started)
                 plain.append(time.perf_counter() - middle)

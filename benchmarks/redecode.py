@@ -18,12 +18,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from biom_demo.analysis.difference import View
-from biom_demo.analysis.passage import EXAMPLES, Passage
+from biom_demo.analysis.comparison import View, compared
+from biom_demo.analysis.passage import passage_of_text
 from biom_demo.models.catalogue import resolve_pair
 from biom_demo.models.store import Models
-from biom_demo.ui.compare_tab import drawn
-from biom_demo.ui.run import Run, read_text
+from biom_demo.qa.records import Question
+from biom_demo.ui.examples import EXAMPLES
+from biom_demo.ui.run import Inquiry, Run, drawn
 
 RUNS = 15
 
@@ -47,10 +48,11 @@ def main() -> None:
         checkpoints = (pair.biom, pair.vanilla)
 
         def read(text: str = text, checkpoints=checkpoints) -> Run:
-            run = Run(Passage(text), question, pair.name, checkpoints)
-            for checkpoint in checkpoints:
-                run = run.with_read(read_text(models.reader(checkpoint), checkpoint, question, text))
-            return run
+            passage = passage_of_text(text)
+            return Run.begin(
+                Inquiry(text, question, pair.name),
+                compared(Question(question), passage, checkpoints, models),
+            )
 
         run = read()
         drawn(run, View())

@@ -14,9 +14,11 @@ from biom_demo.analysis.attribution import (
     reworded,
     wordings,
 )
-from biom_demo.analysis.difference import View, words_of
+from biom_demo.analysis.comparison import Side, View
+from biom_demo.analysis.difference import words_of
 from biom_demo.errors import InputError
-from biom_demo.qa.reader import Reader
+from biom_demo.models.catalogue import Checkpoint
+from biom_demo.models.store import Models
 from biom_demo.qa.records import CharSpan, Question
 from tests.readings import reading_of
 from tests.tiny import save_tiny
@@ -25,13 +27,17 @@ TEXT = "The trial was small. Cystic fibrosis comes from CFTR. BRCA1 is another g
 QUESTION = "Which gene causes fibrosis?"
 
 
+MODEL = Checkpoint("rule", "Rule", "It follows a rule.")
+
+
 class Rule:
     """Answers CFTR if the text has "trial" and the question "gene", else BRCA1 (or nothing)."""
 
     def __init__(self):
         self.asked = []
 
-    def readings(self, pairs, *, progress=None):
+    def read(self, checkpoint, pairs, *, stop=None):
+        assert checkpoint is MODEL
         self.asked += [(question.text, text) for question, text in pairs]
         return [self.one(question, text) for question, text in pairs]
 
@@ -41,11 +47,13 @@ class Rule:
         heights = {words.index(wanted): 9.0} if wanted in words else {}
         return reading_of(text, heights, heights, null=4.0, question=question)
 
+    def side(self):
+        return Side(MODEL, self.one(Question(QUESTION), TEXT))
+
 
 def explained():
     reader = Rule()
-    reading = reader.one(Question("q", QUESTION), TEXT)
-    return reader, leave_one_out(reader, reading, View())
+    return reader, leave_one_out(reader, reader.side(), View())
 
 
 def test_each_sentence_and_each_word_is_left_out_once():
@@ -72,13 +80,13 @@ def test_effects_are_those_of_the_rule():
 
 def test_rewordings_are_set_against_the_answer():
     reader = Rule()
-    reading = reader.one(Question("q", QUESTION), TEXT)
-    same, other = reworded(reader, reading, ["Fibrosis: what gene?", "Fibrosis: what?"], View())
+    side = reader.side()
+    same, other = reworded(reader, side, ["Fibrosis: what gene?", "Fibrosis: what?"], View())
     assert (same.answer, same.survives) == ("CFTR", True)
     assert (other.answer, other.survives) == ("BRCA1", False)
     # Where both abstain the answer, that there is none, is the same.
     strict = View(null_threshold=-30.0)
-    assert [r.survives for r in reworded(reader, reading, ["What?", "Which gene?"], strict)] == [True, True]
+    assert [r.survives for r in reworded(reader, side, ["What?", "Which gene?"], strict)] == [True, True]
 
 
 def test_spans_move_with_what_is_cut_out():
@@ -113,17 +121,19 @@ def test_wordings_are_checked():
 
 def test_a_text_without_a_word_has_nothing_to_explain():
     with pytest.raises(InputError, match="no words"):
-        leave_one_out(Rule(), reading_of("  "), View())
+        leave_one_out(Rule(), Side(MODEL, reading_of("  ")), View())
 
 
 def test_with_a_real_reader_the_answer_itself_is_reproduced(tmp_path):
-    reader = Reader.load(save_tiny("electra", tmp_path / "tiny"))
-    reading = reader.readings([(Question("q", "which gene"), TEXT.lower())])[0]
-    found = leave_one_out(reader, reading, View())
+    models = Models(threads=1)
+    tiny = Checkpoint(str(save_tiny("electra", tmp_path / "tiny")), "Tiny", "Random.")
+    (reading,) = models.read(tiny, [(Question("which gene"), TEXT.lower())])
+    side = Side(tiny, reading)
+    found = leave_one_out(models, side, View())
     assert found.answer.span.of(TEXT.lower()) == found.answer.text
     assert len(found.sentences) == 3
     assert sum(effect.holds_answer for effect in found.sentences) >= 1
     # Leaving nothing out changes nothing.
-    same = reworded(reader, reading, ["which gene"], View())[0]
+    same = reworded(models, side, ["which gene"], View())[0]
     assert same.survives
     assert same.answer in (None, found.answer.text)

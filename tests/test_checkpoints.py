@@ -75,7 +75,7 @@ def test_a_published_checkpoint_is_fetched_located_and_read(hub, repositories):
     assert seen[-1].done_bytes == seen[-1].total_bytes > len(weights_of(folder))
     reader = Reader.load(folder)
     assert len(reader.tokenizer) == BIOM_VOCABULARY_SIZE
-    (prediction,) = reader.read(Question("q", "WHICH gene?"), ["The Gene binds word77."])
+    (prediction,) = reader.predictions([(Question("WHICH gene?"), "The Gene binds word77.")])
     assert prediction.answers
     # Lower-cased: the letter case of the text makes no difference.
     assert reader.tokenizer.tokenize("The GENE") == ["the", "gene"]

@@ -1,15 +1,20 @@
-"""``python -m biom_demo``: answers and figures on the bundled pair, clear refusals."""
+"""The command line: answers and figures on the bundled pair, clear refusals, exit statuses."""
 
 from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 
 import pytest
 
-from biom_demo.__main__ import main
+from biom_demo import __version__, cli
+from biom_demo.cli import main
 from biom_demo.qa.datasets import write_squad
+from biom_demo.qa.metrics import squad_exact_match
 from biom_demo.qa.records import CharSpan, Example, Question
+from tests.conftest import ROOT
 
 TEXT = "Cystic fibrosis is caused by mutations of the CFTR gene, a chloride channel."
 QUESTION = "Which gene is mutated in cystic fibrosis?"
@@ -42,11 +47,38 @@ def test_ask_json_has_offsets_that_cut_out_the_answers(monkeypatch, capsys):
     assert "CFTR" in result["biom"]["answer"]["text"]
 
 
+def test_the_module_is_the_command():
+    command = [sys.executable, "-m", "biom_demo"]
+    for arguments, status, words in (
+        (["--version"], 0, f"biom-demo {__version__}"),
+        (["ask", "--help"], 0, "usage: python -m biom_demo ask"),
+        (["evaluate", "none.json"], 2, "error: There is no file none.json."),
+        (["dance"], 2, "invalid choice"),
+    ):
+        ended = subprocess.run([*command, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=120)
+        assert ended.returncode == status
+        assert words in ended.stdout + ended.stderr
+
+
+def test_a_stopped_command_says_so(monkeypatch, capsys):
+    def stopped(arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli.evaluate, "run", stopped)
+    assert main(["evaluate", "d.json"]) == 130
+    assert capsys.readouterr().err == "\nstopped\n"
+
+
+def test_importing_the_command_line_loads_no_model_library():
+    code = "import sys, biom_demo.cli; sys.exit(bool({'torch', 'transformers', 'gradio'} & set(sys.modules)))"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, timeout=120)
+
+
 def test_evaluate_counts_both_sides_and_one_model(tmp_path, tiny_checkpoint, capsys):
     start = TEXT.index("CFTR")
     examples = [
-        Example(Question("a", QUESTION), TEXT, ("CFTR",), (CharSpan(start, start + 4),)),
-        Example(Question("b", "Who won the match?"), TEXT),
+        Example(Question(id="a", text=QUESTION), TEXT, ("CFTR",), (CharSpan(start, start + 4),)),
+        Example(Question(id="b", text="Who won the match?"), TEXT),
     ]
     data, out = tmp_path / "d.json", tmp_path / "r.json"
     write_squad(examples, data, title="t")
@@ -56,8 +88,13 @@ def test_evaluate_counts_both_sides_and_one_model(tmp_path, tiny_checkpoint, cap
     for side in result.values():
         assert side["n"] == 2
         assert side["f1"] > 0  # over the answerable pair alone
-        assert side["exact_match"] in (0.0, 100.0)
         assert side["with_null"]["no_answer"]["n"] == 1
+        assert set(side["predictions"]) == set(side["null_odds"]) == {"a", "b"}
+        assert side["predictions"]["b"] in TEXT  # what it answers where it is made to
+        right = squad_exact_match(side["predictions"]["a"], "CFTR")
+        assert side["exact_match"] == 100 * right
+        abstains = side["null_odds"]["b"] > 0
+        assert side["with_null"]["no_answer"]["exact_match"] == 100 * abstains
     assert (
         main(["evaluate", str(data), "--model", str(tiny_checkpoint), "--run-squad", "--json", str(out)]) == 0
     )
@@ -65,11 +102,30 @@ def test_evaluate_counts_both_sides_and_one_model(tmp_path, tiny_checkpoint, cap
     assert "EM" in capsys.readouterr().out
 
 
+def test_evaluate_answers_what_it_cannot_score(tmp_path, tiny_checkpoint, capsys):
+    asked = [{"id": i, "question": QUESTION} for i in (1, 2)]
+    data, out = tmp_path / "d.json", tmp_path / "r.json"
+    data.write_text(json.dumps({"data": [{"paragraphs": [{"context": TEXT, "qas": asked}]}]}))
+    command = ["evaluate", str(data), "--model", str(tiny_checkpoint), "--json", str(out)]
+    assert main(command) == 0
+    captured = capsys.readouterr()
+    assert "note: ids that are numbers, read as text: 2 (1, 2)." in captured.err
+    assert "note: questions without gold answers, which are answered and not scored: 2" in captured.err
+    assert captured.out.splitlines()[1].split()[1:] == ["2", "-", "-", "-", "-"]
+    result = json.loads(out.read_text())["model"]
+    assert result["exact_match"] is result["with_null"] is None
+    assert set(result["predictions"]) == {"1", "2"}
+    asked[1]["answers"] = [{"text": "zinc", "answer_start": 0}]
+    data.write_text(json.dumps({"data": [{"paragraphs": [{"context": TEXT, "qas": asked}]}]}))
+    assert main([*command, "--strict"]) == 2
+    assert "does not stand in the text: 1 (2: 'zinc')" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["ask", "Q?", "--text", "none.txt"], "Check the path"),
-        (["ask", " ", "--text", "TEXT", "--pair", "mini"], "question is empty"),
+        (["ask", " ", "--text", "TEXT", "--pair", "mini"], "no question yet"),
         (["ask", "Q?", "--text", "TEXT", "--pair", "huge"], "Choose one of: auto, mini"),
         (["ask", "Q?", "--text", "TEXT", "--pair", "albert"], "is not on this machine"),
         (["evaluate", "none.json"], "no file"),

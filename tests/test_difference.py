@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -9,24 +10,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from biom_demo.analysis.comparison import Agreement
+from biom_demo.analysis.attribution import blocks
+from biom_demo.analysis.comparison import Agreement, View, candidates_of, decoded
 from biom_demo.analysis.difference import (
-    View,
-    blocks,
-    candidates_of,
     cross_score,
-    decoded,
-    difference,
+    difference_of,
     heatmap,
-    ordinal,
-    place_of,
     short_names,
     stretch,
     words_of,
 )
 from biom_demo.qa.records import CharSpan
 from biom_demo.qa.spans import decode
-from tests.readings import QUESTION, read_of, reading_of
+from biom_demo.show.words import in_words, ordinal
+from tests.readings import comparison_of, reading_of, side_of
 
 TEXT = "BACKGROUND: The gene is CFTR. It is long.\nRESULTS: CFTR or BRCA1 was found."
 WORDS = [word.of(TEXT) for word in words_of(TEXT)]
@@ -37,7 +34,8 @@ logits = st.dictionaries(st.integers(0, 7), st.floats(-8, 8), max_size=8)
 
 
 def pair(first, second):
-    return difference([read_of(TEXT, **first), read_of(TEXT, **second, label="Vanilla-Mini-SQuAD")])
+    sides = side_of(TEXT, **first), side_of(TEXT, **second, label="Vanilla-Mini-SQuAD")
+    return difference_of(comparison_of(*sides), View())
 
 
 def at(index, height=9.0):
@@ -51,7 +49,8 @@ def test_curves_are_the_marginals_of_all_spans(start, end, null, longest):
     reading = reading_of(text, start, end, null=null)
     words = words_of(text)
     view = View(max_answer_length=longest)
-    side = difference([read_of(text, start, end, null=null)] * 2, view).sides[0]
+    one = side_of(text, start, end, null=null)
+    side = difference_of(comparison_of(one, one), view).sides[0]
     weights = {
         (i, j): np.exp(np.float32(start.get(i, 0)) + np.float32(end.get(j, 0)), dtype=np.float64)
         for i in range(8)
@@ -62,8 +61,7 @@ def test_curves_are_the_marginals_of_all_spans(start, end, null, longest):
         assert side.curve.start[k] == pytest.approx(sum(w for (i, _), w in weights.items() if i == k) / total)
         assert side.curve.end[k] == pytest.approx(sum(w for (_, j), w in weights.items() if j == k) / total)
     assert side.curve.start.sum() == pytest.approx(1 - side.prediction.null_probability)
-    best = decode(QUESTION, text, 0, reading.windows, reading.logits, max_answer_length=longest)
-    assert side.prediction.answers == best.answers[: view.shown]
+    assert side.prediction.answers == decode(reading, max_answer_length=longest).answers
     found = heatmap(side, words, size=8)
     for row, i in enumerate(found.starts):
         for column, j in enumerate(found.ends):
@@ -74,7 +72,7 @@ def test_a_view_changes_what_is_listed_and_abstained_and_reads_nothing():
     reading = reading_of(TEXT, **at(CFTR), null=17.0)
     assert decoded(reading, View()).best().text == "CFTR"
     assert decoded(reading, View()).best(null_threshold=-2.0) is None
-    assert len(decoded(reading, View(shown=3)).answers) == 3
+    assert decoded(reading, View(shown=3)) is decoded(reading, View(null_threshold=5.0))
     assert all(a.text.count(" ") == 0 for a in decoded(reading, View(max_answer_length=1, shown=9)).answers)
     spans = [a.span for a in decoded(reading, View(near_duplicate_threshold=0.0, shown=9)).answers]
     assert not any(a.overlaps(b) for a in spans for b in spans if a is not b)
@@ -117,24 +115,18 @@ def test_cross_scores_are_ranks_and_logits_under_the_other_model():
 def test_each_kind_of_difference_is_told_in_words(first, second, agreement, words):
     found = pair(first, second)
     assert found.verdict.agreement is agreement
-    assert words in " ".join(found.sentences())
+    assert words in " ".join(in_words(found))
 
 
 def test_a_disagreement_tells_what_each_makes_of_the_other():
     found = pair(at(CFTR), {"start": {BRCA1: 9, CFTR: 5.5}, "end": {BRCA1: 9, CFTR: 5.5}})
     rank = ordinal(found.cross[0][1].rank)
-    assert f"Vanilla-Mini ranks BioM-Mini’s answer {rank}, 7.0 logits behind its own." in found.sentences()
-
-
-def test_places_name_section_and_sentence():
-    assert str(place_of(TEXT, CharSpan(24, 28))) == "BACKGROUND, sentence 1"
-    assert str(place_of(TEXT, CharSpan(TEXT.index("BRCA1"), len(TEXT)))) == "RESULTS, sentence 3"
-    assert str(place_of("It is CFTR.", CharSpan(6, 10))) == "sentence 1"
+    assert f"Vanilla-Mini ranks BioM-Mini’s answer {rank}, 7.0 logits behind its own." in in_words(found)
 
 
 def test_the_stretch_drawn_holds_the_most_probability():
     text = "word " * 50 + "CFTR " + "word " * 49
-    found = difference([read_of(text, **at(50)), read_of(text, **at(52))])
+    found = difference_of(comparison_of(side_of(text, **at(50)), side_of(text, **at(52))), View())
     first, last = stretch(found.sides, len(found.words), 11)
     assert last - first == 11
     assert first <= 50 < last
@@ -168,6 +160,7 @@ def test_ordinals():
     ]  # fmt: skip
 
 
-def test_readings_of_different_texts_are_refused():
-    with pytest.raises(ValueError, match="of one text"):
-        difference([read_of("one text"), read_of("another text")])
+def test_one_side_has_no_difference():
+    whole = comparison_of(side_of(TEXT), side_of(TEXT))
+    with pytest.raises(ValueError, match="two or more"):
+        difference_of(replace(whole, sides=whole.sides[:1]), View())

@@ -13,51 +13,49 @@ from biom_demo.qa.short_forms import short_forms
 PLAIN = {"exponent": 1.0, "related_share": 0.0, "cluster": False}
 
 
-def reading(index, *answers, text=""):
+def source(*answers, text=""):
     made = tuple(
-        Answer(index, CharSpan(0, len(answer)), answer, probability, probability)
-        for answer, probability in answers
+        Answer(CharSpan(0, len(answer)), answer, probability, probability) for answer, probability in answers
     )
-    return text, Prediction(Question("q", "?"), index, made, 0.0, 0.0)
+    return text, Prediction(Question("?"), made, 0.0, 0.0)
 
 
 def test_probabilities_of_one_text_add_up_over_contexts():
-    pooled = pool(
-        [reading(0, ("IL-6", 0.5), ("TNF", 0.3)), reading(1, ("tnf,", 0.4), ("il-8", 0.1))], **PLAIN
-    )
+    pooled = pool([source(("IL-6", 0.5), ("TNF", 0.3)), source(("tnf,", 0.4), ("il-8", 0.1))], **PLAIN)
     assert [(p.text, round(p.score, 6)) for p in pooled] == [("tnf", 0.7), ("IL-6", 0.5), ("il-8", 0.1)]
-    assert [a.context_index for a in pooled[0].evidence] == [1, 0]
+    assert [m.source for m in pooled[0].mentions] == [1, 0]
+    assert [m.answer.text for m in pooled[0].mentions] == ["tnf,", "TNF"]
 
 
 def test_many_that_agree_count_more_than_one_that_is_sure():
-    readings = [reading(0, ("A", 0.6)), *(reading(i, ("B", 0.19)) for i in range(1, 4))]
-    assert [answer.text for answer in pool(readings)] == ["B", "A"]
-    assert [answer.text for answer in pool(readings, **PLAIN)] == ["A", "B"]
+    sources = [source(("A", 0.6)), *[source(("B", 0.19))] * 3]
+    assert [answer.text for answer in pool(sources)] == ["B", "A"]
+    assert [answer.text for answer in pool(sources, **PLAIN)] == ["A", "B"]
 
 
 def test_an_abbreviation_is_one_answer_with_its_long_form_and_ways_of_writing():
     text = "It binds tumor necrosis factor alpha (TNF-alpha)."
-    readings = [
-        reading(0, ("tumor necrosis factor alpha (TNF-alpha)", 0.3), text=text),
-        reading(1, ("TNF-α", 0.3)),
-        reading(2, ("TNF alpha", 0.2)),
-        reading(3, ("the tumor necrosis factor-alpha", 0.2)),
-        reading(4, ("insulin", 0.7)),
+    sources = [
+        source(("tumor necrosis factor alpha (TNF-alpha)", 0.3), text=text),
+        source(("TNF-α", 0.3)),
+        source(("TNF alpha", 0.2)),
+        source(("the tumor necrosis factor-alpha", 0.2)),
+        source(("insulin", 0.7)),
     ]
-    first, second = pool(readings)
-    assert len(first.evidence) == 4
+    first, second = pool(sources)
+    assert len(first.mentions) == 4
     assert second.text == "insulin"
-    assert len(pool(readings, **PLAIN)) == 5
+    assert len(pool(sources, **PLAIN)) == 5
 
 
 def test_a_related_answer_lends_weight():
-    readings = [reading(0, ("CFTR gene", 0.4)), reading(1, ("CFTR", 0.3)), reading(2, ("BRCA1", 0.42))]
-    assert [answer.text for answer in pool(readings)] == ["CFTR gene", "CFTR", "BRCA1"]
-    assert pool(readings, related_share=0.0)[0].text == "BRCA1"
+    sources = [source(("CFTR gene", 0.4)), source(("CFTR", 0.3)), source(("BRCA1", 0.42))]
+    assert [answer.text for answer in pool(sources)] == ["CFTR gene", "CFTR", "BRCA1"]
+    assert pool(sources, related_share=0.0)[0].text == "BRCA1"
 
 
 def test_long_empty_and_unbalanced_texts_are_left_out():
-    found = pool([reading(0, ("a" * 101, 0.9), (",", 0.8), ("p53 (TP53", 0.7), ("p53)(", 0.6), ("ok", 0.1))])
+    found = pool([source(("a" * 101, 0.9), (",", 0.8), ("p53 (TP53", 0.7), ("p53)(", 0.6), ("ok", 0.1))])
     assert [answer.text for answer in found] == ["ok"]
 
 
@@ -100,7 +98,7 @@ def test_any_text_has_short_forms_that_are_shorter(text):
 
 
 def test_only_the_top_n_come_back_and_ties_do_not_hang_on_the_order():
-    contexts = [reading(i, (name, 0.2)) for i, name in enumerate("gfedcba", start=1)]
+    contexts = [source((name, 0.2)) for name in "gfedcba"]
     assert [a.text for a in pool(contexts)] == list("abcde")
     assert [a.text for a in pool(contexts[::-1], top_n=3)] == [a.text for a in pool(contexts, top_n=3)]
     assert pool([]) == []

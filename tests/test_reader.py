@@ -1,48 +1,256 @@
-"""The reader: any QA architecture, exact batching, float32, no network, clear refusals."""
+"""The reader: a stream of pairs in bounded memory, in order, batched, with progress and stop."""
 
 from __future__ import annotations
 
-import io
-import os
-import pickle
-import socket
+import itertools
+import threading
+import tracemalloc
+import weakref
 
 import numpy as np
 import pytest
-import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from biom_demo.errors import CheckpointError
+from biom_demo.errors import InputError
+from biom_demo.qa import reader as module
+from biom_demo.qa import spans
 from biom_demo.qa.reader import BATCH_POSITIONS, Decoding, Reader, _batches
-from biom_demo.qa.records import Question
-from biom_demo.qa.windows import build_windows
-from tests.tiny import VOCABULARY, save_old_layout, save_tiny, tiny_model
+from biom_demo.qa.records import Question, SpanLogits
+from tests.tiny import ARCHITECTURES, save_tiny, wordpiece_tokenizer
 
 CONTEXTS = ["the gene binds the drug", "protein " * 700 + "µm virus", "β", ""]
-QUESTION = Question("q", "which gene causes it?")
+QUESTION = Question("which gene causes it?")
 
 
-@pytest.mark.parametrize("architecture", ["electra", "bert", "albert"])
+class RuleEngine:
+    """Logits that hang on a window's tokens alone, so no batching can change them."""
+
+    max_positions = 512
+
+    def __init__(self, *, at_batch=None):
+        self.batches = []
+        self.at_batch = at_batch or (lambda number: None)
+
+    def logits(self, windows):
+        self.batches.append([len(window) for window in windows])
+        self.at_batch(len(self.batches))
+        return [SpanLogits(np.sin(w.ids, dtype=np.float32), np.cos(w.ids, dtype=np.float32)) for w in windows]
+
+
+def rule_reader(decoding=None, **events):
+    engine = RuleEngine(**events)
+    return Reader(engine, wordpiece_tokenizer(), decoding), engine
+
+
+def pairs_of(count):
+    """Pairs of many lengths, made when asked for; each is unlike all others."""
+    for i in range(count) if count is not None else itertools.count():
+        yield Question(f"which gene is {i}", f"q{i}"), "the gene binds the drug " * (1 + i * i % 7) + str(i)
+
+
+def answers(reader, *contexts):
+    return list(reader.predictions([(QUESTION, context) for context in contexts]))
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_any_architecture_reads_and_cuts_its_answers_from_the_context(architecture, tmp_path):
     reader = Reader.load(save_tiny(architecture, tmp_path))
-    predictions = reader.read(QUESTION, CONTEXTS)
-    assert [p.context_index for p in predictions] == [0, 1, 2, 3]
+    predictions = answers(reader, *CONTEXTS)
     for prediction, context in zip(predictions, CONTEXTS, strict=True):
+        assert prediction.question == QUESTION
         assert all(a.span.of(context) == a.text and a.text.strip() == a.text for a in prediction.answers)
         assert bool(prediction.answers) == bool(context)
         assert sum(a.probability for a in prediction.answers) + prediction.null_probability <= 1 + 1e-9
 
 
-@pytest.mark.parametrize("architecture", ["electra", "bert", "albert"])
-def test_batched_logits_equal_those_of_one_window_alone(architecture, tmp_path):
-    reader = Reader.load(save_tiny(architecture, tmp_path))
-    made = build_windows(reader.tokenizer, QUESTION.text, CONTEXTS, max_seq_length=96, window_step_tokens=31)
-    windows = [window for part in made for window in part.windows]
-    for window, together in zip(windows, reader.logits(windows), strict=True):
-        (alone,) = reader.logits([window])
-        assert together.start.dtype == np.float32
-        assert together.start.shape == (len(window),)
-        np.testing.assert_allclose(together.start, alone.start, atol=1e-5)
-        np.testing.assert_allclose(together.end, alone.end, atol=1e-5)
+# A stream.
+
+WORDS = st.lists(st.sampled_from(["gene", "binds", "β", "drug-x", "\n"]), max_size=40).map(" ".join)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    pairs=st.lists(
+        st.tuples(st.sampled_from(["which", "what is it"]), WORDS | st.text(max_size=20)), max_size=30
+    ),
+    first=st.integers(1, 200),
+    most=st.integers(1, 2000),
+    batch=st.integers(1, 300),
+)
+def test_a_stream_reads_as_its_pairs_do_one_by_one(pairs, first, most, batch):
+    given_pairs = [(Question(text, str(i)), context) for i, (text, context) in enumerate(pairs)]
+    reader, engine = rule_reader(Decoding(max_seq_length=24, window_step_tokens=7))
+    alone = [next(reader.readings([pair])) for pair in given_pairs]
+    engine.batches.clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "FIRST_LOOK_AHEAD_CHARS", first)
+        patch.setattr(module, "LOOK_AHEAD_CHARS", most)
+        patch.setattr(module, "BATCH_POSITIONS", batch)
+        together = list(reader.readings(iter(given_pairs)))
+    assert all(len(lengths) == 1 or max(lengths) * len(lengths) <= batch for lengths in engine.batches)
+    assert [(r.question, r.context, r.notices) for r in together] == [
+        (r.question, r.context, r.notices) for r in alone
+    ]
+    for one, other in zip(together, alone, strict=True):
+        assert spans.decode(one) == spans.decode(other)
+        for mine, theirs in zip(one.windows, other.windows, strict=True):
+            np.testing.assert_array_equal(mine.ids, theirs.ids)
+        for mine, theirs in zip(one.logits, other.logits, strict=True):
+            np.testing.assert_array_equal(mine.start, theirs.start)
+            np.testing.assert_array_equal(mine.end, theirs.end)
+
+
+def test_a_stream_without_end_is_read_as_far_as_wanted():
+    reader, _ = rule_reader()
+    asked = 0
+
+    def endless():
+        nonlocal asked
+        for pair in pairs_of(None):
+            asked += 1
+            yield pair
+
+    found = list(itertools.islice(reader.readings(endless()), 300))
+    assert [r.question.id for r in found] == [f"q{i}" for i in range(300)]
+    ahead = module.FIRST_LOOK_AHEAD_CHARS * 4 // min(len(c) for _, c in pairs_of(20))
+    assert asked < 300 + ahead
+    assert asked < 3000
+
+
+def test_a_hundred_thousand_pairs_are_read_in_flat_memory():
+    reader, _ = rule_reader()
+    texts = ("the gene", "the gene binds the drug", "")
+    asked = 0
+
+    def source():
+        nonlocal asked
+        for asked in range(100_000):
+            yield Question("which gene", str(asked)), texts[asked % 3]
+
+    stream = reader.readings(source())
+    alive = weakref.WeakSet()
+    most_alive = furthest = 0
+    for given_out in range(90_000):
+        alive.add(next(stream))
+        most_alive, furthest = max(most_alive, len(alive)), max(furthest, asked - given_out)
+    assert most_alive <= 2
+    assert furthest < 15_000
+    # Tracing is slow, so it watches the last ten thousand: held, they would be 10 MB and more.
+    tracemalloc.start()
+    try:
+        for _ in range(1000):
+            next(stream)
+        early, _ = tracemalloc.get_traced_memory()
+        last = [reading.question.id for reading in stream][-1]
+        now, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert last == "99999"
+    assert now < early + 1e6, f"{early / 1e6:.1f} MB, then {now / 1e6:.1f} MB"
+    assert peak < 30e6, f"{peak / 1e6:.1f} MB"
+
+
+def test_the_first_answer_needs_one_batch_and_full_look_ahead_follows():
+    reader, engine = rule_reader()
+    stream = reader.readings(pairs_of(None))
+    next(stream)
+    assert sum(map(sum, engine.batches)) <= 2 * BATCH_POSITIONS
+    for _ in range(2000):
+        next(stream)
+    # Windows of like length run together: little of a batch is padding.
+    padded = sum(max(lengths) * len(lengths) for lengths in engine.batches)
+    assert sum(map(sum, engine.batches)) > 0.9 * padded
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_stop_ends_the_stream_after_the_batch_in_hand(number):
+    stop = threading.Event()
+    reader, engine = rule_reader(at_batch=lambda n: n == number and stop.set())
+    found = list(reader.readings(pairs_of(None), stop=stop))
+    assert len(engine.batches) == number
+    assert [r.question.id for r in found] == [f"q{i}" for i in range(len(found))]
+    assert list(reader.predictions(pairs_of(None), stop=stop)) == []
+    assert len(engine.batches) == number
+
+
+def test_stop_ends_within_a_batch_of_one_long_text():
+    stop = threading.Event()
+    reader, engine = rule_reader(at_batch=lambda n: n == 2 and stop.set())
+    assert list(reader.readings([(QUESTION, "gene " * 20_000)], stop=stop)) == []
+    assert len(engine.batches) == 2
+
+
+def test_a_source_that_waits_is_not_asked_again_once_stopped():
+    stop = threading.Event()
+    asked = []
+
+    def source():
+        for i, pair in enumerate(pairs_of(None)):
+            asked.append(i)
+            if i == 5:
+                stop.set()
+            yield pair
+
+    assert list(rule_reader()[0].readings(source(), stop=stop)) == []
+    assert asked[-1] == 5
+
+
+def test_progress_counts_windows_batch_by_batch(tiny_checkpoint):
+    reader, engine = rule_reader()
+    seen = []
+    found = list(reader.readings(pairs_of(2000), progress=seen.append))
+    assert seen == list(itertools.accumulate(len(lengths) for lengths in engine.batches))
+    assert seen[-1] == sum(len(r.windows) for r in found)
+
+
+def test_what_came_before_an_empty_question_is_read_first():
+    reader, _ = rule_reader()
+    given_pairs = [*itertools.islice(pairs_of(None), 3), (Question(" \n"), "the gene"), *pairs_of(2)]
+    found = []
+    with pytest.raises(InputError, match="Type a question"):
+        found.extend(iter(reader.readings(given_pairs)))
+    assert [r.question.id for r in found] == ["q0", "q1", "q2"]
+
+
+def test_what_came_before_a_source_that_fails_is_read_first():
+    reader, _ = rule_reader()
+
+    def failing():
+        yield from pairs_of(4)
+        raise OSError("the line is cut")
+
+    found = []
+    with pytest.raises(OSError, match="the line is cut"):
+        found.extend(iter(reader.readings(failing())))
+    assert [r.question.id for r in found] == ["q0", "q1", "q2", "q3"]
+
+
+def test_threads_share_a_reader():
+    # A tokenizer saved with padding and truncation: taking them away while another thread encodes fails.
+    reader, _ = rule_reader()
+    reader.tokenizer.backend_tokenizer.enable_truncation(4)
+    reader.tokenizer.backend_tokenizer.enable_padding(length=64)
+    expected = [spans.decode(r) for r in rule_reader()[0].readings(pairs_of(100))]
+    wrong = []
+
+    def read():
+        try:
+            for _ in range(3):
+                found = list(reader.predictions(pairs_of(100)))
+                assert found == expected
+        except BaseException as error:
+            wrong.append(error)
+
+    threads = [threading.Thread(target=read) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+# Batches and decoding.
 
 
 def test_batches_hold_every_index_once_longest_first_and_stay_small():
@@ -54,131 +262,21 @@ def test_batches_hold_every_index_once_longest_first_and_stay_small():
     assert all(lengths[batch[0]] * len(batch) <= BATCH_POSITIONS for batch in batches)
 
 
-def test_progress_counts_windows(tiny_checkpoint):
-    seen = []
-    Reader.load(tiny_checkpoint).read_pairs([(QUESTION, c) for c in CONTEXTS], progress=seen.append)
-    assert seen == sorted(seen)
-    assert seen[-1] >= len(CONTEXTS)
-
-
-def test_a_float16_file_is_read_as_float32(tiny_checkpoint, tmp_path):
-    half = Reader.load(tiny_checkpoint)
-    half.model.half()
-    half.save(tmp_path)
-    assert Reader.load(tmp_path).model.dtype == torch.float32
-
-
-def test_loading_and_reading_make_no_network_call(tiny_checkpoint, monkeypatch):
-    def refuse(*_args, **_kwargs):
-        raise AssertionError("the network was touched")
-
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    assert Reader.load(tiny_checkpoint).read(QUESTION, ["the gene"])
-    with pytest.raises(CheckpointError, match="cannot be loaded"):
-        Reader.load("nobody/never-fetched")
-
-
-def test_the_old_layout_reads_as_the_new_one(tiny_checkpoint, tmp_path):
-    old, new = Reader.load(save_old_layout(tmp_path)), Reader.load(tiny_checkpoint)
-    assert len(old.tokenizer) == len(VOCABULARY)
-    assert old.read(QUESTION, ["The GENE binds"]) == new.read(QUESTION, ["The GENE binds"])
-
-
-class Malicious:
-    def __reduce__(self):
-        return os.mkdir, ("executed",)
-
-
-def test_a_pickle_that_runs_code_is_refused_and_does_not_run(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    folder = save_old_layout(tmp_path, weights={"electra.x": Malicious()})
-    with pytest.raises(CheckpointError, match="more than weights"):
-        Reader.load(folder)
-    (folder / "pytorch_model.bin").write_bytes(pickle.dumps(Malicious()))
-    with pytest.raises(CheckpointError):
-        Reader.load(folder)
-    assert not (tmp_path / "executed").exists()
-
-
-def test_an_encoder_without_a_qa_head_is_refused_unless_asked_for(tmp_path):
-    model = tiny_model("electra", len(VOCABULARY))
-    save_old_layout(tmp_path, weights={k: v for k, v in model.state_dict().items() if "qa_outputs" not in k})
-    with pytest.raises(CheckpointError, match="no question answering head"):
-        Reader.load(tmp_path)
-    assert Reader.load(tmp_path, allow_new_head=True).read(QUESTION, ["the gene"])
-
-
-def test_missing_weights_are_refused(tmp_path):
-    model = tiny_model("electra", len(VOCABULARY))
-    save_old_layout(tmp_path, weights={k: v for k, v in model.state_dict().items() if "layer.1" not in k})
-    with pytest.raises(CheckpointError, match="no weights for"):
-        Reader.load(tmp_path, allow_new_head=True)
-
-
-def test_a_vocabulary_larger_than_the_model_is_refused(tmp_path):
-    save_old_layout(tmp_path)
-    with (tmp_path / "vocab.txt").open("a", encoding="utf-8") as file:
-        file.write("foreign\n")
-    with pytest.raises(CheckpointError, match="different checkpoints"):
-        Reader.load(tmp_path)
-
-
-@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
-def test_a_truncated_file_is_refused(name, tmp_path):
-    folder = save_tiny("electra", tmp_path)
-    data = (folder / name).read_bytes()
-    (folder / name).write_bytes(data[: len(data) // 2])
-    with pytest.raises(CheckpointError, match="cannot be loaded"):
-        Reader.load(folder)
-
-
-def test_a_folder_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(CheckpointError, match="no checkpoint folder"):
-        Reader.load(tmp_path / "none")
-
-
-def test_run_squad_decoding_is_chosen_by_the_decoding(tiny_checkpoint):
-    ours = Reader.load(tiny_checkpoint)
-    theirs = Reader.load(tiny_checkpoint, decoding=Decoding(run_squad=True))
+def test_run_squad_decoding_is_chosen_by_the_decoding():
     context = "the gene binds the drug " * 12
-    assert len(theirs.read(QUESTION, [context])[0].answers) <= 20
-    assert (
-        ours.read(QUESTION, [context])[0].answers[0].score
-        >= theirs.read(QUESTION, [context])[0].answers[0].score
-    )
+    for decoding, decode in (
+        (Decoding(), spans.decode),
+        (Decoding(run_squad=True, n_best=3, max_answer_length=2), spans.decode_run_squad),
+    ):
+        reader, _ = rule_reader(decoding)
+        (reading,) = reader.readings([(QUESTION, context)])
+        (found,) = answers(reader, context)
+        assert found == decode(reading, max_answer_length=decoding.max_answer_length, n_best=decoding.n_best)
+        assert found.answers
 
 
-def test_positions_bound_the_window(tiny_checkpoint, tmp_path):
-    model = tiny_model("electra", len(VOCABULARY))
-    assert model.config.max_position_embeddings == 512
-    reader = Reader.load(tiny_checkpoint, decoding=Decoding(max_seq_length=4096))
+def test_positions_bound_the_window():
+    reader, engine = rule_reader(Decoding(max_seq_length=4096))
     assert reader.max_seq_length == 512
-    assert reader.read(QUESTION, ["gene " * 2000])
-
-
-def test_an_albert_with_spiece_model_alone_is_read(tmp_path):
-    import sentencepiece
-
-    text = ["the gene binds the protein of the virus", "which drug causes the disease"] * 50
-    model_file = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(text),
-        model_writer=model_file,
-        vocab_size=50,
-        hard_vocab_limit=False,
-        pad_id=0,
-        unk_id=1,
-        bos_id=-1,
-        eos_id=-1,
-        user_defined_symbols=["[CLS]", "[SEP]", "[MASK]"],
-        minloglevel=2,
-    )
-    (tmp_path / "spiece.model").write_bytes(model_file.getvalue())
-    model = tiny_model("albert", 100)
-    model.config.save_pretrained(tmp_path)
-    torch.save(model.state_dict(), tmp_path / "pytorch_model.bin")
-    context = "The Gene binds β the virus."
-    (prediction,) = Reader.load(tmp_path).read(QUESTION, [context])
-    assert prediction.answers
-    assert all(a.text == a.span.of(context) == a.text.strip() for a in prediction.answers)
+    assert answers(reader, "gene " * 2000)
+    assert max(max(lengths) for lengths in engine.batches) == 512

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from biom_demo.__main__ import main as demo_main
+from biom_demo.cli import main as demo_main
 from biom_demo.models.catalogue import CATALOGUE
 from biom_demo.pubmed.local_server import main as local_server_main
 from tests.conftest import ROOT

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from biom_demo.qa import sentences
 from biom_demo.qa.records import CharSpan
 from biom_demo.qa.sentences import ABBREVIATIONS, sentence_around, split_sentences
 from tests.conftest import ROOT
@@ -74,10 +76,77 @@ def test_the_documents_are_many_and_hard_enough():
         ["The question (is it safe?) is open.", "p53 may tell."],
         ["1. Stop the drug.", "2. Give the antidote."],
         ["Is 7.4 the pH of blood?", "7.35 to 7.45 is normal..."],
+        ["It activates NF-κ B.", "The cells of size L.", "Fits came in the group of J. Okoro."],
+        ["He was seen at Hosp. in Lab. of Dr. Ito.", "In 1987 A. Jones and R. Singh left."],
+        ["See Fig. 2.", "mRNA was stable.", "Fig. 3 shows vs. 4 h.", "siRNA was not."],
+        ["Levels of vitamin B.", "α-Tocopherol did not change in S. aureus."],
     ],
 )  # fmt: skip
 def test_short_cases(sentences):
     assert split(" ".join(sentences)) == sentences
+
+
+@pytest.mark.parametrize(
+    "sentences",
+    [
+        ["The pulse fell.", "Thirst was gone."],
+        ["As was said before [4,5].", "Nausea followed (Table 1).", "Most cases (85%).", "None died."],
+        ["It needs IL-2.", "Cells then grow at pH 7.4.", "We saw 20%.", "In vitro it failed at 37 °C.", "So"],
+        ["Mice got 5 mg/kg.", "Rats got 3 mg.", "Dogs, as in Li et al.", "However, cats did not."],
+        ["It is a disease.", "METHODS: We asked.", "RESULTS: It is a channel, CFTR.", "The gate opens."],
+        ["It rose in mice.", "TNF was low.", "IL-6 was not, nor was vitamin K.", "Warfarin was."],
+    ],
+)  # fmt: skip
+def test_a_stop_that_lost_its_space_still_ends_a_sentence(sentences):
+    assert split("".join(sentences)) == sentences
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "See www.ncbi.Nlm.org or http://a.org/b.Html or mail j.Doe@x.org for data.CSV and file.PDF files",
+        "J.Smith and Dr.Jones of St.Louis, e.g.Aspirin vs.Placebo in Fig.Two of approx.Half",
+        "It changes p.Arg117His and Glu12.Ala34 in NM_000492.3:c.1521 of E.coli in the U.S.A. today",
+    ],
+)
+def test_a_stop_within_a_name_does_not(text):
+    assert split(text) == [text]
+
+
+def seconds(text):
+    started = time.perf_counter()
+    split_sentences(text)
+    return time.perf_counter() - started
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["\f", "\n", "\r\n", "\n ", " ", "\t", "\u2028", "\x85\v", "\f\u00a0", "\n\x1c", "ABC:\n", "Abc\f",
+     "\nAbc ", ". ", ".", ".)", "? ", "a.)", "[1] ", "[1,", "x.[1] ", "abc.1,", "1. ", "no. ", "A. ",
+     "A, B and ", "vitamin K. W", "a.A", "a.AB", "AB", "word", "word ", "(", "1.A", "(a?) b ", "•\n"],
+)  # fmt: skip
+def test_no_text_costs_more_than_its_length(unit):
+    def best(size):
+        # Another letter at the end each time, as what was split is kept.
+        texts = [(unit * size)[:size] + letter for letter in "xy"]
+        return min(map(seconds, texts))
+
+    seconds("Warm.")
+    assert best(20_000) < 8 * best(5_000) + 0.05
+
+
+def test_a_long_text_is_split_once_and_its_sentences_are_found_without_a_walk(monkeypatch):
+    def seconds_of_lookups(text):
+        started = time.perf_counter()
+        for start in range(0, len(text), len(text) // 2000):
+            assert len(sentence_around(text, CharSpan(start, start + 1))) in (1, 14)
+        return time.perf_counter() - started
+
+    short, long = "The cell grew. " * 1000, "The cell grew. " * 20_000
+    split_sentences(short)
+    split_sentences(long)
+    monkeypatch.setattr(sentences, "_block_starts", None)  # splitting anew would fail
+    assert min(seconds_of_lookups(long) for _ in range(3)) < 5 * seconds_of_lookups(short)
 
 
 @pytest.mark.parametrize("empty", ["", " ", "\n\n", "\t \r\n\u2003"])

@@ -22,7 +22,7 @@ from train.recipes import RECIPES, cost
 def example(number, context="which gene1 causes it", answer="gene1"):
     start = context.index(answer)
     return Example(
-        Question(f"q{number // 2}_{number % 2:03d}", "Which gene, and how?"),
+        Question("Which gene, and how?", f"q{number // 2}_{number % 2:03d}"),
         context,
         (answer,),
         (CharSpan(start, start + len(answer)),),
@@ -55,7 +55,8 @@ def test_breakdowns_cover_every_pair(result):
 
 def test_one_example_gives_the_same_answer_in_app_and_evaluation(result, tiny_checkpoint):
     case = example(0)
-    best = Reader.load(tiny_checkpoint).read(case.question, [case.context])[0].best(null_threshold=None)
+    (found,) = Reader.load(tiny_checkpoint).predictions([(case.question, case.context)])
+    best = found.best(null_threshold=None)
     right = best is not None and best.text == "gene1"
     assert result.pairs[0].exact_match == float(right)
 
@@ -123,9 +124,10 @@ def test_the_cost_is_told_for_every_recipe():
         assert "PFLOP" in cost(recipe, recipe.squad, [example(0)] * 100)
 
 
-def test_the_smoke_chain_runs_to_its_figures_and_a_second_run_does_nothing_again(tmp_path):
+@pytest.mark.parametrize("chain", ["taught", "scratch"])
+def test_the_smoke_chain_runs_to_its_figures_and_a_second_run_does_nothing_again(tmp_path, chain):
     command = ["bash", str(ROOT / "train" / "run.sh")]
-    environment = os.environ | {"RECIPE": "smoke", "RUNS": str(tmp_path), "THREADS": "1"}
+    environment = os.environ | {"RECIPE": "smoke", "CHAIN": chain, "RUNS": str(tmp_path), "THREADS": "1"}
     first = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert first.returncode == 0, first.stderr[-2000:]
     document = json.loads((tmp_path / "result-42.json").read_text())

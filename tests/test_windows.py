@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import math
+import time
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from biom_demo.errors import InputError
-from biom_demo.qa.records import CharSpan
-from biom_demo.qa.windows import build_windows, label, tokenize
-from tests.tiny import sentencepiece_like_tokenizer, wordpiece_tokenizer
+from biom_demo.errors import CheckpointError, InputError
+from biom_demo.qa.records import CharSpan, Window
+from biom_demo.qa.windows import Layout, build_windows, label, tokenize
+from tests.tiny import (
+    byte_level_tokenizer,
+    mpnet_tokenizer,
+    sentencepiece_like_tokenizer,
+    wordpiece_tokenizer,
+)
 
-TOKENIZERS = {"wordpiece": wordpiece_tokenizer(), "sentencepiece": sentencepiece_like_tokenizer()}
+TOKENIZERS = {
+    "wordpiece": wordpiece_tokenizer(),
+    "sentencepiece": sentencepiece_like_tokenizer(),
+    "byte level": byte_level_tokenizer(),
+    "mpnet": mpnet_tokenizer(),
+}
 
 
 def windows_of(context, *, question="which gene is it", kind="wordpiece", **sizes):
-    (made,) = build_windows(TOKENIZERS[kind], question, [context], **sizes)
+    (made,) = build_windows(TOKENIZERS[kind], [(question, context)], **sizes)
     return made
 
 
@@ -26,18 +38,29 @@ def windows_of(context, *, question="which gene is it", kind="wordpiece", **size
 @given(context=st.text(max_size=300), max_seq_length=st.integers(24, 80), step=st.integers(1, 90))
 def test_every_context_token_is_shown_and_offsets_are_characters(kind, context, max_seq_length, step):
     made = windows_of(context, kind=kind, max_seq_length=max_seq_length, window_step_tokens=step)
-    offsets = tokenize(TOKENIZERS[kind], [context])[0].offsets
+    ((ids, offsets),) = tokenize(TOKENIZERS[kind], [context])
+    assert offsets.max(initial=0) <= len(context)
     shown: set[int] = set()
     for window in made.windows:
         assert len(window) <= max_seq_length
-        assert len(window.input_ids) == len(window.token_type_ids) == len(window.char_spans)
-        for position in range(window.context_length):
-            token = window.first_token + position
-            span = window.char_spans[window.context_start + position]
-            assert (span.start, span.end) == tuple(offsets[token])
-            assert span.end <= len(context)
-            shown.add(token)
+        assert (window.ids.dtype, window.offsets.dtype) == (np.int32, np.int32)
+        end = window.context_start + window.context_length
+        tokens = range(window.first_token, window.first_token + window.context_length)
+        assert (window.offsets[window.context_start : end] == offsets[tokens]).all()
+        assert (window.ids[window.context_start : end] == ids[tokens]).all()
+        assert not window.offsets[: window.context_start].any()
+        assert not window.offsets[end:].any()
+        shown.update(tokens)
     assert shown == set(range(len(offsets)))
+
+
+@settings(max_examples=150, deadline=None)
+@given(context=st.text(max_size=300), max_seq_length=st.integers(24, 80))
+def test_a_byte_level_tokenizer_shows_every_character_but_white_space(context, max_seq_length):
+    shown = set()
+    for window in windows_of(context, kind="byte level", max_seq_length=max_seq_length).windows:
+        shown.update(i for a, b in window.offsets for i in range(a, b))
+    assert {i for i, c in enumerate(context) if not c.isspace()} <= shown
 
 
 @settings(max_examples=150, deadline=None)
@@ -45,7 +68,7 @@ def test_every_context_token_is_shown_and_offsets_are_characters(kind, context, 
 def test_tokens_are_the_words_they_stand_for(words):
     context = " ".join(words)
     (window,) = windows_of(context, max_seq_length=512).windows
-    read = "".join(span.of(context) for span in window.char_spans if span is not None)
+    read = "".join(context[a:b] for a, b in window.offsets)
     assert read == context.replace(" ", "")
 
 
@@ -62,11 +85,102 @@ def test_the_number_of_windows_is_the_formula(length, step):
 def test_the_layout_is_cls_question_sep_context_sep():
     (window,) = windows_of("gene binds", question="what is").windows
     t = TOKENIZERS["wordpiece"]
-    assert t.convert_ids_to_tokens(window.input_ids) == [
+    assert t.convert_ids_to_tokens(window.ids) == [
         "[CLS]", "what", "is", "[SEP]", "gene", "binds", "[SEP]",
     ]  # fmt: skip
-    assert window.token_type_ids == (0, 0, 0, 0, 1, 1, 1)
     assert window.context_start == 4
+
+
+@pytest.mark.parametrize("kind", ["byte level", "mpnet"])
+def test_the_layout_is_the_tokenizers_own(kind):
+    t = TOKENIZERS[kind]
+    (window,) = windows_of("drug binds", question="gene", kind=kind).windows
+    tokens = t.convert_ids_to_tokens(window.ids)
+    assert tokens[:4] == ["<s>", "gene", "</s>", "</s>"]
+    assert (tokens[-1], window.context_start) == ("</s>", 4)
+    assert window.ids.tolist() == t("gene", "drug binds")["input_ids"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "types"),
+    [("wordpiece", "000001111"), ("sentencepiece", "000001111"), ("byte level", "0000000000")],
+)
+def test_token_types_are_the_tokenizers_own(kind, types):
+    layout = Layout.of(TOKENIZERS[kind])
+    start = 3 + len(layout.between) + 1
+    made = layout.token_types(start + 4, start)
+    assert "".join(map(str, made)) == types
+    assert made.dtype == np.int32
+
+
+def test_a_tokenizer_of_another_kind_is_refused():
+    t = wordpiece_tokenizer()
+    t.backend_tokenizer.post_processor = None
+    assert Layout.of(t) == Layout.of(TOKENIZERS["wordpiece"])  # it has [CLS] and [SEP] all the same
+    t.cls_token = None
+    with pytest.raises(CheckpointError, match="does not join a question and a text"):
+        next(build_windows(t, [("what", "gene")]))
+
+
+@pytest.mark.parametrize("kind", TOKENIZERS)
+def test_pairs_cut_together_are_those_cut_alone(kind):
+    pairs = [
+        ("what is it", "the gene " * 40),
+        ("which", "β"),
+        ("what is it", ""),
+        ("which", "the gene " * 40),
+    ]
+    sizes = {"max_seq_length": 30, "window_step_tokens": 9}
+    together = list(build_windows(TOKENIZERS[kind], pairs, **sizes))
+    assert len(together) == 4
+    for (question, context), made in zip(pairs, together, strict=True):
+        alone = windows_of(context, question=question, kind=kind, **sizes)
+        assert len(made.windows) == len(alone.windows)
+        for one, other in zip(made.windows, alone.windows, strict=True):
+            np.testing.assert_array_equal(one.ids, other.ids)
+            np.testing.assert_array_equal(one.offsets, other.offsets)
+            assert (one.first_token, one.context_start, one.context_tokens) == (
+                other.first_token, other.context_start, other.context_tokens,
+            )  # fmt: skip
+
+
+def test_what_a_long_text_takes_grows_as_its_length():
+    def cost(words):
+        times = []
+        for _ in range(3):
+            started = time.perf_counter()
+            windows_of("gene binds " * words)
+            times.append(time.perf_counter() - started)
+        return min(times)
+
+    cost(100)
+    assert cost(40_000) < 8 * cost(10_000)  # 16 times, were it quadratic
+
+
+@pytest.mark.parametrize(
+    ("ids", "offsets", "first_token", "context_start", "context_tokens"),
+    [
+        (np.zeros((2, 2)), np.zeros((2, 2)), 0, 1, 0),
+        (np.zeros(5), np.zeros((4, 2)), 0, 2, 2),
+        (np.zeros(5), np.zeros((5, 2)), 0, 5, 0),
+        (np.zeros(5), np.zeros((5, 2)), 0, 0, 4),
+        (np.zeros(5), np.zeros((5, 2)), 1, 2, 2),
+        (np.zeros(5), np.zeros((5, 2)), -1, 2, 2),
+    ],
+)
+def test_a_window_of_parts_that_do_not_fit_is_refused(
+    ids, offsets, first_token, context_start, context_tokens
+):
+    with pytest.raises(ValueError, match=r"must be|can start|are not of"):
+        Window(ids, offsets, first_token, context_start, context_tokens)
+
+
+@pytest.mark.parametrize(
+    "sizes", [{"max_seq_length": 4}, {"window_step_tokens": 0}, {"max_question_tokens": 0}]
+)
+def test_lengths_that_leave_no_room_are_refused(sizes):
+    with pytest.raises(ValueError, match="no room"):
+        windows_of("the gene", **sizes)
 
 
 def test_a_long_question_is_cut_with_a_notice():
@@ -92,38 +206,38 @@ def test_a_context_without_words_still_gives_one_window(context):
 def test_lone_surrogates_keep_offsets_true():
     context = "a \ud800 gene \udfff\U0001f9ec binds"
     (window,) = windows_of(context).windows
-    last = [s for s in window.char_spans if s is not None][-1]
-    assert last.of(context) == "binds"
+    start, end = window.offsets[-2]
+    assert context[start:end] == "binds"
 
 
 def test_padding_and_truncation_saved_with_a_tokenizer_do_not_act():
     t = wordpiece_tokenizer()
     t.backend_tokenizer.enable_truncation(4)
     t.backend_tokenizer.enable_padding(length=128)
-    (made,) = build_windows(t, "what", ["gene " * 30])
+    (made,) = build_windows(t, [("what", "gene " * 30)])
     assert len(made.windows[0]) == 1 + 3 + 30
 
 
-@settings(max_examples=300, deadline=None)
+@pytest.mark.parametrize("kind", TOKENIZERS)
+@settings(max_examples=150, deadline=None)
 @given(
     data=st.data(), words=st.lists(st.sampled_from(["gene", "p53", "βx", "drug-x"]), min_size=1, max_size=50)
 )
-def test_labels_cut_out_the_gold_answer_or_point_at_cls(data, words):
+def test_labels_cut_out_the_gold_answer_or_point_at_cls(kind, data, words):
     context = " ".join(words)
     first = data.draw(st.integers(0, len(words) - 1))
     last = data.draw(st.integers(first, len(words) - 1))
     start = len(" ".join(words[:first])) + (first > 0)
     gold = CharSpan(start, start + len(" ".join(words[first : last + 1])))
-    made = windows_of(context, max_seq_length=40, window_step_tokens=9)
-    offsets = tokenize(TOKENIZERS["wordpiece"], [context])[0].offsets
-    tokens = [i for i, (a, b) in enumerate(offsets) if a < gold.end and b > gold.start]
+    made = windows_of(context, kind=kind, max_seq_length=40, window_step_tokens=9)
+    letters = {i for i in range(gold.start, gold.end) if context[i] != " "}
     for window in made.windows:
         begin, end = label(window, gold)
-        whole = window.first_token <= tokens[0] and tokens[-1] < window.first_token + window.context_length
+        whole = letters <= {i for a, b in window.offsets for i in range(a, b)}
         assert (begin > 0) == whole
         if whole:
-            assert window.char_spans[begin].start == gold.start
-            assert window.char_spans[end].end == gold.end
+            # Some tokenizers count the space before a word as part of it.
+            assert context[window.offsets[begin, 0] : window.offsets[end, 1]].strip() == gold.of(context)
         else:
             assert (begin, end) == (0, 0)
 
@@ -131,3 +245,13 @@ def test_labels_cut_out_the_gold_answer_or_point_at_cls(data, words):
 def test_no_gold_is_labelled_cls():
     (window,) = windows_of("the gene").windows
     assert label(window, None) == (0, 0)
+
+
+@pytest.mark.parametrize(("first_token", "gold"), [(2, CharSpan(0, 8)), (0, CharSpan(4, 12))])
+def test_an_answer_cut_at_a_token_without_characters_is_not_whole(first_token, gold):
+    # Byte-level tokenizers give a space a token of its own, and no characters.
+    shown = [(4, 4), (4, 8), (8, 8)]
+    rows = np.array([(0, 0)] * 3 + shown + [(0, 0)], np.int32)
+    window = Window(np.zeros(7, np.int32), rows, first_token, 3, 8)
+    assert label(window, gold) == (0, 0)
+    assert label(window, CharSpan(4, 8)) == (4, 4)

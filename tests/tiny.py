@@ -1,4 +1,4 @@
-"""Tiny random checkpoints of the paper's three architectures."""
+"""Tiny random checkpoints: the paper's three architectures, and RoBERTa and MPNet, which differ in kind."""
 
 from __future__ import annotations
 
@@ -39,6 +39,41 @@ def sentencepiece_like_tokenizer():
     return AlbertTokenizerFast(tokenizer_object=backend)
 
 
+def byte_level_tokenizer():
+    """A byte-level BPE tokenizer as RoBERTa's: <s> question </s></s> context </s>, one token type."""
+    from tokenizers.pre_tokenizers import ByteLevel
+    from transformers import RobertaTokenizerFast
+
+    pieces = ["<s>", "<pad>", "</s>", "<unk>", *sorted(ByteLevel.alphabet())]
+    merges = []
+    for word in [*WORDS, *("Ġ" + word for word in WORDS)]:
+        for end in range(1, len(word)):
+            merge = (word[:end], word[end])
+            if merge not in merges:
+                merges.append(merge)
+                pieces.append("".join(merge))
+    pieces.append("<mask>")
+    return RobertaTokenizerFast(vocab={piece: i for i, piece in enumerate(pieces)}, merges=merges)
+
+
+def mpnet_tokenizer():
+    """The WordPiece tokenizer of MPNet: RoBERTa's layout, and token types unheard of."""
+    from transformers import MPNetTokenizerFast
+
+    pieces = ["<s>", "<pad>", "</s>", "<unk>", *VOCABULARY[5:], "[UNK]", "<mask>"]
+    return MPNetTokenizerFast(vocab={piece: i for i, piece in enumerate(pieces)})
+
+
+TOKENIZERS = {
+    "electra": wordpiece_tokenizer,
+    "bert": wordpiece_tokenizer,
+    "albert": sentencepiece_like_tokenizer,
+    "roberta": byte_level_tokenizer,
+    "mpnet": mpnet_tokenizer,
+}
+ARCHITECTURES = tuple(TOKENIZERS)
+
+
 def tiny_model(architecture: str, vocabulary_size: int):
     """A random QA model of 16 dimensions and two layers, seeded."""
     import torch
@@ -47,16 +82,20 @@ def tiny_model(architecture: str, vocabulary_size: int):
     torch.manual_seed(7)
     sizes = {
         "vocab_size": vocabulary_size,
-        "embedding_size": 16,
         "hidden_size": 16,
         "num_hidden_layers": 2,
         "num_attention_heads": 2,
         "intermediate_size": 32,
         "max_position_embeddings": 512,
     }
-    name = {"electra": "Electra", "bert": "Bert", "albert": "Albert"}[architecture]
-    if architecture == "bert":
-        del sizes["embedding_size"]
+    if architecture in ("electra", "albert"):
+        sizes["embedding_size"] = 16
+    if architecture in ("roberta", "mpnet"):  # positions count from the padding's on
+        sizes |= {"max_position_embeddings": 514, "pad_token_id": 1}
+    if architecture == "roberta":
+        sizes["type_vocab_size"] = 1
+    names = {"roberta": "Roberta", "mpnet": "MPNet"}
+    name = names.get(architecture, architecture.capitalize())
     config = getattr(transformers, f"{name}Config")(**sizes)
     model = getattr(transformers, f"{name}ForQuestionAnswering")(config).eval()
     with torch.no_grad():  # logits far enough apart that no answer hangs on rounding
@@ -66,7 +105,7 @@ def tiny_model(architecture: str, vocabulary_size: int):
 
 def save_tiny(architecture: str, folder: Path) -> Path:
     """``folder`` with a tiny checkpoint of the architecture."""
-    made = sentencepiece_like_tokenizer() if architecture == "albert" else wordpiece_tokenizer()
+    made = TOKENIZERS[architecture]()
     tiny_model(architecture, len(made)).save_pretrained(folder)
     made.save_pretrained(folder)
     return folder

@@ -11,12 +11,15 @@ import hashlib
 import os
 import pickle
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from biom_demo.errors import TrainingError
+from biom_demo.errors import DataError, TrainingError
 
 
 def run_identity(*parts: object) -> str:
@@ -25,6 +28,24 @@ def run_identity(*parts: object) -> str:
     for part in parts:
         digest.update(repr(part).encode("utf-8", "surrogatepass"))
         digest.update(b"\x00")
+    return digest.hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """The SHA-256 of a file's bytes, read in pieces. Raises ``DataError`` where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}). Check the path.") from None
+
+
+def arrays_digest(arrays: Iterable[NDArray[Any]]) -> str:
+    """A hex digest of arrays' types, shapes and values, taken without a copy of them."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype.str} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 

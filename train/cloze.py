@@ -81,7 +81,7 @@ def cloze(passage: str, identity: str, draw: random.Random) -> Example | None:
         return None
     question = pattern.sub(MASK, texts[asked])
     answer = CharSpan(*found.span())
-    return Example(Question(identity, question), context, (answer.of(context),), (answer,))
+    return Example(Question(question, identity), context, (answer.of(context),), (answer,))
 
 
 def recurring_spans(sentences: list[str]) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from biom_demo.analysis.benchmark import Evaluation, score, show_progress, table
+from biom_demo.analysis.benchmark import Evaluation, progress_line, score, table
 from biom_demo.models.catalogue import PUBLISHED_PAIRS, PUBLISHED_SCORES
 from biom_demo.qa.datasets import BioAsqQuestion, question_of_pair
 from biom_demo.qa.metrics import (
@@ -76,7 +76,8 @@ def full_evaluation(
     """
     reader = Reader.load(model, decoding=Decoding(run_squad=run_squad))
     started = time.perf_counter()
-    predictions = reader.read_pairs([(e.question, e.context) for e in examples], progress=show_progress)
+    with progress_line("windows read") as progress:
+        predictions = list(reader.predictions([(e.question, e.context) for e in examples], progress=progress))
     evaluation = score(
         predictions,
         examples,
@@ -111,13 +112,14 @@ def pooled_answers(reader: Reader, questions: Iterable[BioAsqQuestion]) -> dict[
     """Up to five ranked answers of each question from its distinct snippets."""
     wanted = list(questions)
     pairs = [
-        (Question(asked.id, asked.body), text)
+        (Question(asked.body, asked.id), text)
         for asked in wanted
         for text in dict.fromkeys(snippet.text for snippet in asked.snippets)
         if text.strip()
     ]
     by_question: dict[str, list[tuple[str, Prediction]]] = {asked.id: [] for asked in wanted}
-    predictions = reader.read_pairs(pairs, progress=show_progress)
+    with progress_line("windows read") as progress:
+        predictions = list(reader.predictions(pairs, progress=progress))
     for (question, text), prediction in zip(pairs, predictions, strict=True):
         by_question[question.id].append((text, prediction))
     return {key: [answer.text for answer in pool(found)] for key, found in by_question.items()}

@@ -18,7 +18,7 @@ import torch
 
 from biom_demo.errors import TrainingError
 from biom_demo.qa.datasets import write_json
-from biom_demo.qa.reader import Reader
+from biom_demo.qa.engines.pytorch import PyTorchEngine
 
 CARD_FIELDS = ("title", "license", "summary", "start", "data", "commands", "limits")
 
@@ -34,29 +34,41 @@ def publish(
     """The folder ``out``; it replaces what was there only once all of it is written.
 
     ``card`` has the facts a program cannot know (what it was trained on, licences, commands);
-    ``evaluations`` are results of ``evaluate --json``, kept beside the card as ``evaluation.json``;
-    ``logs`` are the loss logs of the stages in order, drawn as ``loss.png``.
+    ``evaluations`` are results of ``evaluate --json``, kept beside the card as ``evaluation.json``
+    without their predictions; ``logs`` are the loss logs of the stages in order, drawn as ``loss.png``.
     """
     missing = [field for field in CARD_FIELDS if field not in card]
     if missing:
         raise TrainingError(f"The model card's facts lack {', '.join(missing)}.")
     partial = out.with_name(out.name + ".part")
     shutil.rmtree(partial, ignore_errors=True)
-    reader = Reader.load(model)
-    # float16 halves the download; the reader makes float32 of it again.
-    reader.model.half()
-    reader.save(partial)
+    engine = PyTorchEngine.load(model)
+    # float16 halves the download; loading makes float32 of it again.
+    engine.model.half()
+    engine.save(partial)
     (partial / "model.safetensors").chmod(0o644)
     text = model_card(card, evaluations, name=out.name)
     if logs:
         plot_losses(logs, partial / "loss.png")
         text += "\n## Loss\n\n![Training loss of each stage, smoothed](loss.png)\n"
     (partial / "README.md").write_text(text, encoding="utf-8")
-    write_json({"results": list(evaluations)}, partial / "evaluation.json")
+    write_json({"results": [_figures(evaluation) for evaluation in evaluations]}, partial / "evaluation.json")
+    before = out.with_name(out.name + ".before")  # so that a kill leaves the old or the new one whole
+    shutil.rmtree(before, ignore_errors=True)
     if out.exists():
-        shutil.rmtree(out)
+        out.replace(before)
     partial.replace(out)
+    shutil.rmtree(before, ignore_errors=True)
     return out
+
+
+def _figures(evaluation: dict[str, Any]) -> dict[str, Any]:
+    """The evaluation without the predictions its figures were counted on."""
+    return {
+        key: _figures(value) if isinstance(value, dict) else value
+        for key, value in evaluation.items()
+        if key not in ("predictions", "null_odds")
+    }
 
 
 def plot_losses(logs: Sequence[Path], out: Path) -> None:

@@ -7,11 +7,15 @@ price is one reading for each part left out, batched. Source: erasure, Li, Monro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from itertools import pairwise
 
-from biom_demo.analysis.difference import View, blocks, candidates_of, cross_score, decoded, words_of
+import numpy as np
+
+from biom_demo.analysis.comparison import Readers, Side, View, candidates_of, decoded
+from biom_demo.analysis.difference import cross_score, words_of
 from biom_demo.errors import InputError
 from biom_demo.qa.metrics import squad_exact_match
 from biom_demo.qa.records import Answer, CharSpan, Question, Reading
@@ -20,16 +24,6 @@ from biom_demo.qa.sentences import split_sentences
 MAX_PARTS = 40  # sentences left out one by one; in longer texts, runs of sentences
 MAX_QUESTION_WORDS = 24
 MAX_REWORDINGS = 20
-
-
-class CanReadPairs(Protocol):
-    """What attribution needs of a reader."""
-
-    def readings(
-        self, pairs: Sequence[tuple[Question, str]], *, progress: Callable[[int], None] | None = None
-    ) -> list[Reading]:
-        """The undecoded logits for each pair, in order."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,21 +75,24 @@ def cost(question: str, context: str) -> int:
     return len(parts_of(context)) + len(question_words(question))
 
 
-def leave_one_out(reader: CanReadPairs, reading: Reading, view: View) -> Attribution:
-    """The effect of each sentence and question word on the best span of ``reading``.
+def leave_one_out(
+    readers: Readers, side: Side, view: View, *, stop: threading.Event | None = None
+) -> Attribution:
+    """The effect of each sentence and question word on the side's best span.
 
-    Raises ``InputError`` where there is no span at all.
+    Once ``stop`` is set, the effects of the parts read until then. Raises ``InputError`` where there
+    is no span at all.
     """
-    prediction = decoded(reading, view)
+    prediction = side.prediction(view)
     if not prediction.answers:
         raise InputError("There is no answer to explain: the text has no words.")
     answer = prediction.answers[0]
-    abstained = prediction.best(null_threshold=view.null_threshold) is None
-    context, question = reading.context, reading.question.text
-    parts, words = parts_of(context), question_words(question)
-    pairs = [(reading.question, _without(context, part)) for part in parts]
-    pairs += [(Question(reading.question.id, _without(question, word)), context) for word in words]
-    again = reader.readings(pairs)
+    abstained = side.answer(view) is None
+    asked, context = side.reading.question, side.reading.context
+    parts, words = parts_of(context), question_words(asked.text)
+    pairs = [(asked, _without(context, part)) for part in parts]
+    pairs += [(Question(_without(asked.text, word), asked.id), context) for word in words]
+    again = readers.read(side.checkpoint, pairs, stop=stop)
 
     def effect(part: CharSpan, other: Reading, span: CharSpan | None) -> Effect:
         score = cross_score(candidates_of(other, view.max_answer_length), span) if span else None
@@ -105,19 +102,30 @@ def leave_one_out(reader: CanReadPairs, reading: Reading, view: View) -> Attribu
             part, score.probability if score else 0.0, best.text if best else None, span is None, same
         )
 
+    # Fewer were read where it was stopped.
     return Attribution(
         answer,
-        tuple(effect(p, r, moved(answer.span, p)) for p, r in zip(parts, again[: len(parts)], strict=True)),
-        tuple(effect(w, r, answer.span) for w, r in zip(words, again[len(parts) :], strict=True)),
+        tuple(effect(p, r, moved(answer.span, p)) for p, r in zip(parts, again, strict=False)),
+        tuple(effect(w, r, answer.span) for w, r in zip(words, again[len(parts) :], strict=False)),
     )
 
 
-def reworded(reader: CanReadPairs, reading: Reading, questions: Sequence[str], view: View) -> list[Rewording]:
-    """The model's answers to other wordings of the question, set against its answer in ``reading``."""
-    original = decoded(reading, view).best(null_threshold=view.null_threshold)
-    again = reader.readings([(Question("rewording", text), reading.context) for text in questions])
+def reworded(
+    readers: Readers,
+    side: Side,
+    questions: Sequence[str],
+    view: View,
+    *,
+    stop: threading.Event | None = None,
+) -> list[Rewording]:
+    """The model's answers to other wordings of the question, set against its answer to the first.
+
+    Fewer than there are questions once ``stop`` is set.
+    """
+    original = side.answer(view)
+    pairs = [(Question(text), side.reading.context) for text in questions]
     made = []
-    for text, other in zip(questions, again, strict=True):
+    for text, other in zip(questions, readers.read(side.checkpoint, pairs, stop=stop), strict=False):
         best = decoded(other, view).best(null_threshold=view.null_threshold)
         same = (
             best is original
@@ -154,3 +162,9 @@ def moved(span: CharSpan, removed: CharSpan) -> CharSpan | None:
 
 def _without(text: str, part: CharSpan) -> str:
     return text[: part.start] + text[part.end :]
+
+
+def blocks(sentences: Sequence[CharSpan], most: int) -> list[CharSpan]:
+    """At most ``most`` runs of whole sentences, as even as can be; all sentences are in one."""
+    edges = np.linspace(0, len(sentences), min(most, len(sentences)) + 1).round().astype(int)
+    return [CharSpan(sentences[a].start, sentences[b - 1].end) for a, b in pairwise(edges) if b > a]

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from biom_demo.qa.datasets import question_of_pair
 from biom_demo.qa.metrics import SquadV2Score, squad_v1, squad_v2
-from biom_demo.qa.reader import Reader
 from biom_demo.qa.records import Example, Prediction
+
+if TYPE_CHECKING:
+    from biom_demo.qa.reader import Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,12 @@ class Evaluation:
 
     ``exact_match`` and ``f1`` are SQuAD v1.1's over the answerable pairs with the model made to
     answer, ``None`` if there are none; the published table is of this kind. ``with_null`` lets the
-    model abstain (SQuAD v2.0, threshold 0) and counts every pair.
+    model abstain (SQuAD v2.0, threshold 0) and counts every labelled pair, ``None`` if there are none.
+    ``n`` counts all pairs that were read, with gold answers or without.
+
+    ``predictions`` has the model's best span of each pair, by id, whether or not it would abstain
+    ("" where the context holds no span at all), and ``null_odds`` how far its null score lies above
+    that span's. Both are what the official script takes: blank what lies above 0 for ``with_null``.
     """
 
     label: str
@@ -32,12 +40,18 @@ class Evaluation:
     n_questions: int
     exact_match: float | None
     f1: float | None
-    with_null: SquadV2Score
+    with_null: SquadV2Score | None
     decoding: str
     seconds: float
+    predictions: dict[str, str]
+    null_odds: dict[str, float]
 
     def as_json(self) -> dict[str, Any]:
-        """The evaluation as plain JSON values; percents rounded to two decimals."""
+        """The evaluation as plain JSON values; percents rounded to two decimals.
+
+        ``predictions`` and ``null_odds`` stand beside the figures they explain, each in the form
+        that the official script reads from a file of its own.
+        """
         score = self.with_null
         return {
             "label": self.label,
@@ -46,7 +60,8 @@ class Evaluation:
             "n_questions": self.n_questions,
             "exact_match": _rounded(self.exact_match),
             "f1": _rounded(self.f1),
-            "with_null": {
+            "with_null": score
+            and {
                 "n": score.n,
                 "exact_match": _rounded(score.exact_match),
                 "f1": _rounded(score.f1),
@@ -59,16 +74,20 @@ class Evaluation:
                 "no_answer": score.no_answer
                 and {"n": score.no_answer.n, "exact_match": _rounded(score.no_answer.exact_match)},
                 "best_exact_match": _rounded(score.best_exact_match),
+                "best_exact_threshold": score.best_exact_threshold,
                 "best_f1": _rounded(score.best_f1),
+                "best_f1_threshold": score.best_f1_threshold,
             },
             "decoding": self.decoding,
             "seconds": round(self.seconds, 1),
+            "predictions": self.predictions,
+            "null_odds": self.null_odds,
         }
 
 
 def evaluate(
     reader: Reader,
-    examples: Sequence[Example],
+    examples: Iterable[Example],
     *,
     label: str,
     file: str,
@@ -79,8 +98,9 @@ def evaluate(
     ``progress`` is called with the number of windows read so far.
     """
     started = time.perf_counter()
-    predictions = reader.read_pairs(
-        [(example.question, example.context) for example in examples], progress=progress
+    examples = tuple(examples)
+    predictions = list(
+        reader.predictions([(example.question, example.context) for example in examples], progress=progress)
     )
     return score(
         predictions,
@@ -102,12 +122,16 @@ def score(
     seconds: float,
 ) -> Evaluation:
     """EM and F1 of one prediction for each example, in order."""
-    golds = {example.question.id: example.gold_texts for example in examples}
+    golds = {example.question.id: example.gold_texts for example in examples if example.labelled}
     answerable = {key: texts for key, texts in golds.items() if texts}
-    forced = squad_v1(_texts(predictions, null_threshold=None), answerable) if answerable else None
-    differences = {
-        p.question.id: p.null_score - p.answers[0].score if p.answers else float("inf") for p in predictions
-    }
+    texts: dict[str, str] = {}
+    null_odds: dict[str, float] = {}
+    for prediction in predictions:
+        best = prediction.best(null_threshold=None)
+        texts[prediction.question.id] = best.text if best else ""
+        # Where there is no span the answer is "" at any threshold, so any odds will do.
+        null_odds[prediction.question.id] = prediction.null_score - best.score if best else 0.0
+    forced = squad_v1(texts, answerable) if answerable else None
     return Evaluation(
         label=label,
         file=file,
@@ -115,21 +139,34 @@ def score(
         n_questions=len({question_of_pair(example.question.id) for example in examples}),
         exact_match=forced.exact_match if forced else None,
         f1=forced.f1 if forced else None,
-        with_null=squad_v2(_texts(predictions, null_threshold=0.0), golds, differences),
+        with_null=squad_v2(texts, golds, null_odds, null_threshold=0.0) if golds else None,
         decoding=decoding,
         seconds=seconds,
+        predictions=texts,
+        null_odds=null_odds,
     )
 
 
-def show_progress(windows: int) -> None:
-    """Say on the terminal how many windows have been read; silent where stderr is a file."""
-    if sys.stderr.isatty():
-        print(f"\r{windows:,} windows read", end="", file=sys.stderr, flush=True)
+@contextmanager
+def progress_line(unit: str) -> Iterator[Callable[[int], None]]:
+    """A function that says on the terminal how many ``unit`` are done, each time on the same line.
 
+    The line is ended when the block is left, in whatever way, so that what is printed next has its
+    own. Silent where stderr is no terminal.
+    """
+    written = False
 
-def _texts(predictions: Sequence[Prediction], *, null_threshold: float | None) -> dict[str, str]:
-    best = {p.question.id: p.best(null_threshold=null_threshold) for p in predictions}
-    return {key: answer.text if answer else "" for key, answer in best.items()}
+    def show(done: int) -> None:
+        nonlocal written
+        if sys.stderr.isatty():
+            written = True
+            print(f"\r{done:,} {unit}", end="", file=sys.stderr, flush=True)
+
+    try:
+        yield show
+    finally:
+        if written:
+            print(file=sys.stderr, flush=True)
 
 
 def table(results: Sequence[Evaluation]) -> str:
@@ -141,8 +178,8 @@ def table(results: Sequence[Evaluation]) -> str:
             str(result.n),
             _shown(result.exact_match),
             _shown(result.f1),
-            _shown(result.with_null.exact_match),
-            _shown(result.with_null.f1),
+            _shown(result.with_null.exact_match if result.with_null else None),
+            _shown(result.with_null.f1 if result.with_null else None),
         )
         for result in results
     ]

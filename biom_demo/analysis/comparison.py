@@ -1,27 +1,80 @@
-"""Two readers, one question -> ``Comparison``: what each said and how the two relate."""
+"""One question, one passage, two to four readers -> ``Comparison``: what each said and how they relate.
+
+The page, the API and the command line all ask through here. Reading is the only step that costs;
+everything shown is decoded from the stored readings under a ``View``, without reading anew.
+"""
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, Protocol
+from functools import lru_cache
+from itertools import islice
+from typing import Protocol
+from weakref import WeakKeyDictionary
 
+from biom_demo.analysis.passage import Passage
+from biom_demo.models.catalogue import Checkpoint
+from biom_demo.qa import spans
 from biom_demo.qa.metrics import squad_exact_match, squad_f1
-from biom_demo.qa.records import Answer, Prediction, Question
+from biom_demo.qa.records import Answer, Prediction, Question, Reading
+from biom_demo.qa.spans import Candidates
+
+MAX_SIDES = 4
+READ_AT_ONCE = 8  # passages of one turn, where many are read
 
 
 class CanRead(Protocol):
-    """What ``compare`` needs of a reader."""
+    """What is needed of a reader (``qa.reader.Reader``)."""
 
-    def read(self, question: Question, contexts: Sequence[str]) -> list[Prediction]:
-        """One prediction for each context, in order."""
+    def readings(
+        self,
+        pairs: Iterable[tuple[Question, str]],
+        *,
+        progress: Callable[[int], None] | None = None,
+        stop: threading.Event | None = None,
+    ) -> Iterator[Reading]:
+        """The undecoded logits for each pair, in order; ends early once ``stop`` is set."""
         ...
 
 
+class Readers(Protocol):
+    """Where readers come from (``models.store.Models``)."""
+
+    def read(
+        self,
+        checkpoint: Checkpoint,
+        pairs: Sequence[tuple[Question, str]],
+        *,
+        stop: threading.Event | None = None,
+    ) -> list[Reading]:
+        """The checkpoint's readings of the pairs, in order; fewer where ``stop`` was set on the way.
+
+        Raises ``CheckpointError`` where the checkpoint is not on this machine or cannot be loaded.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a user can change without any inference.
+
+    ``null_threshold``: a model abstains when its null score exceeds its best score by more.
+    ``shown``: answers listed. ``max_answer_length`` in tokens. ``near_duplicate_threshold``: a span
+    that shares more of its characters with a better one is not listed (1 lists all).
+    """
+
+    null_threshold: float = 0.0
+    shown: int = 5
+    max_answer_length: int = spans.MAX_ANSWER_LENGTH
+    near_duplicate_threshold: float = spans.NEAR_DUPLICATE_THRESHOLD
+
+
 class Agreement(StrEnum):
-    """How two answers to one question over one context relate."""
+    """How two answers to one question over one passage relate."""
 
     AGREE = "agree"  # the same answer after SQuAD normalisation, at overlapping places
     ELSEWHERE = "elsewhere"  # the same answer, at another mention
@@ -33,17 +86,12 @@ class Agreement(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ModelOutput:
-    """What one model said: a prediction for each context, in ``seconds`` of wall time."""
-
-    label: str
-    predictions: tuple[Prediction, ...]
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
 class Verdict:
-    """How the two best answers relate; ``f1`` is their token overlap, 0 to 1 (1 if both abstain)."""
+    """How the best answers of the first two sides relate.
+
+    ``f1`` is their token overlap, 0 to 1 (1 if both abstain); an answer is ``None`` where its model
+    abstains.
+    """
 
     agreement: Agreement
     f1: float
@@ -51,29 +99,72 @@ class Verdict:
     vanilla: Answer | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
+class Side:
+    """One model's reading of the passage; ``seconds`` of wall time, ``None`` where it was one of many."""
+
+    checkpoint: Checkpoint
+    reading: Reading
+    seconds: float | None = None
+
+    @property
+    def label(self) -> str:
+        """The model's name for people."""
+        return self.checkpoint.label
+
+    def prediction(self, view: View) -> Prediction:
+        """The ranked answers under a view."""
+        return decoded(self.reading, view)
+
+    def answer(self, view: View) -> Answer | None:
+        """The best answer under a view, ``None`` where the model abstains."""
+        return self.prediction(view).best(null_threshold=view.null_threshold)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
-    """One question over the same contexts, read by both models."""
+    """One question over one passage, and the readings of the models that have read it so far.
+
+    ``checkpoints`` are the two to four models asked, BioM's and the vanilla one first; ``sides`` are
+    the readings there are, in the same order. Raises ``ValueError`` for sides of another text or
+    another order.
+    """
 
     question: Question
-    contexts: tuple[str, ...]
-    biom: ModelOutput
-    vanilla: ModelOutput
+    passage: Passage
+    checkpoints: tuple[Checkpoint, ...]
+    sides: tuple[Side, ...] = ()
 
     def __post_init__(self) -> None:
-        for output in (self.biom, self.vanilla):
-            if len(output.predictions) != len(self.contexts):
-                raise ValueError(f"{output.label}: one prediction is needed for each context")
-            for prediction in output.predictions:
-                context = self.contexts[prediction.context_index]
-                for answer in prediction.answers:
-                    if answer.span.of(context) != answer.text:
-                        raise ValueError(f"{output.label}: {answer.text!r} is not at {answer.span}")
+        if not 2 <= len(self.checkpoints) <= MAX_SIDES:
+            raise ValueError(f"two to {MAX_SIDES} models are compared, not {len(self.checkpoints)}")
+        if tuple(side.checkpoint for side in self.sides) != self.checkpoints[: len(self.sides)]:
+            raise ValueError("the sides are not those of the first checkpoints")
+        for side in self.sides:
+            if side.reading.context != self.passage.text:
+                raise ValueError(f"{side.label} has read another text")
 
-    def verdict(self, context_index: int = 0, *, null_threshold: float | None = 0.0) -> Verdict:
-        """How the models' best answers in one context relate under a no-answer threshold."""
-        biom = self.biom.predictions[context_index].best(null_threshold=null_threshold)
-        vanilla = self.vanilla.predictions[context_index].best(null_threshold=null_threshold)
+    @property
+    def complete(self) -> bool:
+        """Whether every model has read."""
+        return len(self.sides) == len(self.checkpoints)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of all models asked."""
+        return tuple(checkpoint.label for checkpoint in self.checkpoints)
+
+    def with_side(self, side: Side) -> Comparison:
+        """The comparison with one more model's reading."""
+        return replace(self, sides=(*self.sides, side))
+
+    def of_what_was_read(self) -> Comparison:
+        """The comparison without the models that have not read. Needs two sides."""
+        return replace(self, checkpoints=self.checkpoints[: len(self.sides)])
+
+    def verdict(self, view: View) -> Verdict:
+        """How the answers of the first two sides relate under a view. Needs two sides."""
+        biom, vanilla = (side.answer(view) for side in self.sides[:2])
         if biom is None or vanilla is None:
             agreement = (
                 Agreement.BOTH_ABSTAIN
@@ -91,72 +182,74 @@ class Comparison:
         return Verdict(agreement, squad_f1(biom.text, vanilla.text), biom, vanilla)
 
 
-def read_timed(reader: CanRead, label: str, question: Question, contexts: Sequence[str]) -> ModelOutput:
-    """One reader's output with the wall time it took; the page shows each as it arrives."""
-    started = time.perf_counter()
-    predictions = tuple(reader.read(question, contexts))
-    return ModelOutput(label, predictions, time.perf_counter() - started)
-
-
 def compare(
-    biom: CanRead,
-    vanilla: CanRead,
-    question: Question,
-    contexts: Sequence[str],
-    *,
-    biom_label: str,
-    vanilla_label: str,
+    question: Question, passage: Passage, checkpoints: Sequence[Checkpoint], readers: Readers
+) -> Iterator[Comparison]:
+    """The comparison again and again, one side more each time; the last one is complete.
+
+    Raises what ``Readers.read`` raises; what was read before stays with whoever took it.
+    """
+    comparison = Comparison(question, passage, tuple(checkpoints))
+    for checkpoint in checkpoints:
+        started = time.perf_counter()
+        (reading,) = readers.read(checkpoint, [(question, passage.text)])
+        decoded(reading, View())  # the time a user waits for an answer includes finding it
+        comparison = comparison.with_side(Side(checkpoint, reading, time.perf_counter() - started))
+        yield comparison
+
+
+def compared(
+    question: Question, passage: Passage, checkpoints: Sequence[Checkpoint], readers: Readers
 ) -> Comparison:
-    """Both readers' answers to ``question`` over ``contexts``, one model after the other."""
-    return Comparison(
-        question,
-        tuple(contexts),
-        read_timed(biom, biom_label, question, contexts),
-        read_timed(vanilla, vanilla_label, question, contexts),
-    )
+    """The complete comparison; see ``compare``."""
+    *_, comparison = compare(question, passage, checkpoints, readers)
+    return comparison
 
 
-def comparison_json(comparison: Comparison) -> dict[str, Any]:
-    """A comparison over one context as plain JSON values; offsets count characters, half-open."""
-    verdict = comparison.verdict()
-    return {
-        "question": comparison.question.text,
-        "agreement": str(verdict.agreement),
-        "answer_f1": verdict.f1,
-        "biom": _output_json(comparison.biom),
-        "vanilla": _output_json(comparison.vanilla),
-    }
+def compare_many(
+    asked: Iterable[tuple[Question, Passage]],
+    checkpoints: Sequence[Checkpoint],
+    readers: Readers,
+    *,
+    stop: threading.Event | None = None,
+) -> Iterator[Comparison]:
+    """A complete comparison for each question and passage, in order, read a few at a time.
+
+    Any number of pairs is read in bounded memory. Ends early, after whole comparisons, once
+    ``stop`` is set.
+    """
+    waiting = iter(asked)
+    while chunk := list(islice(waiting, READ_AT_ONCE)):
+        if stop is not None and stop.is_set():
+            return
+        pairs = [(question, passage.text) for question, passage in chunk]
+        made = [readers.read(checkpoint, pairs, stop=stop) for checkpoint in checkpoints]
+        for (question, passage), *readings in zip(chunk, *made, strict=False):  # fewer where stopped
+            sides = tuple(Side(c, reading) for c, reading in zip(checkpoints, readings, strict=True))
+            yield Comparison(question, passage, tuple(checkpoints), sides)
 
 
-def _output_json(output: ModelOutput) -> dict[str, Any]:
-    prediction = output.predictions[0]
-    best = prediction.best()
-    return {
-        "model": output.label,
-        "answer": answer_json(best) if best else None,
-        "p_no_answer": prediction.null_probability,
-        "null_score": prediction.null_score,
-        "n_best": [answer_json(answer) for answer in prediction.answers],
-        "notices": list(prediction.notices),
-        "seconds": output.seconds,
-    }
+@lru_cache(maxsize=8)  # a book has millions of candidates
+def candidates_of(reading: Reading, max_answer_length: int) -> Candidates:
+    """The reading's scored candidates; kept, as every change of the view asks for them again."""
+    return spans.score_candidates(reading, max_answer_length=max_answer_length)
 
 
-def answer_json(answer: Answer) -> dict[str, Any]:
-    """An answer as plain JSON values."""
-    return {
-        "text": answer.text,
-        "start": answer.span.start,
-        "end": answer.span.end,
-        "score": answer.score,
-        "probability": answer.probability,
-    }
+# As long as a reading lives, so do the predictions made of it: a threshold moves many at once.
+_PREDICTIONS: WeakKeyDictionary[Reading, dict[tuple[int, float], Prediction]] = WeakKeyDictionary()
+_VIEWS_KEPT = 16
 
 
-def percent(value: float) -> str:
-    """A probability as a percent; never a rounded 0% or 100% that it is not."""
-    if 0 < value < 0.001:
-        return "< 0.1%"
-    if 0.999 < value < 1:
-        return "> 99.9%"
-    return f"{value:.1%}"
+def decoded(reading: Reading, view: View) -> Prediction:
+    """The reading's ranked answers under a view, ``spans.N_BEST`` of them whatever the view shows."""
+    made = _PREDICTIONS.setdefault(reading, {})
+    key = (view.max_answer_length, view.near_duplicate_threshold)
+    if key not in made:
+        if len(made) >= _VIEWS_KEPT:
+            made.clear()
+        made[key] = spans.ranked(
+            candidates_of(reading, view.max_answer_length),
+            reading,
+            near_duplicate_threshold=view.near_duplicate_threshold,
+        )
+    return made[key]

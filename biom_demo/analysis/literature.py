@@ -1,4 +1,4 @@
-"""One question, many abstracts, two readers -> ranked answers with their evidence.
+"""One question, many abstracts, the same readers -> ranked answers with their evidence.
 
 Reading is the only step that costs; findings are pooled anew from what was read.
 """
@@ -7,40 +7,58 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass
 
-from biom_demo.analysis.comparison import Agreement, CanRead, Comparison, ModelOutput
+from biom_demo.analysis.comparison import Comparison, Readers, View, compare_many
+from biom_demo.analysis.passage import passage_of_records
+from biom_demo.errors import InputError
+from biom_demo.models.catalogue import Checkpoint
 from biom_demo.pubmed.abstract import Abstract
-from biom_demo.pubmed.parse import Found
-from biom_demo.pubmed.query import queries
-from biom_demo.pubmed.session import PubMed
+from biom_demo.pubmed.query import hint, queries, with_abstracts
+from biom_demo.pubmed.session import Searched, Session
 from biom_demo.qa.pooling import pool
 from biom_demo.qa.records import Answer, Prediction, Question
 from biom_demo.qa.sentences import sentence_around
 
-READ_AT_ONCE = 8
-Side = Literal["biom", "vanilla"]
-SIDES: tuple[Side, Side] = ("biom", "vanilla")
+MAX_ABSTRACTS = 100
+MAX_QUERY_CHARS = 2_000
+ENOUGH = 0.75  # of the abstracts asked for: then no looser query is sent
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
-    """An abstract and what each model said about it."""
+class Round:
+    """One query as it was sent, and PubMed's answer to it."""
 
-    record: Abstract
-    biom: Prediction
-    vanilla: Prediction
+    query: str
+    found: Searched
 
-    def by(self, side: Side) -> Prediction:
-        """The prediction of one side."""
-        return self.biom if side == "biom" else self.vanilla
 
-    def agreement(self, *, null_threshold: float) -> Agreement:
-        """How the two answers relate."""
-        outputs = (ModelOutput(side, (self.by(side),), 0.0) for side in SIDES)
-        comparison = Comparison(self.biom.question, (self.record.text,), *outputs)
-        return comparison.verdict(null_threshold=null_threshold).agreement
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What was asked of PubMed for a question, strict to loose, and the PMIDs found in all, best first."""
+
+    rounds: tuple[Round, ...]
+    pmids: tuple[str, ...]
+
+    @property
+    def telling(self) -> Round:
+        """The strictest round that found anything; the last one where none did."""
+        return next((made for made in self.rounds if made.found.pmids), self.rounds[-1])
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What PubMed ignored or did not find, of all rounds, each once."""
+        return tuple(dict.fromkeys(w for made in self.rounds for w in made.found.warnings))
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """The abstracts to read for a question, the search that found them, and notes for the user."""
+
+    question: str
+    search: Search
+    records: tuple[Abstract, ...]
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,168 +83,97 @@ class Finding:
     evidence: tuple[Evidence, ...]
 
 
-def find_records(
-    pubmed: PubMed,
-    tries: Sequence[str],
-    *,
-    limit: int,
-    newest_first: bool = False,
-    api_key: str = "",
-    cancelled: threading.Event | None = None,
-) -> tuple[str, Found]:
-    """The first of the queries that finds anything, and what it finds; the last one if none does.
+def queries_to_try(question: str, query: str) -> list[str]:
+    """The user's own query alone, or those made of the question, strict to loose.
 
-    Raises ``PubMedError`` where PubMed cannot be asked, ``ValueError`` without a query.
+    Raises ``InputError`` where the query is too long or there is no word to search for.
+    """
+    if len(query) > MAX_QUERY_CHARS:
+        raise InputError(f"The query has {len(query):,} characters. Use at most {MAX_QUERY_CHARS:,}.")
+    if query.strip():
+        return [query.strip()]
+    tries = [with_abstracts(made) for made in queries(question)]
+    if not tries:
+        raise InputError(
+            hint(question) or "The question has no word to search for. Write a PubMed query of your own."
+        )
+    return tries
+
+
+def search(tries: Sequence[str], session: Session, *, limit: int, newest_first: bool = False) -> Search:
+    """What the queries find, one after the other, until about as many abstracts as asked for are there.
+
+    Records of a stricter query stand before those of a looser one. Raises ``InputError`` where none
+    finds anything, ``PubMedError`` where PubMed cannot be asked.
     """
     if not tries:
         raise ValueError("at least one query is needed")
+    rounds: list[Round] = []
+    pmids: dict[str, None] = {}
     for query in tries:
-        found = pubmed.search(
-            query, limit=limit, newest_first=newest_first, api_key=api_key, cancelled=cancelled
-        )
-        if found.pmids:
+        found = session.search(query, limit=limit, newest_first=newest_first)
+        rounds.append(Round(query, found))
+        pmids |= dict.fromkeys(found.pmids)
+        if len(pmids) >= ENOUGH * limit:
             break
-    return query, found
+    made = Search(tuple(rounds), tuple(pmids)[:limit])
+    if not pmids:
+        more = f" ({'; '.join(made.warnings)})" if made.warnings else ""
+        raise InputError(f"PubMed finds nothing for “{made.telling.query}”{more}. Use fewer or other words.")
+    return made
 
 
-def tries_of(question: str, query: str) -> list[str]:
-    """The user's own query alone, or those made of the question, strict to loose."""
-    return [query.strip()] if query.strip() else queries(question)
+def retrieve(question: str, made: Search, session: Session) -> Retrieved:
+    """The records that a search found.
 
-
-def read_all(
-    records: Sequence[Abstract],
-    question: Question,
-    biom: CanRead,
-    vanilla: CanRead,
-    *,
-    cancelled: threading.Event | None = None,
-) -> Iterator[list[Read]]:
-    """All that has been read so far, again and again, a few abstracts more each time.
-
-    Ends early, with what there is, when ``cancelled`` is set.
+    Raises ``InputError`` where none has a text, ``PubMedError`` where PubMed cannot be asked.
     """
-    done: list[Read] = []
-    readable = [record for record in records if record.text.strip()]
-    for first in range(0, len(readable), READ_AT_ONCE):
-        if cancelled is not None and cancelled.is_set():
-            return
-        chunk = readable[first : first + READ_AT_ONCE]
-        texts = [record.text for record in chunk]
-        # Read as contexts 0, 1, ... of their chunk; each keeps its own text beside it.
-        for record, one, other in zip(
-            chunk, biom.read(question, texts), vanilla.read(question, texts), strict=True
-        ):
-            done.append(Read(record, _alone(one), _alone(other)))
-        yield list(done)
+    fetched = session.fetch(made.pmids)
+    records = tuple(record for record in fetched.records if record.text.strip())
+    if not records:
+        raise InputError("PubMed has no text of these records. Try another query.")
+    warnings = [f"PubMed: {warning}." for warning in made.warnings]
+    return Retrieved(question, made, records, tuple(dict.fromkeys((*warnings, *session.notices))))
 
 
-def _alone(prediction: Prediction) -> Prediction:
-    """The prediction as one over a single context."""
-    answers = tuple(Answer(0, a.span, a.text, a.score, a.probability) for a in prediction.answers)
-    return replace(prediction, context_index=0, answers=answers)
+def read_abstracts(
+    retrieved: Retrieved,
+    checkpoints: Sequence[Checkpoint],
+    readers: Readers,
+    *,
+    stop: threading.Event | None = None,
+) -> Iterator[Comparison]:
+    """A comparison for each abstract, in order, as it is read; ends early once ``stop`` is set."""
+    question = Question(retrieved.question)
+    passages = ((question, passage_of_records((record,))) for record in retrieved.records)
+    return compare_many(passages, checkpoints, readers, stop=stop)
 
 
-def findings(reads: Sequence[Read], side: Side, *, top_n: int, null_threshold: float) -> list[Finding]:
-    """A side's ``top_n`` answers, best first.
+def findings(
+    read: Sequence[Comparison], side: int, *, top_n: int, null_threshold: float = 0.0
+) -> list[Finding]:
+    """The ``top_n`` answers of one side (0: BioM's, 1: the vanilla one), best first.
 
     Abstracts in which the model abstains at ``null_threshold`` have no say. Retracted ones have one,
     and are marked where they are shown.
     """
-    # The place in ``given`` stands in for the context, so that evidence leads back to its abstract.
-    given = [r for r in reads if r.by(side).best(null_threshold=null_threshold)]
-    readings = []
-    for index, read in enumerate(given):
-        p = read.by(side)
-        answers = tuple(Answer(index, a.span, a.text, a.score, a.probability) for a in p.answers)
-        prediction = Prediction(p.question, index, answers, p.null_score, p.null_probability)
-        readings.append((read.record.text, prediction))
-    pooled = pool(readings, top_n=len(readings) * 20 + 1)
+    view = View(null_threshold=null_threshold)
+    given = [comparison for comparison in read if comparison.sides[side].answer(view)]
+    predictions: list[Prediction] = [comparison.sides[side].prediction(view) for comparison in given]
+    texts = [comparison.passage.text for comparison in given]
+    # All clusters: a finding's share is of them all.
+    pooled = pool(zip(texts, predictions, strict=True), top_n=len(given) * 20 + 1)
     total = sum(answer.score for answer in pooled)
     made = []
     for answer in pooled[:top_n]:
         best_of: dict[int, Answer] = {}
-        for evidence in answer.evidence:  # the surest first
-            best_of.setdefault(evidence.context_index, evidence)
-        made.append(
-            Finding(
-                answer.text,
-                answer.score,
-                answer.score / total if total else 0.0,
-                tuple(_evidence(given[index].record, found) for index, found in best_of.items()),
-            )
-        )
+        for mention in answer.mentions:  # the surest first
+            best_of.setdefault(mention.source, mention.answer)
+        evidence = tuple(_evidence(given[source], found) for source, found in best_of.items())
+        made.append(Finding(answer.text, answer.score, answer.score / total if total else 0.0, evidence))
     return made
 
 
-def _evidence(record: Abstract, answer: Answer) -> Evidence:
+def _evidence(comparison: Comparison, answer: Answer) -> Evidence:
+    (record,) = comparison.passage.records
     return Evidence(record, answer, sentence_around(record.text, answer.span).of(record.text))
-
-
-def literature_json(
-    question: str,
-    query: str,
-    found: Found,
-    reads: Sequence[Read],
-    *,
-    labels: tuple[str, str],
-    top_n: int = 5,
-    null_threshold: float = 0.0,
-) -> dict[str, Any]:
-    """What was asked, found and answered as plain JSON values; offsets count characters, half-open."""
-    return {
-        "question": question,
-        "query": query,
-        "matches": found.count,
-        "read": len(reads),
-        **{
-            side: {
-                "model": label,
-                "answers": [
-                    {
-                        "text": finding.text,
-                        "score": finding.score,
-                        "share": finding.share,
-                        "evidence": [
-                            {
-                                "pmid": e.record.pmid,
-                                "retracted": e.record.retracted,
-                                "text": e.answer.text,
-                                "start": e.answer.span.start,
-                                "end": e.answer.span.end,
-                                "probability": e.answer.probability,
-                                "sentence": e.sentence,
-                            }
-                            for e in finding.evidence
-                        ],
-                    }
-                    for finding in findings(reads, side, top_n=top_n, null_threshold=null_threshold)
-                ],
-            }
-            for side, label in zip(SIDES, labels, strict=True)
-        },
-        "abstracts": [
-            {
-                "pmid": read.record.pmid,
-                "title": read.record.title,
-                "year": read.record.year,
-                "retracted": read.record.retracted,
-                "agreement": str(read.agreement(null_threshold=null_threshold)),
-                **{side: _best_json(read.by(side), null_threshold) for side in SIDES},
-            }
-            for read in reads
-        ],
-    }
-
-
-def _best_json(prediction: Prediction, null_threshold: float) -> dict[str, Any] | None:
-    best = prediction.best(null_threshold=null_threshold)
-    if best is None:
-        return None
-    return {
-        "text": best.text,
-        "start": best.span.start,
-        "end": best.span.end,
-        "probability": best.probability,
-        "p_no_answer": prediction.null_probability,
-    }

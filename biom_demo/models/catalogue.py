@@ -31,6 +31,11 @@ class ModelPair:
     biom: Checkpoint
     vanilla: Checkpoint
 
+    @property
+    def checkpoints(self) -> tuple[Checkpoint, Checkpoint]:
+        """Both models, the biomedical one first: the order in which they read and are shown."""
+        return self.biom, self.vanilla
+
 
 _ELECTRA_LARGE = Checkpoint(
     "ahotrod/electra_large_discriminator_squad2_512",

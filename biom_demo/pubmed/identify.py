@@ -1,182 +1,326 @@
-"""What did the user type? A record's name, a PubMed query, or the text itself. Pure."""
+"""What did the user give? The name of a record, a title, a PubMed query, or the text itself. Pure.
+
+Text comes first: what may be a pasted abstract is read here and sent nowhere. Where an input can be
+taken in two ways, ``Identified.alternative`` is the other one, for the page to offer with one click.
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+import unicodedata
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from urllib.parse import parse_qs, unquote, urlsplit
+
+from biom_demo.pubmed.addresses import Address, is_address, read_address
+from biom_demo.pubmed.citations import MAX_CITATION_WORDS, Cited, cited, cited_title, names_alone
+from biom_demo.pubmed.names import Name, Scheme, plain_signs, without_signs_behind
+from biom_demo.pubmed.prose import (
+    BRACKETED,
+    LOOKED_AT,
+    MAX_QUERY_STOPS,
+    MAX_TITLE_WORDS,
+    MIN_TEXT_WORDS,
+    Shape,
+    is_field_tag,
+    is_short_form,
+    shape_of,
+)
+from biom_demo.pubmed.query import queries, title_queries
+from biom_demo.pubmed.question import with_names_quoted
+
+# Where PubMed's client and the page know these from.
+__all__ = ["MAX_NAMES", "Identified", "Kind", "Name", "Scheme", "identify", "same_title"]
 
 
 class Kind(StrEnum):
     """What an input was taken for."""
 
-    EMPTY = "empty"
+    EMPTY = "empty"  # nothing that can be read or looked up
     RECORDS = "records"  # PMIDs, PMCIDs, DOIs
+    TITLE = "title"
     QUERY = "query"
     TEXT = "text"
     FOREIGN_ADDRESS = "foreign address"
 
 
-class Scheme(StrEnum):
-    """The kinds of names a record has."""
-
-    PMID = "PMID"
-    PMCID = "PMCID"
-    DOI = "DOI"
-
-
-@dataclass(frozen=True, slots=True)
-class Name:
-    """A record's name in normal form: digits for a PMID, ``PMC123``, a lower-case DOI."""
-
-    scheme: Scheme
-    value: str
-
-
 @dataclass(frozen=True, slots=True)
 class Identified:
-    """The input as understood; ``names`` for records, ``query`` for a query, one sentence for the user."""
+    """The input as understood, and one sentence about it for the user.
+
+    ``names`` are of ``RECORDS``. ``query`` is what PubMed is asked for a ``QUERY`` or a ``TITLE``, and
+    ``looser`` what it is asked next, in turn, where that finds nothing. ``title`` is what was taken for
+    a title: the record found should have it (``same_title``). ``alternative`` is the other way to take
+    the input, and is never taken without a click.
+    """
 
     kind: Kind
     explanation: str
     names: tuple[Name, ...] = ()
     query: str = ""
+    looser: tuple[str, ...] = ()
+    title: str = ""
+    alternative: Identified | None = None
+
+    @property
+    def offer(self) -> str:
+        """What a button that takes the input this way says."""
+        if self.kind is Kind.RECORDS:
+            return f"Fetch {_listed(self.names)}"
+        return {
+            Kind.TEXT: "Read it as text",
+            Kind.TITLE: "Look it up as a title",
+            Kind.QUERY: "Search PubMed for it",
+        }.get(self.kind, "")
 
 
 MAX_NAMES = 200
-_SEPARATORS = re.compile(r"[\s,;]+")
-_PMID = re.compile(r"(?:pmid[:\s]*)?0*([1-9]\d{0,7})(?:\.\d+)?", re.IGNORECASE)
-_PMCID = re.compile(r"(?:pmcid[:\s]*)?pmc[\s:]*0*([1-9]\d{0,8})(?:\.\d+)?", re.IGNORECASE)
-_DOI = re.compile(r"(?:doi[:\s]*)?(10\.\d{4,9}/\S+)", re.IGNORECASE)
-_ADDRESS = re.compile(r"(?:https?://)?(?:[\w-]+\.)+[a-z]{2,}(?:/\S*|\?\S*)", re.IGNORECASE)
-# "PMID: 123" and "doi: 10.1/x" are one name each, though they have a space.
-_PREFIX = re.compile(r"\b(pmid|pmcid|doi)\s*[:\s]\s*(?=\S)", re.IGNORECASE)
-_FIELD_TAG = re.compile(r"\[[A-Za-z][A-Za-z /:_-]*\]")
-_OPERATOR = re.compile(r"(?<=\S)\s(?:AND|OR|NOT)\s(?=\S)")
-_SENTENCE_END = re.compile(r"[.!?][\"”’)\]]?(?:\s|$)")
-MIN_TEXT_WORDS = 25
 MIN_SENTENCE_WORDS = 5
+MIN_TITLE_WORDS = 3
+MIN_BARE_TITLE_WORDS = 6  # of a title without a full stop; fewer words are key words
+MAX_WORDS_BESIDE_NAME = 12
+MAX_NESTED = 3  # an address whose search term is an address, ...
 
 
 def identify(typed: str) -> Identified:
-    """What ``typed`` was taken for. Never raises.
+    """What ``typed`` was taken for. Never raises; near-linear, and bounded but for the count of words.
 
-    Names of records (PMID, PMCID, DOI, or addresses of PubMed, PMC, Europe PMC and doi.org) in any
-    mix, separated by spaces, commas, semicolons or lines, are taken as such only if nothing else
-    stands beside them. Text is what has a sentence of five words or is 25 words long and holds no
-    query syntax; the rest is a PubMed query.
+    In this order: names of records (PMID, PMCID, DOI, addresses that hold one) in any mix and however
+    listed; a citation with a name in it; running text; a query in PubMed's syntax; a question; a
+    title; key words.
     """
-    text = typed.strip()
-    if not text:
-        return Identified(Kind.EMPTY, "")
-    words = _SEPARATORS.split(_PREFIX.sub(lambda m: m[1] + ":", text).strip(",; "))
-    if len(words) <= 2 * MAX_NAMES:
-        if len(words) == 1 and (query := _query_of_address(words[0])):
-            inner = identify(query)
-            return inner if inner.kind is Kind.RECORDS else _query(query)
-        names = [_name(word) for word in words]
-        if all(names):
-            found = tuple(dict.fromkeys(name for name in names if name))
-            return Identified(Kind.RECORDS, _names_in_words(found), names=found)
-        if len(words) == 1 and _ADDRESS.fullmatch(words[0]):
-            return Identified(
-                Kind.FOREIGN_ADDRESS,
-                "This address is none of PubMed, PMC, Europe PMC or doi.org. Paste the abstract's text, or "
-                "give its PMID or DOI.",
-            )
-    if _FIELD_TAG.search(text) or _OPERATOR.search(text):
-        return _query(text)
-    count = len(text.split())
-    if count >= MIN_TEXT_WORDS or (count >= MIN_SENTENCE_WORDS and _SENTENCE_END.search(text)):
-        if text.endswith("?") and count < MIN_TEXT_WORDS:
-            return _query(text.rstrip("?").strip())
-        return Identified(Kind.TEXT, f"Pasted text, {count:,} words.")
-    return _query(text)
+    return _identify(typed, MAX_NESTED)
 
 
-def _query(query: str) -> Identified:
-    return Identified(
-        Kind.QUERY, "PubMed query: its first result is read. (A full sentence is read as text.)", query=query
+def _identify(typed: str, nested: int) -> Identified:
+    head = plain_signs(typed[:LOOKED_AT]).strip()
+    if not any(c.isalnum() for c in head):
+        rest = typed[LOOKED_AT:]
+        return _text(len(typed.split())) if any(c.isalnum() for c in rest) else Identified(Kind.EMPTY, "")
+    if len(typed) > LOOKED_AT:  # a list cut within a name would name another record
+        head = head[: max(head.rfind(" "), head.rfind("\n"), 0)] or head
+    if names := names_alone(head):
+        return _records(names)
+    word = without_signs_behind(head.lstrip("<([{\"'“”‘’«»‹›„` "))
+    if not re.search(r"\s", word) and is_address(word):
+        address = read_address(word)
+        if address is not None:
+            return _of_address(address, nested)
+    if not any(c.isalpha() for c in head) and not all(part.isdigit() for part in head.split()):
+        return Identified(
+            Kind.EMPTY,
+            "These figures name no record: a PMID is a whole number of up to eight digits. Give a PMID or "
+            "DOI, or paste the abstract's text.",
+        )
+    shape = shape_of(plain_signs(typed) if len(typed) <= LOOKED_AT else typed)
+    found = cited(head)
+    if found.names:
+        return _of_citation(found, shape)
+    if shape.tells == 0 and (title := cited_title(head)):
+        return replace(_title(title), alternative=_text(shape.words))
+    return _of_words(head, shape)
+
+
+def _of_words(head: str, shape: Shape) -> Identified:
+    """What an input without a name of a record is taken for."""
+    return _of_many_words(head, shape) if shape.words >= MIN_TEXT_WORDS else _of_few_words(head, shape)
+
+
+def _of_many_words(head: str, shape: Shape) -> Identified:
+    """Text, but for search strategies, and for long titles and questions that cannot be an abstract."""
+    text = _text(shape.words)
+    if _is_long_query(shape):
+        return replace(_query(head), alternative=text)
+    if shape.sentences > 1 or shape.tells or shape.words > MAX_TITLE_WORDS or "\n\n" in head:
+        return replace(text, alternative=_query(head)) if shape.syntax else text
+    if shape.end == "?":
+        return replace(_question(head), alternative=text)
+    if shape.end or shape.verbs or not _opens_like_title(head):
+        return replace(text, alternative=_title(head))
+    return replace(_title(head), alternative=text)
+
+
+def _of_few_words(head: str, shape: Shape) -> Identified:
+    """One of text, query, question, title and key words; often with the next likely way beside it."""
+    text = _text(shape.words)
+    title = _title(head) if shape.words >= MIN_TITLE_WORDS else None
+    sentence = shape.end == "." and shape.words >= MIN_SENTENCE_WORDS
+    tells_text = shape.tells > 0 or (shape.sentences > 1 and shape.end != "?")
+    if shape.syntax:
+        if tells_text or (sentence and shape.verbs):
+            return replace(text, alternative=_query(head))
+        return replace(_query(head), alternative=text if sentence else None)
+    if shape.asks and shape.tells < 2 and (shape.end != "." or shape.sentences == 1):
+        return replace(_question(head), alternative=title if shape.words >= MIN_SENTENCE_WORDS else None)
+    key_words = _query(head, syntax=0)
+    if title is None:
+        return key_words
+    if tells_text or (sentence and shape.verbs):
+        return replace(text, alternative=title)
+    if shape.end:
+        return replace(title, alternative=text)
+    if shape.words >= MIN_BARE_TITLE_WORDS and _opens_like_title(head):
+        return replace(title, alternative=text if shape.verbs else key_words)
+    number = _LONE_NUMBER.search(head)  # "12345678 Smith 2019": a PMID, perhaps
+    return replace(key_words, alternative=_records((Name(Scheme.PMID, number[0]),)) if number else title)
+
+
+_LONE_NUMBER = re.compile(r"(?<![\w.,/-])[1-9][0-9]{6,7}(?![\w,/-]|\.[0-9])")
+
+
+def _is_long_query(shape: Shape) -> bool:
+    """Whether an input of a text's length is a search strategy: syntax throughout, hardly an "of"."""
+    return (
+        shape.syntax > 0
+        and shape.tells == 0
+        and shape.sentences == 1
+        and shape.stops <= MAX_QUERY_STOPS
+        and (shape.syntax * 8 >= shape.words or shape.stops <= MAX_QUERY_STOPS / 3)
     )
+
+
+def _opens_like_title(head: str) -> bool:
+    first = head.lstrip("\"'“‘([¿")[:1]
+    return first.isupper() or first.isdigit() or "α" <= first <= "ω"
+
+
+# --- the ways to take it ---------------------------------------------------------------------------------
+
+
+def _text(words: int) -> Identified:
+    return Identified(Kind.TEXT, f"Pasted text, {words:,} word{'s' if words != 1 else ''}.")
+
+
+def _records(names: tuple[Name, ...]) -> Identified:
+    return Identified(Kind.RECORDS, _names_in_words(names), names=names)
+
+
+def _query(written: str, *, syntax: int = 1) -> Identified:
+    """``written`` as a query; where it has none of PubMed's syntax, names are kept whole."""
+    query = _clean_query(written)
+    if not syntax:
+        query = with_names_quoted(query)
+    return Identified(Kind.QUERY, "PubMed query: its first result is read.", query=query)
+
+
+def _question(written: str) -> Identified:
+    tries = queries(written)
+    if not tries:
+        return _query(written)
+    return Identified(
+        Kind.QUERY,
+        f"A question: PubMed is searched for {tries[0]}, and the first result is read.",
+        query=tries[0],
+        looser=tuple(tries[1:]),
+    )
+
+
+def _title(written: str) -> Identified:
+    tries = title_queries(written)
+    if not tries:
+        return _query(written)
+    return Identified(
+        Kind.TITLE,
+        "A title: the record that has it is looked up in PubMed.",
+        query=tries[0],
+        looser=tuple(tries[1:]),
+        title=" ".join(written.split()),
+    )
+
+
+def _of_address(address: Address, nested: int) -> Identified:
+    if address.names:
+        return _records(address.names)
+    if address.query:
+        inner = _identify(address.query, nested - 1) if nested else _query(address.query)
+        if inner.kind is Kind.RECORDS:
+            return inner
+        left_out = f" Its filters {', '.join(address.dropped)} are left out." if address.dropped else ""
+        return Identified(
+            Kind.QUERY,
+            f"PubMed query of this address: its first result is read.{left_out}",
+            query=_clean_query(address.query),
+        )
+    if address.related:
+        return Identified(
+            Kind.FOREIGN_ADDRESS,
+            f"This address lists articles related to PMID {address.related.value}, which cannot be read from "
+            "it. Give the PMID or DOI of one of them, or paste its text.",
+            alternative=_records((address.related,)),
+        )
+    if address.ours:
+        return Identified(
+            Kind.FOREIGN_ADDRESS,
+            "This address names no record and no search of PubMed. Give a PMID or DOI, or paste the "
+            "abstract's text.",
+        )
+    return Identified(
+        Kind.FOREIGN_ADDRESS,
+        "This address is none of PubMed, PMC, Europe PMC or doi.org, and there is no DOI in it. Paste the "
+        "abstract's text, or give its PMID or DOI.",
+    )
+
+
+def _of_citation(found: Cited, shape: Shape) -> Identified:
+    """The records a citation names, or the text that merely mentions them."""
+    records = _records(found.names)
+    text = _text(shape.words)
+    beside = len(found.rest.split())
+    if found.export:
+        return records
+    reads_like_one = found.signs >= 2 or (found.signs and not shape.verbs)
+    if reads_like_one and shape.tells < 2 and beside <= MAX_CITATION_WORDS * found.entries:
+        return replace(records, alternative=text)
+    if beside <= MAX_WORDS_BESIDE_NAME and not (shape.verbs or shape.tells):
+        return records
+    return replace(text, alternative=records)
 
 
 def _names_in_words(names: tuple[Name, ...]) -> str:
     if len(names) == 1:
-        return f"{names[0].scheme} {names[0].value}."
+        version = f", version {names[0].version}" if names[0].version else ""
+        return f"{names[0].scheme} {names[0].value}{version}."
     totals = {scheme: sum(name.scheme is scheme for name in names) for scheme in Scheme}
     counts = [f"{n} {scheme}{'s' if n > 1 else ''}" for scheme, n in totals.items() if n]
     more = f" Only the first {MAX_NAMES} are fetched." if len(names) > MAX_NAMES else ""
     return f"{' and '.join(counts)}, read as one text.{more}"
 
 
-def _name(word: str) -> Name | None:
-    """The record a single word names, or ``None``."""
-    if _ADDRESS.fullmatch(word) and not _DOI.fullmatch(word):
-        return _name_of_address(word)
-    if found := _PMCID.fullmatch(word):
-        return Name(Scheme.PMCID, f"PMC{found[1]}")
-    if found := _PMID.fullmatch(word.rstrip(".")):
-        return Name(Scheme.PMID, found[1])
-    if found := _DOI.fullmatch(word):
-        return _doi(found[1])
-    return None
+def _listed(names: tuple[Name, ...]) -> str:
+    if len(names) > 3:
+        return f"{len(names)} records"
+    return ", ".join(
+        name.value if name.scheme is Scheme.PMCID else f"{name.scheme} {name.value}" for name in names
+    )
 
 
-def _doi(raw: str) -> Name | None:
-    # DOIs are compared without regard to case; a full stop or bracket after one is not part of it.
-    value = raw.rstrip(".,;:'\"»”")
-    while value.endswith((")", "]", ">")) and value.count(value[-1]) > value.count(_OPENS[value[-1]]):
-        value = value[:-1].rstrip(".,;:")
-    return Name(Scheme.DOI, value.lower()) if re.fullmatch(r"10\.\d{4,9}/\S+", value) else None
+_CURLY = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "»": '"'})
 
 
-_OPENS = {")": "(", "]": "[", ">": "<"}
+def _clean_query(written: str) -> str:
+    """The query with straight quotation marks, and without brackets that are no field tag of PubMed."""
+
+    def kept(match: re.Match[str]) -> str:
+        if is_field_tag(match[1]) and not is_short_form(text, match):
+            return match[0]
+        return (
+            " "
+            if is_short_form(text, match) or " " in match[1] or match[1] == "corrected"
+            else f" {match[1]} "
+        )
+
+    text = written.translate(_CURLY)
+    return " ".join(BRACKETED.sub(kept, text).split()).rstrip("?. ") or written
 
 
-def _parts_of_address(word: str) -> tuple[str, str, str] | None:
-    """Host without ``www.`` or ``m.``, path and query string, or ``None`` for what is no address."""
-    try:
-        parts = urlsplit(word if "://" in word else f"https://{word}")
-        host = (parts.hostname or "").lower()
-    except ValueError:
-        return None
-    return host.removeprefix("www.").removeprefix("m."), unquote(parts.path), parts.query
+def same_title(one: str, other: str) -> bool:
+    """Whether two titles are the same but for case, punctuation, accents, and a subtitle left out."""
+    first, second = _bare(one), _bare(other)
+    short, long = sorted((first, second), key=len)
+    return bool(short) and (short == long or (len(short) >= 5 and long[: len(short)] == short))
 
 
-def _name_of_address(word: str) -> Name | None:
-    parts = _parts_of_address(word)
-    if parts is None:
-        return None
-    host, path, _ = parts
-    if host in {"doi.org", "dx.doi.org"}:
-        found = re.fullmatch(r"/(10\.\d{4,9}/\S+)", path)
-        return _doi(found[1]) if found else None
-    pmid: re.Match[str] | None = None
-    if host == "pubmed.ncbi.nlm.nih.gov":
-        pmid = re.match(r"/0*([1-9]\d{0,7})(?:/|$)", path)
-    elif host == "ncbi.nlm.nih.gov":
-        pmid = re.match(r"/(?:m/)?pubmed/0*([1-9]\d{0,7})(?:/|$)", path)
-    elif host == "europepmc.org":
-        pmid = re.match(r"/(?:article|abstract)/med/0*([1-9]\d{0,7})(?:/|$)", path, re.IGNORECASE)
-    if pmid:
-        return Name(Scheme.PMID, pmid[1])
-    if host in {"ncbi.nlm.nih.gov", "pmc.ncbi.nlm.nih.gov", "europepmc.org"}:
-        pmc = re.search(r"/(?:articles?|abstract)/(?:pmc/)?pmc0*([1-9]\d{0,8})", path, re.IGNORECASE)
-        if pmc:
-            return Name(Scheme.PMCID, f"PMC{pmc[1]}")
-    return None
-
-
-def _query_of_address(word: str) -> str:
-    """The search term in a PubMed or Europe PMC search's address, or ""."""
-    parts = _parts_of_address(word) if _ADDRESS.fullmatch(word) else None
-    if parts is None:
-        return ""
-    host, path, query = parts
-    given = parse_qs(query)
-    if host == "pubmed.ncbi.nlm.nih.gov" or (host == "ncbi.nlm.nih.gov" and path.startswith("/pubmed")):
-        return given.get("term", [""])[0].strip()
-    if host == "europepmc.org" and path.startswith("/search"):
-        return given.get("query", [""])[0].strip()
-    return ""
+def _bare(title: str) -> list[str]:
+    plain = "".join(
+        c for c in unicodedata.normalize("NFKD", title.casefold()) if not unicodedata.combining(c)
+    )
+    return re.findall(r"[^\W_]+", plain)

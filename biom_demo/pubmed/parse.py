@@ -1,5 +1,8 @@
 """E-utilities XML -> records. Any DTD version, any unknown element; nothing is downloaded.
 
+Records are built and let go one by one, without the parts that are never read (references, affiliations,
+grants), so that memory follows the largest record and not the answer.
+
 Source: NLM's PubMed DTD documentation; shapes seen in efetch answers.
 """
 
@@ -7,32 +10,75 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from xml.etree.ElementTree import Element, ParseError
+from html.entities import html5
+from xml.etree.ElementTree import Element, ParseError, TreeBuilder
 
-from defusedxml import ElementTree
 from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import DefusedXMLParser
 
 from biom_demo.errors import RecordError
 from biom_demo.pubmed.abstract import Abstract, Note, NoteKind, Section
+from biom_demo.pubmed.characters import unescaped
+from biom_demo.pubmed.markup import parts_of, readable
 
-_NOTES = {
-    "RetractionIn": NoteKind.RETRACTED_BY,
-    "RetractionOf": NoteKind.RETRACTION_OF,
-    "ExpressionOfConcernIn": NoteKind.CONCERN_BY,
-    "ExpressionOfConcernFor": NoteKind.CONCERN_ABOUT,
-    "ErratumIn": NoteKind.ERRATUM_IN,
-    "ErratumFor": NoteKind.ERRATUM_FOR,
+# Far beyond any record of PubMed; what is larger is no record.
+MAX_ELEMENTS = 250_000
+MAX_CHARS = 8_000_000
+MAX_RECORDS = 10_000  # efetch gives no more
+_FEED_BYTES = 1_000_000  # an unfinished tag is scanned anew with each piece
+
+_LINKS = {
+    "retractionin": NoteKind.RETRACTED_BY,
+    "retractionof": NoteKind.RETRACTION_OF,
+    "partialretractionin": NoteKind.PARTLY_RETRACTED_BY,
+    "partialretractionof": NoteKind.PARTIAL_RETRACTION_OF,
+    "retractedandrepublishedin": NoteKind.RETRACTED_AND_REPUBLISHED_IN,
+    "retractedandrepublishedfrom": NoteKind.RETRACTED_AND_REPUBLISHED_FROM,
+    "correctedandrepublishedin": NoteKind.CORRECTED_AND_REPUBLISHED_IN,
+    "correctedandrepublishedfrom": NoteKind.CORRECTED_AND_REPUBLISHED_FROM,
+    "republishedin": NoteKind.REPUBLISHED_IN,
+    "republishedfrom": NoteKind.REPUBLISHED_FROM,
+    "reprintin": NoteKind.REPUBLISHED_IN,
+    "reprintof": NoteKind.REPUBLISHED_FROM,
+    "updatein": NoteKind.UPDATE_IN,
+    "updateof": NoteKind.UPDATE_OF,
+    "erratumin": NoteKind.ERRATUM_IN,
+    "erratumfor": NoteKind.ERRATUM_FOR,
+    "expressionofconcernin": NoteKind.CONCERN_BY,
+    "expressionofconcernfor": NoteKind.CONCERN_ABOUT,
+    "commenton": NoteKind.COMMENT_ON,
 }
-# Invisible or odd spaces become plain ones; zero-width characters go.
-_SPACES = re.compile(r"[\s\u00a0\u2000-\u200a\u202f\u205f\u3000]+")
-_ZERO_WIDTH = re.compile(r"[\u200b-\u200d\u2060\ufeff\u00ad]")
+_RECORDS = frozenset({"PubmedArticle", "PubmedBookArticle"})
+_SETS = frozenset({"PubmedArticleSet", "PubmedBookArticleSet"})
+_NEVER_READ = frozenset(
+    re.findall(
+        r"\w+",
+        """ReferenceList AffiliationInfo Affiliation Identifier ChemicalList GrantList DataBankList History
+        InvestigatorList PersonalNameSubjectList GeneSymbolList SupplMeshList ObjectList CoiStatement
+        CopyrightInformation Sections ItemList""",
+    )
+)
+_PLACEHOLDER = re.compile(
+    r"[\[(]?\s*(?:(?:title\s+)?not\s+available|translated(?:\s+title)?|no\s+title(?:\s+available)?"
+    r"|untitled|in\s+process\s+citation)\s*\.?\s*[\])]?\s*\.?",
+    re.IGNORECASE,
+)
+_NO_ABSTRACT = re.compile(
+    r"[\[(]?\s*(?:no\s+abstract|abstract\s+not)\s+available\s*[\])]?\s*\.?", re.IGNORECASE
+)
 _YEAR = re.compile(r"\b(1[5-9]\d\d|20\d\d)\b")
+_NUMBER = re.compile(r"[0-9]{1,12}")
+_PMCID = re.compile(r"PMC[0-9]{1,12}", re.IGNORECASE)
+_WEB_PAGE = "PubMed sent a web page instead of records; it may be under maintenance."
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+# Of several abstracts that are not PubMed's own: the publisher's first, a lay summary last.
+_BY_WHOM = {"publisher": 0, "plain-language-summary": 2}
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchResult:
     """An answer of esearch: how many records match in all, and the first of them.
 
     ``translation`` is the query as PubMed understood it; ``warnings`` say what it ignored.
@@ -47,42 +93,52 @@ class Found:
 def parse_articles(xml: bytes) -> list[Abstract]:
     """The records of an efetch answer, articles and books, in order; those without a PMID left out.
 
-    Raises ``RecordError`` where the answer is no such XML (a web page, cut off, an entity bomb).
+    Raises ``RecordError`` where the answer is no such XML (a web page, an entity bomb), holds more than
+    any answer does, or is cut off: what came before the cut is not given, since the records after it
+    would look as if PubMed did not have them.
     """
-    root = _root(xml)
-    if root.tag not in {"PubmedArticleSet", "PubmedBookArticleSet"}:
-        raise RecordError(_not_records(root))
-    records = []
-    for element in root:
-        made = None
-        if element.tag == "PubmedArticle":
-            made = _article(element)
-        elif element.tag == "PubmedBookArticle":
-            made = _book(element)
-        if made:
-            records.append(made)
+    records: list[Abstract] = []
+    for element in _elements(xml):
+        if element.tag not in _RECORDS:
+            raise RecordError(_not_records(element))
+        if len(records) == MAX_RECORDS:
+            raise RecordError("PubMed's answer holds more records than were asked for. It was not read.")
+        record = _article(element) if element.tag == "PubmedArticle" else _book(element)
+        if record:
+            records.append(record)
     return records
 
 
-def parse_search(xml: bytes) -> Found:
+def parse_search(xml: bytes) -> SearchResult:
     """What an esearch answer says. Raises ``RecordError`` where it is none or reports an error."""
-    root = _root(xml)
+    root: Element | None = None
+    for element in _elements(xml):
+        root = element
+    if root is None or root.tag in _RECORDS:
+        raise RecordError("PubMed sent records instead of the answer to a search. Try again in a minute.")
     if root.tag != "eSearchResult" or root.find("ERROR") is not None:
         raise RecordError(_not_records(root))
-    count = _flat(root.find("Count"))
-    if not count.isdigit():
+    count = readable(root.find("Count"))
+    if not _NUMBER.fullmatch(count):
         raise RecordError("PubMed's answer to the search has no count. Try again in a minute.")
-    ignored = [f"{_flat(e)} was not found" for e in root.findall("ErrorList/PhraseNotFound")]
-    ignored += [
-        f"{_flat(e)} was ignored"
-        for name in ("PhraseIgnored", "QuotedPhraseNotFound")
-        for e in root.findall(f"WarningList/{name}")
+    told = {
+        "ErrorList/PhraseNotFound": "{} was not found",
+        "ErrorList/FieldNotFound": "{} is no search field",
+        "WarningList/PhraseIgnored": "{} was ignored",
+        "WarningList/QuotedPhraseNotFound": "the phrase {} was not found, its words were searched one by one",
+        "WarningList/OutputMessage": "{}",
+    }
+    warnings = [
+        words.format(text)
+        for path, words in told.items()
+        for e in root.findall(path)
+        if (text := readable(e))
     ]
-    return Found(
+    return SearchResult(
         int(count),
-        tuple(pmid for e in root.findall("IdList/Id") if (pmid := _flat(e)).isdigit()),
-        _flat(root.find("QueryTranslation")),
-        tuple(ignored),
+        tuple(pmid for e in root.findall("IdList/Id") if _NUMBER.fullmatch(pmid := readable(e))),
+        readable(root.find("QueryTranslation")),
+        tuple(dict.fromkeys(words for words in warnings if words != "No items found.")),
     )
 
 
@@ -97,7 +153,7 @@ def parse_idconv(body: bytes) -> dict[str, str]:
         return {
             str(row["pmcid"]).upper().split(".")[0]: str(row["pmid"])
             for row in rows
-            if row.get("pmcid") and str(row.get("pmid", "")).isdigit()
+            if row.get("pmcid") and _NUMBER.fullmatch(str(row.get("pmid", "")))
         }
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         raise RecordError(
@@ -105,23 +161,112 @@ def parse_idconv(body: bytes) -> dict[str, str]:
         ) from None
 
 
-def _root(xml: bytes) -> Element:
-    if re.match(rb"\s*(<!doctype html|<html)", xml[:2000], re.IGNORECASE):
-        raise RecordError("PubMed sent a web page instead of records; it may be under maintenance.")
-    try:
-        root: Element = ElementTree.fromstring(xml)
-        return root
-    except DefusedXmlException:
-        raise RecordError(
-            "The answer holds XML entities, which PubMed never sends. It was not read."
-        ) from None
-    except (ParseError, ValueError, LookupError, RecursionError):
-        raise RecordError("PubMed's answer is cut off or no XML. Try again in a minute.") from None
+class _Builder:
+    """Takes a parser's events and leaves each record of a set in ``finished``.
+
+    A document whose root is no set is one element there. What is never read is not built. Tags lose
+    their namespace: "mml:mi" and "mi" are one.
+    """
+
+    def __init__(self) -> None:
+        self.finished: list[Element] = []
+        self._tree: TreeBuilder | None = None
+        self._depth = self._skipped = self._elements = self._chars = 0
+        self._in_set = False
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        """A tag opens."""
+        self._depth += 1
+        name = tag.rpartition("}")[2]
+        if self._depth == 1 and name in _SETS:
+            self._in_set = True
+        elif (
+            self._skipped
+            or name in _NEVER_READ
+            or (self._depth == 2 and self._in_set and name not in _RECORDS)
+        ):
+            self._skipped += 1
+        else:
+            if self._tree is None:
+                self._tree = TreeBuilder()
+                self._elements = self._chars = 0
+            self._elements += 1
+            self._chars += sum(map(len, attributes.values()))
+            self._check()
+            self._tree.start(name, attributes)
+
+    def data(self, text: str) -> None:
+        """Text, which may come in pieces."""
+        if self._tree is not None and not self._skipped:
+            self._chars += len(text)
+            self._check()
+            self._tree.data(text)
+
+    def end(self, tag: str) -> None:
+        """A tag closes."""
+        self._depth -= 1
+        if self._skipped:
+            self._skipped -= 1
+        elif self._tree is not None:
+            self._tree.end(tag.rpartition("}")[2])
+            if self._depth == self._in_set:
+                self.finished.append(self._tree.close())
+                self._tree = None
+
+    def _check(self) -> None:
+        if self._elements > MAX_ELEMENTS or self._chars > MAX_CHARS:
+            raise RecordError("PubMed's answer holds a record larger than any record is. It was not read.")
+
+
+def _elements(xml: bytes) -> Iterator[Element]:
+    """The records of a set one by one, or the root of any other document.
+
+    Raises ``RecordError`` where the bytes are no whole XML document.
+    """
+    if re.match(rb"(?:\xef\xbb\xbf)?\s*(<!doctype html|<html)", xml[:2000], re.IGNORECASE):
+        raise RecordError(_WEB_PAGE)
+    builder = _Builder()
+    parser = DefusedXMLParser(target=builder)
+    # "&beta;", "&InvisibleTimes;": the DTD that defines them is not read.
+    parser.entity.update({name.rstrip(";"): text for name, text in html5.items()})
+    for chunk in _chunks(xml):
+        try:
+            parser.feed(chunk) if chunk else parser.close()
+        except DefusedXmlException:
+            raise RecordError(
+                "The answer holds XML entities, which PubMed never sends. It was not read."
+            ) from None
+        except (ParseError, ValueError, LookupError):
+            raise RecordError("PubMed's answer is cut off or no XML. Try again in a minute.") from None
+        yield from builder.finished
+        builder.finished.clear()
+
+
+def _chunks(xml: bytes) -> Iterator[bytes]:
+    """The document in pieces and b"" at its end, with namespace prefixes declared that are not.
+
+    PubMed's DTD declares "mml" for MathML, and the DTD is not read.
+    """
+    prefixes = set(re.findall(rb"<([A-Za-z_][\w.-]{0,30}):[A-Za-z]", xml))
+    prefixes |= {name for name in (b"xlink", b"xsi") if b" " + name + b":" in xml}
+    root = re.search(rb"<[A-Za-z_][^\s<>/]*(?=[\s/>])", xml[:4000])
+    opening = xml[root.start() : xml.find(b">", root.start())] if root else b""
+    missing = sorted(name for name in prefixes if b"xmlns:" + name not in opening)
+    at = 0
+    if root and missing:
+        at = root.end()
+        yield xml[:at]
+        yield b"".join(b' xmlns:%b="urn:%b"' % (name, name) for name in missing)
+    for first in range(at, len(xml), _FEED_BYTES):
+        yield xml[first : first + _FEED_BYTES]
+    yield b""
 
 
 def _not_records(root: Element) -> str:
+    if root.tag.lower() == "html":
+        return _WEB_PAGE
     error = next((e for e in root.iter() if e.tag.lower() == "error"), None)
-    words = _flat(error)[:200] if error is not None else ""
+    words = readable(error)[:200]
     if words:
         return f"PubMed says: {words}"
     return "PubMed's answer holds no records. Try again in a minute."
@@ -129,84 +274,97 @@ def _not_records(root: Element) -> str:
 
 def _article(element: Element) -> Abstract | None:
     citation = element.find("MedlineCitation")
-    pmid = _flat(citation.find("PMID")) if citation is not None else ""
+    pmid = readable(citation.find("PMID")) if citation is not None else ""
     article = citation.find("Article") if citation is not None else None
-    if citation is None or article is None or not pmid.isdigit():
+    if citation is None or article is None or not _NUMBER.fullmatch(pmid):
         return None
-    history = element.find("PubmedData")
-    # ArticleIdList of the record itself: those of its references lie deeper.
-    ids = {
-        (e.get("IdType") or ""): _flat(e)
-        for e in (history.findall("ArticleIdList/ArticleId") if history is not None else ())
-    }
-    doi = next(
-        (
-            _flat(e)
-            for e in article.findall("ELocationID")
-            if e.get("EIdType") == "doi" and e.get("ValidYN") != "N"
-        ),
-        ids.get("doi", ""),
-    )
-    date = _date(article.find("Journal/JournalIssue/PubDate")) or _date(article.find("ArticleDate"))
     journal = article.find("Journal")
+    # ArticleIdList of the record itself: those of its references lie deeper.
+    ids = _ids(element.findall("PubmedData/ArticleIdList/ArticleId"))
     return _made(
-        pmid,
+        citation,
         article.find("ArticleTitle"),
+        article.find("VernacularTitle"),
         article.find("Abstract"),
-        vernacular_title=_flat(article.find("VernacularTitle")),
-        authors=tuple(_authors(article.find("AuthorList"))),
-        journal=(_flat(journal.find("Title")) or _flat(journal.find("ISOAbbreviation")))
-        if journal is not None
-        else "",
-        date=date,
-        doi=doi,
+        citation.findall("OtherAbstract"),
+        authors=_names(article.findall("AuthorList")),
+        journal=_first(journal, "Title", "ISOAbbreviation")
+        or _first(citation, "MedlineJournalInfo/MedlineTA"),
+        date=_date(article.find("Journal/JournalIssue/PubDate")) or _date(article.find("ArticleDate")),
+        doi=_doi(article) or ids.get("doi", ""),
         pmcid=ids.get("pmc", ""),
         mesh=tuple(_mesh(citation)),
+        languages=_texts(article, "Language"),
         publication_types=_texts(article, "PublicationTypeList/PublicationType"),
-        notes=tuple(_notes(citation)),
+        notes=(*_links(citation), *_links(article)),
     )
 
 
 def _book(element: Element) -> Abstract | None:
     document = element.find("BookDocument")
-    pmid = _flat(document.find("PMID")) if document is not None else ""
-    if document is None or not pmid.isdigit():
+    if document is None or not _NUMBER.fullmatch(readable(document.find("PMID"))):
         return None
-    ids = {(e.get("IdType") or ""): _flat(e) for e in document.findall("ArticleIdList/ArticleId")}
     book = document.find("Book")
-    title = document.find("ArticleTitle")
+    chapter = document.find("ArticleTitle")
+    whole = not readable(chapter)
+    ids = _ids(
+        [
+            *element.findall("PubmedBookData/ArticleIdList/ArticleId"),
+            *document.findall("ArticleIdList/ArticleId"),
+        ]
+    )
+    own = document.findall("AuthorList")
+    lists = [*own, *(book.findall("AuthorList") if book is not None else [])]
+    editors = [names for names in lists if (names.get("Type") or "").lower() == "editors"]
+    writers = [names for names in own if names not in editors]
     return _made(
-        pmid,
-        title if title is not None and _flat(title) else document.find("Book/BookTitle"),
+        document,
+        document.find("Book/BookTitle") if whole else chapter,
+        document.find("VernacularTitle"),
         document.find("Abstract"),
-        vernacular_title=_flat(document.find("VernacularTitle")),
-        authors=tuple(_authors(document.find("AuthorList"))),
-        journal=_flat(book.find("BookTitle")) if book is not None else "",
+        document.findall("OtherAbstract"),
+        authors=_names(writers) or _names([names for names in lists if names not in editors]),
+        journal=_first(book, "CollectionTitle", "Publisher/PublisherName")
+        if whole
+        else _first(book, "BookTitle"),
         date=_date(document.find("ContributionDate")) or _date(document.find("Book/PubDate")),
-        doi=ids.get("doi", ""),
+        doi=_doi(document) or ids.get("doi", "") or (_doi(book) if book is not None and whole else ""),
         pmcid=ids.get("pmc", ""),
         mesh=(),
+        languages=_texts(document, "Language"),
         publication_types=_texts(document, "PublicationType"),
-        notes=(),
+        notes=tuple(_links(document)),
+        editors=_names(editors),
     )
 
 
 def _made(
-    pmid: str,
+    document: Element,
     title_element: Element | None,
+    vernacular: Element | None,
     abstract: Element | None,
+    others: Sequence[Element],
     *,
-    vernacular_title: str,
     authors: tuple[str, ...],
     journal: str,
     date: str,
     doi: str,
     pmcid: str,
     mesh: tuple[str, ...],
+    languages: tuple[str, ...],
     publication_types: tuple[str, ...],
     notes: tuple[Note, ...],
+    editors: tuple[str, ...] = (),
 ) -> Abstract:
-    title = _flat(title_element)
+    """The record, its text put together of title and sections with their offsets."""
+    number = document.find("PMID")
+    version = (number.get("Version") or "") if number is not None else ""
+    title, vernacular_title = (
+        "" if _PLACEHOLDER.fullmatch(text) else text
+        for text in (readable(title_element), readable(vernacular))
+    )
+    title_is_original = not title and bool(vernacular_title)
+    title = title or vernacular_title
     parts: list[str] = []
     sections: list[Section] = []
     at = 0
@@ -222,19 +380,16 @@ def _made(
     if title:
         # Closed with a full stop, so that no sentence runs on from the title into the text.
         add("TITLE", "", title if title.endswith((".", "?", "!", "]")) else f"{title}.")
-    # Direct children only: OtherAbstract (other languages) is a sibling of Abstract.
-    for element in abstract.findall("AbstractText") if abstract is not None else ():
-        if body := _flat(element):
-            label = _SPACES.sub(" ", element.get("Label") or "").strip().rstrip(":").upper()
-            label = "" if label == "UNLABELLED" else label
-            add(label, label, body)
+    written, kind, language = _written(abstract, others)
+    for label, body in written:
+        add(label, label, body)
     year = _YEAR.search(date)
     return Abstract(
-        pmid=pmid,
+        pmid=readable(number),
         title=title,
         text="".join(parts),
         sections=tuple(sections),
-        has_abstract=any(section.label != "TITLE" for section in sections),
+        has_abstract=bool(written),
         vernacular_title=vernacular_title,
         authors=authors,
         journal=journal,
@@ -245,87 +400,122 @@ def _made(
         mesh=mesh,
         publication_types=publication_types,
         notes=notes,
+        version=int(version) if _NUMBER.fullmatch(version) else 1,
+        title_is_original=title_is_original,
+        abstract_type=kind,
+        abstract_language=language,
+        languages=tuple(code.lower() for code in languages),
+        keywords=_texts(document, "KeywordList/Keyword"),
+        editors=editors,
     )
 
 
-def _flat(element: Element | None) -> str:
-    """The element's text with its inline markup made readable and spaces made plain.
+def _written(abstract: Element | None, others: Sequence[Element]) -> tuple[list[tuple[str, str]], str, str]:
+    """The sections of PubMed's abstract, or of the best other one with its type and language."""
+    if abstract is not None and (sections := _sections(abstract)):
+        return sections, "", ""
 
-    ``10<sup>-3</sup>`` becomes ``10^-3``; ``Ca<sup>2+</sup>`` and ``H<sub>2</sub>O`` stay as they
-    are usually typed, ``Ca2+`` and ``H2O``.
-    """
+    def rank(other: Element) -> tuple[bool, int]:
+        return _language(other) != "eng", _BY_WHOM.get((other.get("Type") or "").lower(), 1)
+
+    for other in sorted(others, key=rank):
+        if sections := _sections(other):
+            return sections, unescaped(other.get("Type") or ""), _language(other)
+    return [], "", ""
+
+
+def _language(abstract: Element) -> str:
+    code = (abstract.get("Language") or "eng").strip().lower()
+    return "eng" if code.partition("-")[0] in {"en", "eng"} else code
+
+
+def _sections(abstract: Element) -> list[tuple[str, str]]:
+    """Label and body of each section that has a body."""
+    found = []
+    for element in abstract.findall("AbstractText"):
+        own = unescaped(element.get("Label") or "").rstrip(": ").upper()
+        for heading, body in parts_of(element):
+            label = heading.upper() or own
+            if not _NO_ABSTRACT.fullmatch(body):
+                found.append(("" if label == "UNLABELLED" else label, body))
+    return found
+
+
+def _first(element: Element | None, *paths: str) -> str:
+    """The text of the first of the paths that has any."""
     if element is None:
         return ""
-    text = "".join(_pieces(element))
-    return _SPACES.sub(" ", _ZERO_WIDTH.sub("", text)).strip()
+    return next((text for path in paths if (text := readable(element.find(path)))), "")
 
 
-def _pieces(element: Element) -> Iterator[str]:
-    before = ""
-    for piece, tag in _walk(element):
-        signed = re.match(r"[-−–]\d", piece)
-        if tag == "sup" and (signed or (re.match(r"\+?\d", piece) and before[-1:].isdigit())):
-            piece = f"^{piece}"
-        elif tag == "sub" and piece[:1].isdigit() and before[-1:].isdigit():
-            piece = f"_{piece}"
-        before = piece or before
-        yield piece
+def _ids(elements: Sequence[Element]) -> dict[str, str]:
+    """The DOI and PMCID among a record's ids."""
+    found: dict[str, str] = {}
+    for element in elements:
+        kind, value = (element.get("IdType") or "").lower(), readable(element)
+        if kind == "doi" and value:
+            found.setdefault("doi", value)
+        elif kind in {"pmc", "pmcid"} and (pmcid := _PMCID.search(value)):
+            found.setdefault("pmc", pmcid[0].upper())
+    return found
 
 
-def _walk(element: Element, tag: str = "") -> Iterator[tuple[str, str]]:
-    """Each stretch of text in order with the sup or sub it stands in; without recursion."""
-    stack: list[tuple[Element, str, Iterator[Element]]] = []
-    if element.text:
-        yield element.text, tag
-    stack.append((element, tag, iter(element)))
-    while stack:
-        parent, own, children = stack[-1]
-        child = next(children, None)
-        if child is None:
-            stack.pop()
-            if stack and parent.tail:
-                yield parent.tail, stack[-1][1]
-            continue
-        inner = str(child.tag).rpartition("}")[2].lower()
-        inside = inner if inner in {"sup", "sub"} else own
-        if child.text:
-            yield child.text, inside
-        stack.append((child, inside, iter(child)))
+def _doi(element: Element) -> str:
+    """The DOI given as the place of an article or book."""
+    return next(
+        (
+            readable(e)
+            for e in element.findall("ELocationID")
+            if e.get("EIdType") == "doi" and e.get("ValidYN") != "N"
+        ),
+        "",
+    )
 
 
 def _date(element: Element | None) -> str:
     """The date as printed: "2019 Mar 4", "2001 Winter", "1998 Dec-1999 Jan", or ""."""
     if element is None:
         return ""
-    free = _flat(element.find("MedlineDate"))
+    free = readable(element.find("MedlineDate"))
     if free:
         return free
-    parts = [_flat(element.find(name)) for name in ("Year", "Season", "Month", "Day")]
-    return " ".join(part for part in parts if part) if parts[0] else ""
+    year, season, month, day = (readable(element.find(name)) for name in ("Year", "Season", "Month", "Day"))
+    if re.fullmatch("0?[1-9]|1[0-2]", month):
+        month = _MONTHS[int(month) - 1]
+    if re.fullmatch("0[1-9]", day):
+        day = day[1]
+    return " ".join(part for part in (year, season, month, day) if part) if year else ""
 
 
-def _authors(authors: Element | None) -> Iterator[str]:
-    for author in authors.findall("Author") if authors is not None else ():
+def _names(lists: Sequence[Element]) -> tuple[str, ...]:
+    """The people and groups of the lists, "Curie M", each once."""
+    names = []
+    for author in (author for authors in lists for author in authors.findall("Author")):
         if author.get("ValidYN") == "N":
             continue
-        collective = _flat(author.find("CollectiveName"))
-        last, initials = _flat(author.find("LastName")), _flat(author.find("Initials"))
-        if name := collective or f"{last} {initials}".strip():
-            yield name
+        given = _first(author, "Initials", "ForeName")
+        person = " ".join(
+            part for part in (_first(author, "LastName"), given, _first(author, "Suffix")) if part
+        )
+        names.append(_first(author, "CollectiveName") or person)
+    return tuple(dict.fromkeys(name for name in names if name))
 
 
 def _mesh(citation: Element) -> Iterator[str]:
     for heading in citation.findall("MeshHeadingList/MeshHeading"):
-        if descriptor := _flat(heading.find("DescriptorName")):
-            qualifiers = [_flat(e) for e in heading.findall("QualifierName")]
+        if descriptor := readable(heading.find("DescriptorName")):
+            qualifiers = [readable(e) for e in heading.findall("QualifierName")]
             yield "/".join([descriptor, *(q for q in qualifiers if q)])
 
 
-def _notes(citation: Element) -> Iterator[Note]:
-    for element in citation.findall("CommentsCorrectionsList/CommentsCorrections"):
-        if kind := _NOTES.get(element.get("RefType") or ""):
-            yield Note(kind, _flat(element.find("PMID")), _flat(element.find("RefSource")))
+def _links(element: Element) -> Iterator[Note]:
+    for link in element.findall("CommentsCorrectionsList/CommentsCorrections"):
+        if kind := _LINKS.get((link.get("RefType") or "").lower()):
+            pmid = _first(link, "PMID")
+            yield Note(
+                kind, pmid if _NUMBER.fullmatch(pmid) else "", _first(link, "RefSource"), _first(link, "Note")
+            )
 
 
 def _texts(element: Element, path: str) -> tuple[str, ...]:
-    return tuple(text for e in element.findall(path) if (text := _flat(e)))
+    return tuple(dict.fromkeys(text for e in element.findall(path) if (text := readable(e))))

@@ -1,111 +1,114 @@
-"""A question in plain language -> PubMed queries, from strict to loose.
+"""A question in plain language -> PubMed queries, from strict to loose. Pure.
 
-Terms carry no field tag: PubMed then maps each to MeSH by itself (automatic term mapping).
+Terms carry no field tag and, where PubMed's grammar allows, no quotation marks: PubMed then maps each
+to MeSH by itself (automatic term mapping). Source: PubMed User Guide, "Automatic Term Mapping".
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from itertools import combinations
 
-from nltk.tokenize import NLTKWordTokenizer
+from biom_demo.pubmed.language import language_of
+from biom_demo.pubmed.paste import readable_text
+from biom_demo.pubmed.question import MAX_QUESTION_CHARS, Concept, concepts_of
+from biom_demo.pubmed.words import words
 
 MAX_TERMS = 12
-_CLITICS = frozenset(("s", "re", "ve", "ll", "n't", "nt"))
-
-# Question words, auxiliaries, articles, prepositions, and verbs that only ask.
-STOP_WORDS = frozenset(
-    word
-    for line in (
-        "a about after all also am an and any are as at be because been before being between both but by can",
-        "could did do does doing done during each for from further had has have having he her here him his",
-        "how i if in into is it its itself just may me might more most must my no nor not of off on once",
-        "only or other our out over own per same shall she should so some such than that the their them then",
-        "there these they this those through to too under until up upon us very via was we were what when",
-        "where which while who whom whose why will with within without would you your",
-        "please tell list name describe explain give show know known define",
-    )
-    for word in line.split()
-)
-# Words nearly every biomedical text has: the first to go when nothing is found.
-GENERIC_WORDS = frozenset(
-    word
-    for line in (
-        "associated association cause caused causes causing common commonly condition conditions defect",
-        "defective different disease diseases disorder disorders drug drugs effect effects encode encoded",
-        "encodes factor factors found function functions gene genes human humans indicated indication",
-        "involved main mechanism molecule mutated mutation mutations name patient patients play protein",
-        "proteins rate related responsible result results role roles study syndrome target targeted targets",
-        "therapy treat treated treatment type types typical typically use used uses using",
-    )
-    for word in line.split()
-)
+MAX_PAIRED = 4
+MAX_TITLE_TERMS = 16
 
 
 def queries(question: str) -> list[str]:
     """PubMed queries for the question, the strictest first, each looser than the one before.
 
-    1. every phrase (words that stand together), all required;
-    2. every word, all required;
-    3. without the generic words;
-    4. any of the phrases, for PubMed to rank by relevance.
+    1. every concept, and the words that say what is asked of it (gene, mutated, treatment);
+    2. every concept, as a phrase where it has several words;
+    3. their specific words, which need not stand together: without "disease" and the like, compounds
+       taken apart; names of several words ("type 2 diabetes") stay whole;
+    4. any two of the concepts;
+    5. any of them, for PubMed to rank by relevance.
 
-    An empty list for a question without a word to search for.
+    Equal ones are left out. A caller that wants N abstracts asks one after the other, keeps what each
+    finds, and stops when there are about N. An empty list for a question without a word to search
+    for, and for one in another language that holds no name (``hint`` says so).
     """
-    phrases = _phrases(question)[:MAX_TERMS]
-    if not phrases:
+    concepts = concepts_of(question, limit=MAX_TERMS)
+    specific = [concept for concept in concepts if not concept.generic]
+    asked = [concept for concept in concepts if concept.generic]
+    if not specific:
+        rounds = [_all(asked), _any(asked)] if len(asked) > 1 else [_all(asked)]
+        return [query for query in dict.fromkeys(rounds) if query]
+    loose = [concept.loosened() for concept in specific]
+    rounds = [_all(specific + asked), _all(specific), _all_words(loose)]
+    parts = loose if len(loose) > 1 else loose[0].parts()
+    telling = sorted((part for part in parts if not part.broad), key=lambda part: not part.is_name)
+    if len(parts) > 2:
+        rounds.append(_pairs((telling + [part for part in parts if part.broad])[:MAX_PAIRED]))
+    if len(loose) == 1:
+        telling = [part for part in telling if part.is_name]
+    rounds.append(_any(telling))
+    return [query for query in dict.fromkeys(rounds) if query]
+
+
+def title_queries(title: str) -> list[str]:
+    """PubMed queries for the record that has this title: its words in the title, then anywhere.
+
+    No phrase is asked for: PubMed finds those of its phrase index alone. An empty list for a title
+    without a word to search for.
+    """
+    plain = readable_text(title[:MAX_QUESTION_CHARS]).text
+    found = [word for word in re.findall(r"[^\W_]+(?:['’][^\W_]+)?", plain) if _tells_titles_apart(word)]
+    chosen = list(dict.fromkeys(word.lower() for word in found))[:MAX_TITLE_TERMS]
+    if not chosen:
         return []
-    words = list(dict.fromkeys(word for phrase in phrases for word in _split(phrase)))
-    specific = [word for word in words if word.lower() not in GENERIC_WORDS] or words
-    any_of = [p for p in phrases if any(w.lower() not in GENERIC_WORDS for w in _split(p))] or phrases
-    rounds = [
-        " AND ".join(_grouped(phrase) for phrase in phrases),
-        " AND ".join(words[:MAX_TERMS]),
-        " AND ".join(specific[:MAX_TERMS]),
-        " OR ".join(_grouped(phrase) for phrase in any_of),
-    ]
-    return list(dict.fromkeys(rounds))
+    return [" AND ".join(f"{word}[ti]" for word in chosen), " AND ".join(chosen)]
 
 
-def _phrases(question: str) -> list[str]:
-    """Runs of content words in order, each once; what the user put in quotes stays quoted."""
-    phrases: list[str] = []
-    rest = question.replace("“", '"').replace("”", '"')
-    for index, piece in enumerate(rest.split('"')):
-        if index % 2 and len(rest.split('"')) % 2 and piece.strip():
-            phrases.append(f'"{_safe(piece)}"')
-        else:
-            phrases += _runs(piece)
-    distinct: dict[str, str] = {}
-    for phrase in phrases:
-        if phrase.strip('"'):
-            distinct.setdefault(phrase.lower(), phrase)
-    return list(distinct.values())
+def _tells_titles_apart(word: str) -> bool:
+    return (
+        len(word) > 1
+        and any(c.isalpha() for c in word)
+        and not set("'’") & set(word)  # PubMed's index cuts these in ways of its own
+        and word.lower() not in words("function_words") | words("pubmed_stops")
+    )
 
 
-def _runs(text: str) -> list[str]:
-    """Words that stand together with no stop word or punctuation between; generic words stand alone."""
-    runs: list[list[str]] = [[]]
-    for piece in re.split(r"[,;:()?!]", text):
-        for raw in NLTKWordTokenizer().tokenize(_safe(piece)):
-            word = raw.strip(".'`")
-            if not word or word.lower() in STOP_WORDS or word in _CLITICS:
-                runs.append([])
-            elif word.lower() in GENERIC_WORDS:
-                runs += [[word], []]  # in a phrase it would make it too narrow
-            else:
-                runs[-1].append(word)
-        runs.append([])
-    return [" ".join(run) for run in runs if run]
+def with_abstracts(query: str) -> str:
+    """The query for records that have an abstract."""
+    return query if "hasabstract" in query else f"({query}) AND hasabstract"
 
 
-def _safe(text: str) -> str:
-    """Without the characters that are PubMed's own syntax."""
-    return re.sub(r"\s+", " ", re.sub(r"[\[\](){}*?:;!,\"<>|\\^~=]", " ", text)).strip()
+def hint(question: str) -> str:
+    """What to tell the user about a question that makes no good query, or "".
+
+    It is in another language, or holds no word to search for.
+    """
+    language = language_of(readable_text(question[:MAX_QUESTION_CHARS]).text)
+    if language:
+        return (
+            f"The question seems to be in {language}. PubMed is searched in English: ask in English, or "
+            "write the query yourself."
+        )
+    if not concepts_of(question, limit=MAX_TERMS):
+        return "The question has no word to search for. Name a disease, gene or drug, or write a query."
+    return ""
 
 
-def _split(phrase: str) -> list[str]:
-    return [phrase] if phrase.startswith('"') else phrase.split()
+def _all(concepts: Sequence[Concept]) -> str:
+    return " AND ".join(concept.render() for concept in concepts)
 
 
-def _grouped(phrase: str) -> str:
-    return f"({phrase})" if " " in phrase and not phrase.startswith('"') else phrase
+def _all_words(concepts: Sequence[Concept]) -> str:
+    return " AND ".join(dict.fromkeys(word for concept in concepts for word in concept.words()))
+
+
+def _pairs(concepts: Sequence[Concept]) -> str:
+    return " OR ".join(f"({_all_words(pair)})" for pair in combinations(concepts, 2))
+
+
+def _any(concepts: Sequence[Concept]) -> str:
+    names = [term for concept in concepts for term in concept.terms]
+    each = [Concept((term,)).words() for term in names]
+    return " OR ".join(dict.fromkeys(w[0] if len(w) == 1 else f"({' AND '.join(w)})" for w in each))

@@ -33,7 +33,7 @@ from biom_demo.pubmed.cache import Cache, Stored
 from biom_demo.pubmed.flight import Flight, Flights, in_thread
 from biom_demo.pubmed.identify import Name, Scheme
 from biom_demo.pubmed.pace import Pace
-from biom_demo.pubmed.parse import Found, parse_articles, parse_idconv, parse_search
+from biom_demo.pubmed.parse import SearchResult, parse_articles, parse_idconv, parse_search
 from biom_demo.pubmed.request import Requests
 from biom_demo.pubmed.transport import Transport, UnknownIdsError
 from biom_demo.settings import Settings
@@ -52,7 +52,7 @@ Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
-class Searched(Found):
+class Searched(SearchResult):
     """An answer of esearch, when PubMed gave it (seconds since 1970), and what to say beside it."""
 
     asked: float = 0.0
@@ -190,7 +190,7 @@ class PubMed:
     def _kept(self, keys: Iterable[str], *, max_age_s: float | None = None) -> dict[str, Stored]:
         return self._cache.get(keys, max_age_s=max_age_s) if self._cache else {}
 
-    def _kept_search(self, key: str, max_age_s: float) -> tuple[Found, Stored] | None:
+    def _kept_search(self, key: str, max_age_s: float) -> tuple[SearchResult, Stored] | None:
         entry = self._kept([key], max_age_s=max_age_s).get(key)
         found = _decoded(entry, lambda xml: parse_search(xml.encode("utf-8", "surrogateescape")))
         return (found, entry) if found and entry else None
@@ -460,7 +460,7 @@ def _chunked(items: Sequence[Item]) -> list[tuple[Item, ...]]:
     return [tuple(items[first : first + FETCH_SIZE]) for first in range(0, len(items), FETCH_SIZE)]
 
 
-def _listing(body: bytes) -> Found:
+def _listing(body: bytes) -> SearchResult:
     """An esearch answer. One that counts records and lists none is a fault of the moment: ``RecordError``."""
     found = parse_search(body)
     if found.count and not found.pmids:
@@ -468,7 +468,7 @@ def _listing(body: bytes) -> Found:
     return found
 
 
-def _searched(found: Found, limit: int, entry: Stored | None = None, trouble: str = "") -> Searched:
+def _searched(found: SearchResult, limit: int, entry: Stored | None = None, trouble: str = "") -> Searched:
     """The answer with what is to be said: of its age, where it was stored, and where its numbers differ."""
     pmids = tuple(dict.fromkeys(found.pmids))[:limit]
     notices = []

@@ -97,39 +97,41 @@ def squad_v2(
     predictions: Mapping[str, str],
     golds: Mapping[str, Sequence[str]],
     null_scores: Mapping[str, float] | None = None,
+    *,
+    null_threshold: float | None = None,
 ) -> SquadV2Score:
     """EM and F1 of SQuAD v2.0: a question without gold texts is answered right by "".
 
     Gold texts that normalise to nothing do not count. Questions without a prediction leave the
-    denominator, as in the official script. ``null_scores`` (higher: more likely unanswerable) are
-    for the ``best_*`` sweep, and needed for every question with a prediction: a question is answered
-    with "" where its score lies above the threshold. Raises ``ValueError`` if no question has a
-    prediction, ``KeyError`` for a missing null score.
+    denominator, as in the official script. With ``null_scores`` (higher: more likely unanswerable;
+    needed for every question with a prediction) ``predictions`` are what the model answers where it
+    does answer: a question counts as answered with "" where its score lies above ``null_threshold``
+    (``None``: nowhere), and the ``best_*`` sweep tries every other threshold on the same predictions.
+    Raises ``ValueError`` if no question has a prediction, ``KeyError`` for a missing null score.
+
+    Source: the official script's ``--na-prob-file`` and ``--na-prob-thresh``.
     """
-    exact: dict[str, float] = {}
-    f1: dict[str, float] = {}
-    answerable: set[str] = set()
-    for key, texts in golds.items():
-        wanted = [text for text in texts if normalize_answer(text)]
-        if texts:
-            answerable.add(key)
-        if key in predictions:
-            exact[key] = max(float(squad_exact_match(predictions[key], text)) for text in wanted or [""])
-            f1[key] = max(squad_f1(predictions[key], text) for text in wanted or [""])
-    if not exact:
+    answerable = {key for key, texts in golds.items() if texts}
+    answered = _scored(predictions, golds)
+    if not answered:
         raise ValueError("no question has a prediction")
+    given = answered
+    if null_scores is not None and null_threshold is not None:
+        blanked = {key: "" for key in answered if null_scores[key] > null_threshold}
+        given = answered | _scored(blanked, golds)
 
     def score(keep: Callable[[str], bool]) -> SquadScore | None:
-        keys = [key for key in exact if keep(key)]
-        if not keys:
+        pairs = [pair for key, pair in given.items() if keep(key)]
+        if not pairs:
             return None
-        n = len(keys)
-        return SquadScore(n, 100 * sum(exact[k] for k in keys) / n, 100 * sum(f1[k] for k in keys) / n)
+        exact, f1 = (100 * sum(values) / len(pairs) for values in zip(*pairs, strict=True))
+        return SquadScore(len(pairs), exact, f1)
 
     overall = score(lambda key: True)
     assert overall is not None
     best: dict[str, float] = {}
     if null_scores is not None:
+        exact, f1 = ({key: pair[i] for key, pair in answered.items()} for i in (0, 1))
         best["best_exact_match"], best["best_exact_threshold"] = _best(
             predictions, exact, null_scores, answerable
         )
@@ -142,6 +144,19 @@ def squad_v2(
         score(lambda key: key not in answerable),
         **best,
     )
+
+
+def _scored(
+    predictions: Mapping[str, str], golds: Mapping[str, Sequence[str]]
+) -> dict[str, tuple[float, float]]:
+    """EM and F1 (0 to 1) of each question that has a prediction, the best over its gold texts."""
+    found: dict[str, tuple[float, float]] = {}
+    for key, texts in golds.items():
+        if key in predictions:
+            wanted = [text for text in texts if normalize_answer(text)] or [""]
+            exact = max(float(squad_exact_match(predictions[key], text)) for text in wanted)
+            found[key] = exact, max(squad_f1(predictions[key], text) for text in wanted)
+    return found
 
 
 def _best(

@@ -30,16 +30,24 @@ _GREEK = str.maketrans(
 
 
 @dataclass(frozen=True, slots=True)
+class Mention:
+    """An answer and which of the pooled sources it was found in, counted from 0."""
+
+    source: int
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
 class PooledAnswer:
-    """One answer of a question: its commonest text, its ``score``, its evidence, best first."""
+    """One answer of a question: its commonest text, its ``score``, where it stands, surest first."""
 
     text: str
     score: float
-    evidence: tuple[Answer, ...]
+    mentions: tuple[Mention, ...]
 
 
 def pool(
-    readings: Iterable[tuple[str, Prediction]],
+    sources: Iterable[tuple[str, Prediction]],
     *,
     top_n: int = 5,
     exponent: float = EXPONENT,
@@ -54,22 +62,25 @@ def pool(
     alike in lower case). Weights add up; a cluster is also given ``related_share`` of the weight of
     those it contains or is contained in, by their overlap in words.
     """
-    given = list(readings)
+    given = list(sources)
     names = _abbreviations(text for text, _ in given) if cluster else {}
-    members: dict[str, list[tuple[str, Answer]]] = {}
-    for _, prediction in given:
+    members: dict[str, list[tuple[str, Mention]]] = {}
+    for source, (_, prediction) in enumerate(given):
         for answer in prediction.answers:
             text = cleaned(answer.text)
             if text and len(text) <= MAX_ANSWER_CHARS and _balanced(text):
                 key = _cluster_key(text, names) if cluster else text.lower()
-                members.setdefault(key, []).append((text, answer))
-    weights = {key: sum(a.probability**exponent for _, a in entries) for key, entries in members.items()}
+                members.setdefault(key, []).append((text, Mention(source, answer)))
+    weights = {
+        key: sum(mention.answer.probability**exponent for _, mention in entries)
+        for key, entries in members.items()
+    }
     scores = _with_related(weights, related_share) if related_share else weights
     pooled = [
         PooledAnswer(
             _commonest(entries, exponent),
             scores[key],
-            tuple(sorted((a for _, a in entries), key=lambda a: (-a.probability, a.context_index))),
+            tuple(sorted((m for _, m in entries), key=lambda m: (-m.answer.probability, m.source))),
         )
         for key, entries in members.items()
     ]
@@ -89,13 +100,13 @@ def _with_related(weights: Mapping[str, float], share: float) -> dict[str, float
     return scores
 
 
-def _commonest(entries: list[tuple[str, Answer]], exponent: float) -> str:
+def _commonest(entries: list[tuple[str, Mention]], exponent: float) -> str:
     """The text of most weight, letter case aside, as its surest reading writes it."""
     totals: dict[str, float] = {}
-    for text, answer in entries:
-        totals[text.lower()] = totals.get(text.lower(), 0.0) + answer.probability**exponent
+    for text, mention in entries:
+        totals[text.lower()] = totals.get(text.lower(), 0.0) + mention.answer.probability**exponent
     best = max(totals, key=lambda text: (totals[text], text))
-    return max((a.probability, t) for t, a in entries if t.lower() == best)[1]
+    return max((m.answer.probability, t) for t, m in entries if t.lower() == best)[1]
 
 
 def normalized(text: str) -> str:

@@ -6,11 +6,15 @@ characters (Python code points) of the context; token intervals count positions 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
+
+    Ids = NDArray[np.int32]
+    Logits = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -38,10 +42,10 @@ class CharSpan:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question in natural language and the identity its results carry."""
+    """A question in natural language; its ``id`` means something in data sets only."""
 
-    id: str
     text: str
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,8 @@ class Example:
     """One (question, context) pair with its gold answers.
 
     ``gold_texts`` are all acceptable answers (none: the question is unanswerable here);
-    ``gold_spans`` are where they stand in ``context``, one for each text.
+    ``gold_spans`` are where they stand in ``context``, one for each text. An example that is not
+    ``labelled`` comes without gold: whether and how it can be answered is not known.
 
     Raises ``ValueError`` if a gold span does not cut out its text.
     """
@@ -58,8 +63,11 @@ class Example:
     context: str
     gold_texts: tuple[str, ...] = ()
     gold_spans: tuple[CharSpan, ...] = ()
+    labelled: bool = True
 
     def __post_init__(self) -> None:
+        if self.gold_texts and not self.labelled:
+            raise ValueError(f"{self.question.id}: an example with gold answers is labelled")
         if len(self.gold_texts) != len(self.gold_spans):
             raise ValueError(f"{self.question.id}: one gold span is needed for each gold text")
         for text, span in zip(self.gold_texts, self.gold_spans, strict=True):
@@ -71,39 +79,44 @@ class Example:
 
     @property
     def answerable(self) -> bool:
-        """Whether the context holds a gold answer."""
+        """Whether the context is known to hold an answer."""
         return bool(self.gold_texts)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Window:
-    """One model input: ``[CLS] question [SEP] piece of context [SEP]``, unpadded.
+    """One model input: [CLS], question, [SEP], a piece of the context, [SEP]; unpadded.
 
-    ``input_ids`` and ``token_type_ids`` have one entry a position (T). ``char_spans`` has the
-    context characters of each position, ``None`` for special and question tokens. ``first_token``
-    and ``context_tokens`` say which of the context's tokens this window shows:
-    ``[first_token, first_token + number of its context positions)`` of ``context_tokens``.
+    ``ids`` are the tokens, int32 (T,); ``offsets`` the characters of the context that each stands
+    for, int32 (T, 2), half-open, (0, 0) where a position shows none. Positions ``context_start`` to
+    T - 1 (exclusive) show context: its tokens from ``first_token`` on, of ``context_tokens`` in all.
+
+    Raises ``ValueError`` for shapes that do not fit each other.
     """
 
-    context_index: int
-    input_ids: tuple[int, ...]
-    token_type_ids: tuple[int, ...]
-    char_spans: tuple[CharSpan | None, ...]
+    ids: Ids
+    offsets: Ids
     first_token: int
+    context_start: int
     context_tokens: int
 
-    def __len__(self) -> int:
-        return len(self.input_ids)
+    def __post_init__(self) -> None:
+        if self.ids.ndim != 1 or self.offsets.shape != (len(self.ids), 2):
+            raise ValueError(f"ids must be (T,), offsets (T, 2): {self.ids.shape}, {self.offsets.shape}")
+        if not 0 < self.context_start < len(self.ids):
+            raise ValueError(f"no context can start at {self.context_start} of {len(self.ids)} positions")
+        if not 0 <= self.first_token <= self.context_tokens - self.context_length:
+            raise ValueError(
+                f"{self.context_length} tokens from {self.first_token} on are not of {self.context_tokens}"
+            )
 
-    @property
-    def context_start(self) -> int:
-        """The first position that shows context (its end is ``len(self) - 1``, the last [SEP])."""
-        return len(self.input_ids) - 1 - self.context_length
+    def __len__(self) -> int:
+        return len(self.ids)
 
     @property
     def context_length(self) -> int:
-        """How many positions show context."""
-        return sum(span is not None for span in self.char_spans)
+        """How many positions show context; the last position, a [SEP], does not."""
+        return len(self.ids) - 1 - self.context_start
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +130,12 @@ class Windows:
     notices: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class SpanLogits:
     """What a model says of one window: float32 start and end logits, one a position (T,)."""
 
-    start: np.ndarray
-    end: np.ndarray
+    start: Logits
+    end: Logits
 
     def __post_init__(self) -> None:
         if self.start.ndim != 1 or self.start.shape != self.end.shape:
@@ -131,27 +144,35 @@ class SpanLogits:
             )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Reading:
     """All that a model says of one (question, context) pair, before any decoding.
 
     Decoding it anew with other settings costs no inference. ``logits`` has one entry a window. A
-    reading equals only itself, so that what is computed from it can be kept by identity.
+    reading equals only itself and can be referred to weakly, so that what is computed from it can
+    be kept by identity for as long as it lives.
+
+    Raises ``ValueError`` without a window, or where the logits are not those of the windows.
     """
 
     question: Question
     context: str
-    context_index: int
     windows: tuple[Window, ...]
     logits: tuple[SpanLogits, ...]
     notices: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.windows:
+            raise ValueError("at least one window is needed")
+        for window, logit in zip(self.windows, self.logits, strict=True):
+            if len(window) != len(logit.start):
+                raise ValueError(f"{len(logit.start)} logits for a window of {len(window)} positions")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A span of a context, with ``score`` (start + end logit) and ``probability`` (see spans)."""
 
-    context_index: int
     span: CharSpan
     text: str
     score: float
@@ -168,11 +189,10 @@ class Prediction:
     """
 
     question: Question
-    context_index: int
     answers: tuple[Answer, ...]
     null_score: float
     null_probability: float
-    notices: tuple[str, ...] = field(default=())
+    notices: tuple[str, ...] = ()
 
     def best(self, *, null_threshold: float | None = 0.0) -> Answer | None:
         """The best answer, or ``None`` where the model abstains.

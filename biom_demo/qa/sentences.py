@@ -3,13 +3,15 @@
 NLTK's Punkt decides, with parameters of our own (``assets/abbreviations.json``) in place of trained
 ones. Around it stand a few rules for what a list of abbreviations cannot tell: "30 min. Cells were"
 ends a sentence and "min. 5" does not, "release of NO. Endothelial" is not a number, the K of
-"vitamin K. Warfarin" is no initial, and lines of a pasted abstract are wrapped anywhere.
+"vitamin K. Warfarin" is no initial, "7.4. mRNA" begins anew in lower case, "fell.Fever" has lost its
+space, and lines of a pasted abstract are wrapped anywhere.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,9 +29,10 @@ SECTION_LABEL = re.compile(r"(?m)^[A-Z][A-Z ,/&()-]{2,48}:")
 
 _NEWLINE = r"(?:\r\n|\r(?!\n)|[\n\v\f\x85\u2028])"
 _PARAGRAPH_END = re.compile(rf"{_NEWLINE}\s*{_NEWLINE}|\u2029")
-_LINE_START = re.compile(rf"{_NEWLINE}[^\S\r\n]*(?=\S)")
+_BLANKS = r"[^\S\r\n\v\f\x85\u2028\u2029]*+"  # never given back: a long run is walked once
+_LINE_START = re.compile(rf"{_NEWLINE}{_BLANKS}(?=\S)")
 _LABEL = re.compile(r"([A-Z][A-Za-z ,/&-]{2,60}):(?=\s|$)")  # METHODS: Main outcome measures:
-_HEADING = re.compile(r"([A-Z][A-Za-z ,/&-]{2,60}?)[^\S\r\n]*(?=[\r\n]|$)")  # a line of its own
+_HEADING = re.compile(rf"([A-Z][A-Za-z ,/&-]{{2,60}}?){_BLANKS}(?=[\r\n]|$)")  # a line of its own
 _JOINING_WORDS = frozenset({"and", "of", "or", "the"})
 
 _FULL_STOP = re.compile(r"\.([)\]}\"'’”»]*)\s+(?=\S)")
@@ -41,6 +44,27 @@ _CITATION = re.compile(r"(?:\[\d[\d,;–\- ]*\]\s*)+(?=\S)")  # stop.[3,4] Next
 _NOTE_NUMBER = re.compile(r"(?<=[a-z]{3})\.\d{1,3}(?:[,–-]\d{1,3})*\s+(?=[A-Z])")  # stop.12 Next
 _CLOSED_ASIDE = re.compile(r"[.?!][)\]}\"'’”»]+\s*$")
 _LOWER_WORD = re.compile(r"[a-z]{2,}(?![\w-])")
+_LOWER_TERM = re.compile(r"[a-z]{1,4}-?[A-Z]|[a-z]{1,3}\d|[α-ω]")  # mRNA, c-Myc, p53, β-catenin
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*%?")
+_YEAR = re.compile(r"(?:1[89]|20)\d\d")
+_UNITS = frozenset("ACFGKLMNTUVW")  # 37 C, 12 V; not the initials that numbers seldom count
+_SHORTENED = re.compile(r"[A-Z][a-z]{0,4}[b-df-hj-np-tv-z]")  # Hosp, Univ
+_NO_SURNAMES = frozenset({"he", "an", "so", "she", "no"})  # that begin sentences: J. He
+_BEFORE_INITIAL = frozenset(
+    {"by", "and", "of", "with", "from", "to", "or", "for", "see", "after", "per", "&"}
+)
+_CHEMICAL = re.compile(r"[a-z-]{4,}(?<!ta)(?<!ma)(?<!pla)(?<!with)in")  # annexin V, mitomycin C
+
+# A stop that lost its space, and what may stand behind it: a word, a label, an acronym.
+_RUN_ON = re.compile(r"(?<=[\w%)\]])\.(?=[A-Z])")
+_RUN_ON_WORD = re.compile(r"(?:[A-Z][a-z]+|A)(?![\w@/]|\.\w)|[A-Z]{2}[A-Z -]{0,48}:")
+_RUN_ON_ACRONYM = re.compile(
+    r"(?!(?:PDF|DOCX?|PNG|JPE?G|CSV|TXT|XML|ZIP|EXE|COM|ORG|NET|GOV|EDU)\b)[A-Z]{2}[A-Z\d-]*+(?=[\s,(])"
+)
+_LAST_RUN = re.compile(r"(?:[A-Z]+|[a-z]+)$")
+_FIRST_WORD = re.compile(r"[A-Z][a-z]*(?![\w.])")
+_GREEK_LETTERS = frozenset("αβγδεζηθικλμνξοπρστυφχψω")
+_ADDRESS = re.compile(r"://|\bwww\.|[@\\]|\w\.\w+/")
 _LIST_MARKER = re.compile(r"\(?\d{1,2}\.")
 _SEEN_IN_LOWER_CASE = 1 << 5  # Punkt's flag for a word met in lower case inside a sentence
 _STRETCH = 100_000  # characters Punkt reads at a time
@@ -72,11 +96,12 @@ def split_sentences(text: str) -> list[CharSpan]:
 
 def sentence_around(text: str, span: CharSpan) -> CharSpan:
     """The smallest run of whole sentences that covers ``span``; ``span`` itself if it meets none."""
-    probe = CharSpan(span.start, max(span.end, span.start + 1))
-    met = [sentence for sentence in _sentences(text) if sentence.overlaps(probe)]
-    if not met:
+    sentences = _sentences(text)
+    first = bisect_right(sentences, span.start, key=lambda sentence: sentence.end)
+    after = bisect_left(sentences, max(span.end, span.start + 1), key=lambda sentence: sentence.start)
+    if first >= after:
         return span
-    return CharSpan(min(met[0].start, span.start), max(met[-1].end, span.end))
+    return CharSpan(min(sentences[first].start, span.start), max(sentences[after - 1].end, span.end))
 
 
 @lru_cache(maxsize=8)
@@ -89,11 +114,12 @@ def _sentences(text: str) -> tuple[CharSpan, ...]:
 def _block_starts(text: str) -> list[int]:
     """Where a new line begins a sentence whatever stands before it."""
     starts = {match.end() for match in _PARAGRAPH_END.finditer(text)}
-    for match in _LINE_START.finditer(text):
-        label = _LABEL.match(text, match.end())
-        if text[match.end()] == "•" or (label and _is_label(label[1], colon=True)):
-            starts.add(match.end())
-    for line_start in (0, *(match.end() for match in _LINE_START.finditer(text))):
+    lines = [match.end() for match in _LINE_START.finditer(text)]
+    for line_start in lines:
+        label = _LABEL.match(text, line_start)
+        if text[line_start] == "•" or (label and _is_label(label[1], colon=True)):
+            starts.add(line_start)
+    for line_start in (0, *lines):
         heading = _HEADING.match(text, line_start)
         if heading and _is_label(heading[1], colon=False):
             starts |= {line_start, heading.end()}
@@ -123,6 +149,7 @@ def _sentences_of_block(text: str, start: int, end: int) -> Iterator[CharSpan]:
             cuts.discard(stop.end())
             if verdict:
                 cuts.add(stop.end())
+    cuts |= {stop.end() for stop in _RUN_ON.finditer(block) if _ends_run_on(block, stop.start())}
     edges = [0, *sorted(cuts - {0, len(block)}), len(block)]
     begin: int | None = None
     for left, right in pairwise(edges):
@@ -168,11 +195,10 @@ def _after_citation(block: str, cut: int) -> int:
 def _ends_sentence(block: str, stop: re.Match[str]) -> bool | None:
     """Whether this full stop ends a sentence; ``None`` where Punkt's word is good."""
     rules = _rules()
-    before = block[max(0, stop.start() - _LOOK_BACK) : stop.start()]
-    found = _LAST_WORD.search(before)
-    word = found[0] if found else ""
+    before, word = _before(block, stop.start())
     key = word.lower()
     capital = block[stop.end()].isupper()
+    term = _LOWER_TERM.match(block, stop.end()) is not None
     if word.isupper() and word.isalpha() and len(word) > 1 and capital:
         return True  # an acronym: CF, NO, AL, not cf., no., al.
     if key in rules.never_last and not stop[1]:
@@ -181,16 +207,77 @@ def _ends_sentence(block: str, stop: re.Match[str]) -> bool | None:
         return False
     if key in rules.often_last and _CAPITALISED.match(block, stop.end()):
         return True
-    if len(word) == 1 and capital:
-        earlier = before[: -len(word)].split()
-        if word.islower() and earlier and earlier[-1][-1].isdigit():
+    earlier = before[: len(before) - len(word)].split()
+    counted = bool(earlier) and earlier[-1][-1].isdigit()
+    if term and (_NUMBER.fullmatch(word) or (counted and word.isalpha() and len(word) <= 4)):
+        return True  # pH 7.4. mRNA, 24 h. siRNA
+    if _SHORTENED.fullmatch(word) and _LOWER_WORD.match(block, stop.end()):
+        return False  # Hosp. in
+    if len(word) == 1 and (capital or term):
+        if word.islower() and counted:
             return True  # a unit: 12 h. Samples
-        while earlier and _LISTED_LETTER.fullmatch(earlier[-1]):
-            earlier.pop()
-        name = earlier[-1].lower().strip("()[],") if earlier else ""
-        if name in rules.lettered_names or name.removesuffix("s") in rules.lettered_names:
-            return True  # vitamin K. Warfarin, factors VII, IX and X. Dabigatran
+        return _is_designation(word, earlier, block, stop.end())
     return None
+
+
+def _before(block: str, stop: int) -> tuple[str, str]:
+    """The text just before a full stop, and the word it ends with."""
+    before = block[max(0, stop - _LOOK_BACK) : stop]
+    found = _LAST_WORD.search(before)
+    return before, found[0] if found else ""
+
+
+def _is_designation(letter: str, earlier: list[str], block: str, following: int) -> bool | None:
+    """Whether a letter at a stop names a kind or counts a unit, and is no initial; ``None``: who knows."""
+    rules = _rules()
+    if earlier and letter in _UNITS and _NUMBER.fullmatch(earlier[-1]) and not _YEAR.fullmatch(earlier[-1]):
+        return True  # 37 C. Cells
+    while earlier and _LISTED_LETTER.fullmatch(earlier[-1]):
+        earlier.pop()
+    name = earlier[-1].strip("()[],") if earlier else ""
+    last = name.lower().rpartition("-")[2]  # NF-kappa B
+    if {name.lower(), last, last.removesuffix("s")} & rules.lettered_names or last in _GREEK_LETTERS:
+        return True  # vitamin K. Warfarin, factors VII, IX and X. Dabigatran
+    if _CHEMICAL.fullmatch(name):
+        return True
+    starter = _FIRST_WORD.match(block, following)
+    if (
+        starter
+        and name not in _BEFORE_INITIAL
+        and starter[0].lower() in rules.sentence_starters - _NO_SURNAMES
+    ):
+        return True
+    return None
+
+
+def _ends_run_on(block: str, stop: int) -> bool:
+    """Whether the full stop at ``stop``, with no space behind it, ends a sentence: "fell.Fever"."""
+    rules = _rules()
+    before, word = _before(block, stop)
+    token = before[-1:] if before[-1:] in ")]%" else word
+    capitalised = _RUN_ON_WORD.match(block, stop + 1) is not None
+    if not (capitalised or _RUN_ON_ACRONYM.match(block, stop + 1)):
+        return False
+    if _ADDRESS.search(before.split(" ")[-1]):
+        return False
+    if token in (")", "]", "%"):
+        return True
+    key = word.lower()
+    part = key.rpartition(".")[2]  # sp.nov
+    if {key, part if len(part) > 2 else key} & (rules.never_last | rules.before_number | rules.abbreviations):
+        return False
+    if key in rules.often_last or word.startswith("°"):
+        return capitalised
+    run = _LAST_RUN.search(word)
+    if run is None:  # a number, or a name that ends with one: 3.5, IL-2
+        return capitalised and word[-1:].isdigit()
+    if run[0].isupper():
+        if len(word) > 1:
+            return capitalised and len(run[0]) > 1  # CFTR.The
+        earlier = before[: len(before) - len(word)].split()
+        return capitalised and bool(_is_designation(word, earlier, block, stop + 1))
+    counted = before.split()[-2:-1]  # 5 mg/kg.Patients
+    return len(run[0]) > 2 or bool(counted and counted[0][-1].isdigit())
 
 
 @cache

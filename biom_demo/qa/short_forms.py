@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 
 _IN_BRACKETS = re.compile(r"\(([A-Za-z0-9α-ω][\w\-/+.']{1,9})\)")
+_LOOK_BACK = 600  # characters: more than 15 words
 
 
 def short_forms(texts: Iterable[str]) -> dict[str, str]:
@@ -18,11 +19,19 @@ def short_forms(texts: Iterable[str]) -> dict[str, str]:
         for match in _IN_BRACKETS.finditer(text):
             short = match[1]
             if any(c.isupper() for c in short) and short not in found:
-                words = text[: match.start()].split()
+                words = _words_before(text, match.start())
                 long = _long_form(short, " ".join(words[-min(len(short) + 5, 2 * len(short)) :]))
                 if long:
                     found[short] = long
     return found
+
+
+def _words_before(text: str, end: int) -> list[str]:
+    """The words that end before ``end``, no farther back than any long form reaches."""
+    start = max(0, end - _LOOK_BACK)
+    words = text[start:end].split()
+    cut_in_two = start > 0 and not text[start - 1].isspace() and not text[start].isspace()
+    return words[1:] if cut_in_two else words
 
 
 def _long_form(short: str, before: str) -> str:

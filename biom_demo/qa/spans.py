@@ -1,4 +1,4 @@
-"""``SpanLogits`` of a context's windows -> ranked answers and the null score. Pure numpy.
+"""A ``Reading`` (a context's windows and their logits) -> ranked answers and the null score. Pure numpy.
 
 Two decoders:
 
@@ -12,14 +12,15 @@ banded search as in DrQA (Chen et al. 2017, section 3.2).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from biom_demo.errors import CheckpointError
-from biom_demo.qa.records import Answer, CharSpan, Prediction, Question, SpanLogits, Window
+from biom_demo.qa.records import Answer, CharSpan, Prediction, Reading
 
 MAX_ANSWER_LENGTH = 30  # tokens
 N_BEST = 20
@@ -28,6 +29,7 @@ SHORTLIST = 20  # starts and ends a window, run_squad's n_best_size
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+T = TypeVar("T", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,16 +58,11 @@ class Candidates:
 
 
 def decode(
-    question: Question,
-    context: str,
-    context_index: int,
-    windows: Sequence[Window],
-    logits: Sequence[SpanLogits],
+    reading: Reading,
     *,
     max_answer_length: int = MAX_ANSWER_LENGTH,
     n_best: int = N_BEST,
     near_duplicate_threshold: float = NEAR_DUPLICATE_THRESHOLD,
-    notices: tuple[str, ...] = (),
 ) -> Prediction:
     """The best answers of one context, from every candidate span of every window.
 
@@ -82,65 +79,45 @@ def decode(
     Raises ``CheckpointError`` where logits are not finite.
     """
     return ranked(
-        score_candidates(context, windows, logits, max_answer_length=max_answer_length),
-        question,
-        context,
-        context_index,
+        score_candidates(reading, max_answer_length=max_answer_length),
+        reading,
         n_best=n_best,
         near_duplicate_threshold=near_duplicate_threshold,
-        notices=notices,
     )
 
 
-def score_candidates(
-    context: str,
-    windows: Sequence[Window],
-    logits: Sequence[SpanLogits],
-    *,
-    max_answer_length: int = MAX_ANSWER_LENGTH,
-) -> Candidates:
+def score_candidates(reading: Reading, *, max_answer_length: int = MAX_ANSWER_LENGTH) -> Candidates:
     """All candidates of a context, scored as ``decode`` says, before any is left out.
 
     Raises ``CheckpointError`` where logits are not finite.
     """
-    _check(windows, logits)
-    spans, scores = _candidates(context, windows, logits, max_answer_length)  # (M, 2), (M,)
-    null_score = _null_score(logits)
+    _require_finite(reading)
+    spans, scores = _candidates(reading, max_answer_length)  # (M, 2), (M,)
+    null_score = _null_score(reading)
     probabilities, null_probability = _softmax(scores, null_score)
     return Candidates(spans, scores, probabilities, null_score, null_probability)
 
 
 def ranked(
     candidates: Candidates,
-    question: Question,
-    context: str,
-    context_index: int,
+    reading: Reading,
     *,
     n_best: int = N_BEST,
     near_duplicate_threshold: float = NEAR_DUPLICATE_THRESHOLD,
-    notices: tuple[str, ...] = (),
 ) -> Prediction:
-    """The best of the candidates without near-duplicates, as ``decode`` says."""
+    """The best of a reading's candidates without near-duplicates, as ``decode`` says."""
     spans, scores, probabilities = candidates.spans, candidates.scores, candidates.probabilities
     kept = _without_near_duplicates(spans, scores, n_best, near_duplicate_threshold)
     answers = tuple(
-        _answer(context, context_index, spans[i, 0], spans[i, 1], scores[i], probabilities[i]) for i in kept
+        _answer(reading.context, spans[i, 0], spans[i, 1], scores[i], probabilities[i]) for i in kept
     )
     return Prediction(
-        question, context_index, answers, candidates.null_score, candidates.null_probability, notices
+        reading.question, answers, candidates.null_score, candidates.null_probability, reading.notices
     )
 
 
 def decode_run_squad(
-    question: Question,
-    context: str,
-    context_index: int,
-    windows: Sequence[Window],
-    logits: Sequence[SpanLogits],
-    *,
-    max_answer_length: int = MAX_ANSWER_LENGTH,
-    n_best: int = N_BEST,
-    notices: tuple[str, ...] = (),
+    reading: Reading, *, max_answer_length: int = MAX_ANSWER_LENGTH, n_best: int = N_BEST
 ) -> Prediction:
     """The best answers of one context as ``run_squad.py`` finds them, for the published table.
 
@@ -155,99 +132,97 @@ def decode_run_squad(
 
     Raises ``CheckpointError`` where logits are not finite.
     """
-    _check(windows, logits)
+    _require_finite(reading)
+    context = reading.context
+    trim = _trimmer(context)
     found: list[tuple[float, int, int]] = []
-    shown = np.array([(w.first_token, w.context_length) for w in windows], np.int64)  # (W, 2)
-    for index, (window, logit) in enumerate(zip(windows, logits, strict=True)):
-        starts = np.argsort(-logit.start, kind="stable")[:SHORTLIST]
-        ends = np.argsort(-logit.end, kind="stable")[:SHORTLIST]
+    best_window = _max_context_windows(reading)  # (L,)
+    for index, (window, logit) in enumerate(zip(reading.windows, reading.logits, strict=True)):
+        starts = np.argsort(-logit.start, kind="stable")[:SHORTLIST].tolist()
+        ends = np.argsort(-logit.end, kind="stable")[:SHORTLIST].tolist()
+        shown = range(window.context_start, len(window) - 1)
         for first in starts:
-            token = window.first_token + int(first) - window.context_start
-            if not _has_max_context(shown, index, token):
+            if first not in shown or best_window[window.first_token + first - shown.start] != index:
                 continue
             for last in ends:
-                if not first <= last < first + max_answer_length:
+                if last not in shown or not first <= last < first + max_answer_length:
                     continue
-                head, tail = window.char_spans[first], window.char_spans[last]
-                if head is None or tail is None:
-                    continue
-                low, high = _trimmed(context, head.start, tail.end)
+                low, high = trim(window.offsets[first, 0], window.offsets[last, 1])
                 if low < high:
-                    found.append((float(logit.start[first]) + float(logit.end[last]), low, high))
+                    found.append((float(logit.start[first]) + float(logit.end[last]), int(low), int(high)))
     found.sort(key=lambda item: -item[0])
     by_text: dict[str, tuple[float, int, int]] = {}
     for item in found:
         by_text.setdefault(context[item[1] : item[2]], item)
     kept = list(by_text.values())[:n_best]
-    null_score = _null_score(logits)
+    null_score = _null_score(reading)
     probabilities, null_probability = _softmax(np.array([item[0] for item in kept]), null_score)
     answers = tuple(
-        _answer(context, context_index, low, high, score, probability)
+        _answer(context, low, high, score, probability)
         for (score, low, high), probability in zip(kept, probabilities, strict=True)
     )
-    return Prediction(question, context_index, answers, null_score, null_probability, notices)
+    return Prediction(reading.question, answers, null_score, null_probability, reading.notices)
 
 
-def _check(windows: Sequence[Window], logits: Sequence[SpanLogits]) -> None:
-    if not windows:
-        raise ValueError("at least one window is needed")
-    for window, logit in zip(windows, logits, strict=True):
-        if len(window) != len(logit.start):
-            raise ValueError(f"{len(logit.start)} logits for a window of {len(window)} positions")
+def _require_finite(reading: Reading) -> None:
+    for logit in reading.logits:
         if not (np.isfinite(logit.start).all() and np.isfinite(logit.end).all()):
             raise CheckpointError(
                 "The model returned numbers that are not finite; its weights are damaged. Fetch it again."
             )
 
 
-def _null_score(logits: Sequence[SpanLogits]) -> float:
-    return min(float(logit.start[0]) + float(logit.end[0]) for logit in logits)
+def _null_score(reading: Reading) -> float:
+    return min(float(logit.start[0]) + float(logit.end[0]) for logit in reading.logits)
 
 
-def _candidates(
-    context: str, windows: Sequence[Window], logits: Sequence[SpanLogits], max_answer_length: int
-) -> tuple[Ints, Floats]:
+def _candidates(reading: Reading, max_answer_length: int) -> tuple[Ints, Floats]:
     """Distinct candidate spans (M, 2) and their best scores (M,), sorted by start, then end."""
-    trim = _trimmer(context)
-    all_spans: list[Ints] = [np.empty((0, 2), np.int64)]
-    all_scores: list[Floats] = [np.empty(0)]
-    for window, logit in zip(windows, logits, strict=True):
-        first = window.context_start
-        length = window.context_length
-        if not length:
-            continue
-        offsets = np.array([(s.start, s.end) for s in window.char_spans if s is not None], np.int64)  # (L, 2)
-        start = logit.start[first : first + length].astype(np.float64)  # (L,)
-        end = logit.end[first : first + length].astype(np.float64)
-        width = min(max_answer_length, length)
-        last = np.arange(length)[:, None] + np.arange(width)[None, :]  # (L, width): end token of each pair
-        inside = last < length
-        last = np.minimum(last, length - 1)
-        # A token may stand for no characters; the span then reaches to the characters it has.
-        low = np.broadcast_to(offsets[:, :1], last.shape)[inside]  # (M,)
-        high = offsets[:, 1][last][inside]
-        scores = (start[:, None] + end[last])[inside]
-        low, high = trim(low, high)
-        real = low < high
-        all_spans.append(np.stack([low[real], high[real]], axis=1))
-        all_scores.append(scores[real])
-        if len(all_spans) > 64:  # a book has hundreds of windows; keep memory to the distinct spans
-            all_spans, all_scores = _merged(all_spans, all_scores)
-    all_spans, all_scores = _merged(all_spans, all_scores)
-    return all_spans[0], all_scores[0]
+    tokens = max(window.first_token + window.context_length for window in reading.windows)  # L
+    width = max(min(max_answer_length, max(w.context_length for w in reading.windows)), 1)
+    # Windows overlap, so the best of each (first token, further tokens) is kept in a band, and what
+    # a long text takes grows with its tokens and not with its windows.
+    band = np.full((tokens, width), -np.inf)  # (L, width)
+    offsets = np.zeros((tokens + width - 1, 2), np.int64)
+    for window, logit in zip(reading.windows, reading.logits, strict=True):
+        shown = slice(window.context_start, len(window) - 1)
+        rows = slice(window.first_token, window.first_token + window.context_length)
+        offsets[rows] = window.offsets[shown]
+        # An end beyond the window's edge is none.
+        ends = np.concatenate([logit.end[shown].astype(np.float64), np.full(width - 1, -np.inf)])
+        scores = logit.start[shown].astype(np.float64)[:, None] + _shifted(ends, width)
+        np.maximum(band[rows], scores, out=band[rows])
+    low, high = _trimmer(reading.context)(offsets[:, 0], offsets[:, 1])
+    low, highs = low[:tokens, None], _shifted(high, width)  # (L, 1), (L, width)
+    # Where a token stands for white space, or for no characters, nothing may be left.
+    real = (band > -np.inf) & (low < highs)
+    base = len(reading.context) + 1
+    return _distinct((low * base + highs)[real], band[real], base)
 
 
-def _merged(all_spans: list[Ints], all_scores: list[Floats]) -> tuple[list[Ints], list[Floats]]:
-    spans, scores = np.concatenate(all_spans), np.concatenate(all_scores)
-    order = np.lexsort((-scores, spans[:, 1], spans[:, 0]))
-    spans, scores = spans[order], scores[order]
-    fresh = np.ones(len(spans), bool)
-    fresh[1:] = (spans[1:] != spans[:-1]).any(axis=1)
-    return [spans[fresh]], [scores[fresh]]
+def _shifted(values: NDArray[T], width: int) -> NDArray[T]:
+    """Row i holds ``values[i : i + width]``; a view (N - width + 1, width)."""
+    if len(values) < width:  # a window that shows nothing
+        return np.empty((0, width), values.dtype)
+    return np.lib.stride_tricks.sliding_window_view(values, width)
+
+
+def _distinct(keys: Ints, scores: Floats, base: int) -> tuple[Ints, Floats]:
+    """Each span once, with its best score: (M, 2) sorted by start, then end, and (M,).
+
+    ``keys`` are start * ``base`` + end.
+    """
+    if (keys[1:] <= keys[:-1]).any():
+        # Tokens come in the order of the text, so this is nearly sorted, which a stable sort is quick at.
+        order = np.argsort(keys, kind="stable")
+        keys, scores = keys[order], scores[order]
+        fresh = np.flatnonzero(np.diff(keys, prepend=-1))
+        keys, scores = keys[fresh], np.maximum.reduceat(scores, fresh)
+    return np.stack(np.divmod(keys, base), axis=1), scores
 
 
 def _trimmer(context: str) -> Callable[[Ints, Ints], tuple[Ints, Ints]]:
-    """A function that moves span bounds (M,), (M,) inwards over white space."""
+    """A function that moves span bounds, one each or (M,), inwards over white space."""
     blank = np.fromiter((c.isspace() for c in context), bool, len(context))
     positions = np.arange(len(context) + 1)
     # next_word[i]: the first non-blank character at or after i; word_end[i]: past the last before i.
@@ -262,14 +237,6 @@ def _trimmer(context: str) -> Callable[[Ints, Ints], tuple[Ints, Ints]]:
         return next_word[low], word_end[high]
 
     return trim
-
-
-def _trimmed(context: str, low: int, high: int) -> tuple[int, int]:
-    while low < high and context[low].isspace():
-        low += 1
-    while low < high and context[high - 1].isspace():
-        high -= 1
-    return low, high
 
 
 def _softmax(scores: Floats, null_score: float) -> tuple[Floats, float]:
@@ -312,21 +279,25 @@ def _greedy(spans: Ints, scores: Floats, n_best: int, threshold: float) -> list[
     return kept
 
 
-def _has_max_context(shown: Ints, index: int, token: int) -> bool:
-    """Whether no window shows more context around a token than window ``index``; the first wins ties.
+def _max_context_windows(reading: Reading) -> Ints:
+    """The window that shows most context on the poorer side of each token (L,); the first wins ties.
 
-    ``shown`` has the first token and the number of tokens of each window (W, 2).
+    A longer window wins among those alike in that.
     """
-    before = token - shown[:, 0]  # (W,)
-    after = shown[:, 1] - 1 - before
-    poorer = np.minimum(before, after)
-    if poorer[index] < 0:
-        return False
-    return int(np.argmax(np.where(poorer < 0, -1.0, poorer + 0.01 * shown[:, 1]))) == index
+    tokens = max(window.first_token + window.context_length for window in reading.windows)
+    most = np.full(tokens, -np.inf)
+    best = np.full(tokens, -1)
+    for index, window in enumerate(reading.windows):
+        length = window.context_length
+        before = np.arange(length)
+        richer = np.minimum(before, before[::-1]) + 0.01 * length
+        rows = slice(window.first_token, window.first_token + length)
+        better = richer > most[rows]
+        most[rows][better] = richer[better]
+        best[rows][better] = index
+    return best
 
 
-def _answer(
-    context: str, context_index: int, low: int, high: int, score: float, probability: float
-) -> Answer:
+def _answer(context: str, low: int, high: int, score: float, probability: float) -> Answer:
     span = CharSpan(int(low), int(high))
-    return Answer(context_index, span, span.of(context), float(score), float(probability))
+    return Answer(span, span.of(context), float(score), float(probability))

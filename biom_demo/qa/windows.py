@@ -9,14 +9,19 @@ Source: facts of google-research/bert ``run_squad.py`` and transformers ``run_sq
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from biom_demo.errors import InputError
+import numpy as np
+
+from biom_demo.errors import CheckpointError, InputError
 from biom_demo.qa.records import CharSpan, Window, Windows
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
+
+    from biom_demo.qa.records import Ids
 
 MAX_SEQ_LENGTH = 512
 WINDOW_STEP_TOKENS = 128
@@ -24,10 +29,13 @@ MAX_QUESTION_TOKENS = 64
 
 
 class Pieces(NamedTuple):
-    """A text as tokens: ids, and the characters each stands for (empty spans where it has none)."""
+    """A text as tokens: ids, int32 (L,), and the characters each stands for, int32 (L, 2).
 
-    ids: list[int]
-    offsets: list[tuple[int, int]]
+    The spans are half-open, and empty for a token that stands for no characters.
+    """
+
+    ids: Ids
+    offsets: Ids
 
 
 def tokenize(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> list[Pieces]:
@@ -36,97 +44,145 @@ def tokenize(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> list[P
     Lone surrogates, which are legal in a Python string but not in UTF-8, are read as U+FFFD: one
     character for one character, so offsets stay true.
     """
-    clean = [text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for text in texts]
-    clean = [c if len(c) == len(t) else _replace_surrogates(t) for c, t in zip(clean, texts, strict=True)]
+    backend = _plain(tokenizer)
+    encodings = backend.encode_batch([_encodable(text) for text in texts], add_special_tokens=False)
+    return [
+        Pieces(
+            np.array(encoding.ids, np.int32),
+            np.fromiter(chain.from_iterable(encoding.offsets), np.int32, 2 * len(encoding)).reshape(-1, 2),
+        )
+        for encoding in encodings
+    ]
+
+
+def _plain(tokenizer: PreTrainedTokenizerFast) -> Any:
+    """The Rust tokenizer without the padding and truncation that its file may have asked for."""
     backend = tokenizer.backend_tokenizer
-    # A saved tokenizer.json may carry padding and truncation of its own; neither may act here.
-    backend.no_padding()
-    backend.no_truncation()
-    return [Pieces(e.ids, e.offsets) for e in backend.encode_batch(clean, add_special_tokens=False)]
+    # Only where they are set, as another thread may be encoding.
+    if backend.padding is not None:
+        backend.no_padding()
+    if backend.truncation is not None:
+        backend.no_truncation()
+    return backend
 
 
-def _replace_surrogates(text: str) -> str:
-    return "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in text)
+def _encodable(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in text)
+    return text
+
+
+class Layout(NamedTuple):
+    """How a tokenizer joins a question and a context: [CLS] question [SEP] context [SEP].
+
+    ``before``, ``between`` and ``after`` are the ids of the special tokens; RoBERTa's and MPNet's
+    have two between. ``types`` are the token types (segments) of the five parts in order.
+    """
+
+    before: tuple[int, ...]
+    between: tuple[int, ...]
+    after: tuple[int, ...]
+    types: tuple[int, ...]
+
+    @classmethod
+    def of(cls, tokenizer: PreTrainedTokenizerFast) -> Layout:
+        """The layout that the tokenizer's own pair template gives, else the one of BERT.
+
+        Raises ``CheckpointError`` where it is another than one token before, one or more between
+        and one after: "no answer" is read off the first position.
+        """
+        parts: list[tuple[int | None, list[int], int]] = []  # text 0 or 1 or none, ids, type
+        joined = _plain(tokenizer).encode("gene", "drug", add_special_tokens=True)
+        for text, token, kind in zip(joined.sequence_ids, joined.ids, joined.type_ids, strict=True):
+            if not parts or parts[-1][0] != text:
+                parts.append((text, [], kind))
+            parts[-1][1].append(token)
+        if [text for text, _, _ in parts] == [None, 0, None, 1, None]:
+            (_, before, _), _, (_, between, _), _, (_, after, _) = parts
+            found = cls(tuple(before), tuple(between), tuple(after), tuple(kind for _, _, kind in parts))
+            if len(before) == len(after) == 1:
+                return found
+        cls_id, sep_id = tokenizer.cls_token_id, tokenizer.sep_token_id
+        if None not in [text for text, _, _ in parts] and cls_id is not None and sep_id is not None:
+            return cls((cls_id,), (sep_id,), (sep_id,), (0, 0, 0, 1, 1))
+        raise CheckpointError(
+            "Its tokenizer does not join a question and a text as [CLS] question [SEP] text [SEP]. "
+            "Choose a checkpoint of the kind of BERT, ALBERT, ELECTRA or RoBERTa."
+        )
+
+    @property
+    def special_tokens(self) -> int:
+        """How many positions of a window the special tokens take."""
+        return len(self.before) + len(self.between) + len(self.after)
+
+    def token_types(self, length: int, context_start: int) -> Ids:
+        """The token types, int32 (T,), of a window of ``length`` whose context starts there."""
+        before, between, after = len(self.before), len(self.between), len(self.after)
+        sizes = (
+            before,
+            context_start - before - between,
+            between,
+            length - context_start - after,
+            after,
+        )
+        return np.repeat(np.array(self.types, np.int32), sizes)
 
 
 def build_windows(
     tokenizer: PreTrainedTokenizerFast,
-    question: str,
-    contexts: Sequence[str],
+    pairs: Iterable[tuple[str, str]],
     *,
     max_seq_length: int = MAX_SEQ_LENGTH,
     window_step_tokens: int = WINDOW_STEP_TOKENS,
     max_question_tokens: int = MAX_QUESTION_TOKENS,
-) -> list[Windows]:
-    """One ``Windows`` for each context, in order; ``Window.context_index`` counts ``contexts``.
+) -> Iterator[Windows]:
+    """The windows of each (question, context) pair, in order; all are tokenised together first.
 
     A context of L tokens with room for C a window gives one window if L <= C, else
     ``1 + ceil((L - C) / window_step_tokens)``, so every context token is in at least one. A context
     without tokens still gives one window (the model can say "no answer" there).
 
-    Raises ``InputError`` for an empty question, ``ValueError`` for lengths that leave no room or a
-    step that would skip tokens.
+    Raises ``InputError`` where an empty question is met, ``ValueError`` for lengths that leave no
+    room, ``CheckpointError`` for a tokenizer of another kind (see ``Layout``).
     """
-    if not question.strip():
-        raise InputError("The question is empty. Type a question, for example: Which gene is mutated?")
-    pieces = tokenize(tokenizer, [question, *contexts])
-    question_ids = pieces[0].ids
-    if not question_ids:
-        raise InputError("The question holds no readable character. Type it in words.")
+    pairs = list(pairs)
+    layout = Layout.of(tokenizer)
+    room = max_seq_length - layout.special_tokens
+    if room < 2 or window_step_tokens < 1 or max_question_tokens < 1:
+        raise ValueError(f"no room: {max_seq_length=}, {window_step_tokens=}, {max_question_tokens=}")
     # Where a short window is asked for, the question may take half of it at most.
-    share = min(max_question_tokens, (max_seq_length - 3) // 2)
-    notices: tuple[str, ...] = ()
-    if len(question_ids) > share:
-        notices = (
-            f"The question has {len(question_ids)} tokens; only its first {share} were read. "
-            "Shorten it to have all of it count.",
-        )
-        question_ids = question_ids[:share]
-    capacity = max_seq_length - len(question_ids) - 3
-    if capacity < 1 or window_step_tokens < 1:
-        raise ValueError(f"no room: {max_seq_length=}, {window_step_tokens=}, {len(question_ids)=}")
-    step = min(window_step_tokens, capacity)  # a longer step would leave tokens unread
-    special = _Special.of(tokenizer)
-    return [
-        Windows(tuple(_cut(special, question_ids, piece, index, capacity, step)), notices)
-        for index, piece in enumerate(pieces[1:])
-    ]
-
-
-class _Special(NamedTuple):
-    cls: int
-    sep: int
-    context_type: int
-
-    @classmethod
-    def of(cls, tokenizer: PreTrainedTokenizerFast) -> _Special:
-        cls_id, sep_id = tokenizer.cls_token_id, tokenizer.sep_token_id
-        if cls_id is None or sep_id is None:
-            raise InputError(
-                "This tokenizer has no [CLS] and [SEP] tokens. Choose a BERT, ALBERT or ELECTRA checkpoint."
+    share = min(max_question_tokens, room // 2)
+    texts = list(dict.fromkeys(text for pair in pairs for text in pair))
+    pieces = dict(zip(texts, tokenize(tokenizer, texts), strict=True))
+    for question, context in pairs:
+        if not question.strip():
+            raise InputError("The question is empty. Type a question, for example: Which gene is mutated?")
+        question_ids = pieces[question].ids
+        if not len(question_ids):
+            raise InputError("The question holds no readable character. Type it in words.")
+        notices: tuple[str, ...] = ()
+        if len(question_ids) > share:
+            notices = (
+                f"The question has {len(question_ids)} tokens; only its first {share} were read. "
+                "Shorten it to have all of it count.",
             )
-        return cls(cls_id, sep_id, 1)
+            question_ids = question_ids[:share]
+        head = np.concatenate([layout.before, question_ids, layout.between]).astype(np.int32)
+        capacity = room - len(question_ids)
+        step = min(window_step_tokens, capacity)  # a longer step would leave tokens unread
+        yield Windows(tuple(_cut(head, pieces[context], layout.after, capacity, step)), notices)
 
 
-def _cut(
-    special: _Special, question_ids: list[int], context: Pieces, index: int, capacity: int, step: int
-) -> Iterator[Window]:
-    head = (special.cls, *question_ids, special.sep)
+def _cut(head: Ids, context: Pieces, after: tuple[int, ...], capacity: int, step: int) -> Iterator[Window]:
     total = len(context.ids)
     for start in range(0, max(total - capacity, 0) + step, step):
-        ids = context.ids[start : start + capacity]
-        yield Window(
-            context_index=index,
-            input_ids=(*head, *ids, special.sep),
-            token_type_ids=(0,) * len(head) + (special.context_type,) * (len(ids) + 1),
-            char_spans=(
-                *(None,) * len(head),
-                *(CharSpan(a, b) for a, b in context.offsets[start : start + capacity]),
-                None,
-            ),
-            first_token=start,
-            context_tokens=total,
-        )
+        shown = context.ids[start : start + capacity]
+        ids = np.concatenate([head, shown, after]).astype(np.int32)
+        offsets = np.zeros((len(ids), 2), np.int32)
+        offsets[len(head) : len(head) + len(shown)] = context.offsets[start : start + capacity]
+        yield Window(ids, offsets, first_token=start, context_start=len(head), context_tokens=total)
         if start + capacity >= total:
             return
 
@@ -139,20 +195,17 @@ def label(window: Window, gold: CharSpan | None) -> tuple[int, int]:
     """
     if gold is None:
         return 0, 0
-    covering = [
-        (position, span)
-        for position, span in enumerate(window.char_spans)
-        if span is not None and len(span) and span.overlaps(gold)
-    ]
-    if not covering:
+    starts, ends = window.offsets[:, 0], window.offsets[:, 1]
+    real = starts < ends
+    covering = np.flatnonzero(real & (starts < gold.end) & (ends > gold.start))
+    if not len(covering):
         return 0, 0
-    (first, first_span), (last, last_span) = covering[0], covering[-1]
+    first, last = int(covering[0]), int(covering[-1])
     # At a window's edge the answer may go on outside of it.
-    more_before = window.first_token > 0 and first == window.context_start
-    more_after = (
-        window.first_token + window.context_length < window.context_tokens and last == len(window) - 2
-    )
-    if (more_before and first_span.start > gold.start) or (more_after and last_span.end < gold.end):
+    more_before = window.first_token > 0 and not real[:first].any()
+    shown_to = window.first_token + window.context_length
+    more_after = shown_to < window.context_tokens and not real[last + 1 :].any()
+    if (more_before and starts[first] > gold.start) or (more_after and ends[last] < gold.end):
         return 0, 0
     return first, last
 

@@ -1,27 +1,52 @@
-"""``Comparison`` -> escaped HTML. Pure: records in, strings out.
+"""A model's card, the verdict above the cards, the head of a result, messages to the user -> HTML.
 
-Everything that came from a visitor, a file or a model is escaped here and nowhere else. Colours
-and patterns are in ``assets/style.css``; each model has one accent and one underline, so nothing is
-told by colour alone.
+Colours and patterns are in ``assets/style.css``; each model has one accent and one underline, so
+nothing is told by colour alone.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Literal
 
-from biom_demo.analysis.comparison import Agreement, Comparison, ModelOutput, Verdict, percent
+from markupsafe import Markup
+
+from biom_demo.analysis.comparison import Agreement, Side, Verdict, View
+from biom_demo.analysis.passage import Passage
+from biom_demo.models.catalogue import Checkpoint
 from biom_demo.qa.metrics import normalize_answer, squad_exact_match, squad_f1
 from biom_demo.qa.records import Answer, CharSpan, Prediction
-from biom_demo.qa.sentences import SECTION_LABEL, sentence_around
+from biom_demo.qa.sentences import sentence_around
+from biom_demo.show.pieces import pieces
+from biom_demo.show.pubmed import warnings_html
+from biom_demo.show.words import AGREEMENT_WORDS, percent
 
 # The accents of ``assets/style.css``: of a pair, of further models, and of two models whose names are hidden.
-Side = Literal["biom", "vanilla", "third", "fourth", "blind-a", "blind-b"]
+Accent = Literal["biom", "vanilla", "third", "fourth", "blind-a", "blind-b"]
+ACCENTS: tuple[Accent, ...] = ("biom", "vanilla", "third", "fourth")
 
-SHOWN_ANSWERS = 5  # the answer and its runners-up
+
+@dataclass(frozen=True, slots=True)
+class Persona:
+    """How a model appears: its accent, its name, and what it was trained on in words."""
+
+    accent: Accent
+    label: str
+    trained_on: str
+
+
+_HIDDEN = "Which model this is shows once you have voted."
+# What a blind test shows in place of the first two models.
+BLIND = (Persona("blind-a", "Model A", _HIDDEN), Persona("blind-b", "Model B", _HIDDEN))
+
+
+def personas(checkpoints: Sequence[Checkpoint]) -> tuple[Persona, ...]:
+    """How the models of a comparison appear, in its order."""
+    return tuple(
+        Persona(accent, checkpoint.label, checkpoint.trained_on)
+        for accent, checkpoint in zip(ACCENTS, checkpoints, strict=False)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,91 +70,92 @@ class Mark:
         return "tentative" if self.tentative else "answer"
 
 
-def text_html(text: str, marks: Sequence[Mark], side: Side) -> str:
-    """The whole text as HTML with the marks' spans in ``<mark>`` elements.
+def text_html(text: str, labels: Sequence[CharSpan], marks: Sequence[Mark], accent: Accent) -> Markup:
+    """The whole text with the marks' spans in ``<mark>`` elements and section ``labels`` set apart.
 
     Overlapping and nested spans are cut at their boundaries; a piece under several marks shows the
     best ranked one. With tags stripped and entities resolved the result is the text, exactly.
     """
-    labels = [CharSpan(*match.span()) for match in SECTION_LABEL.finditer(text)]
-    cuts = {0, len(text)}
-    for span in [*labels, *(mark.span for mark in marks)]:
-        cuts |= {span.start, span.end}
-    bounds = sorted(cuts)
     seen: set[str] = set()  # anchors whose mark has begun, on top or under another
-    parts: list[str] = []
-    for start, end in itertools.pairwise(bounds):
-        piece = escape(text[start:end])
-        here = CharSpan(start, end)
-        if any(label.overlaps(here) for label in labels):
-            piece = f'<span class="section">{piece}</span>'
-        covering = sorted((m for m in marks if m.span.overlaps(here)), key=lambda m: m.rank)
+    parts: list[Markup] = []
+    for start, end, over in pieces(len(text), [*(mark.span for mark in marks), *labels]):
+        piece = Markup.escape(text[start:end])
+        if over and over[-1] >= len(marks):
+            # Added and not formatted, as there may be as many labels as lines.
+            piece = Markup('<span class="section">') + piece + Markup("</span>")
+        covering = sorted((marks[i] for i in over if i < len(marks)), key=lambda mark: mark.rank)
         if covering:
             best = covering[0]
-            title = escape(best.title)
             # Only a mark's first piece is a stop of the tab key and the place its link leads to.
-            place = "" if best.anchor in seen else f' id="{escape(best.anchor)}" tabindex="0"'
-            ranks = " ".join(str(mark.rank) for mark in covering)
-            kind = f"{side} {best.kind}"
-            piece = (
-                f'<mark class="{kind}"{place} data-ranks="{ranks}" title="{title}" aria-label="{title}">'
-                f"{piece}</mark>"
-            )
+            place = Markup() if best.anchor in seen else Markup(' id="{}" tabindex="0"').format(best.anchor)
             # A mark that begins under a better one still has a place to lead to.
             parts += [
-                f'<span class="anchor" id="{escape(mark.anchor)}"></span>'
+                Markup('<span class="anchor" id="{}"></span>').format(mark.anchor)
                 for mark in covering[1:]
                 if mark.anchor not in seen
             ]
             seen |= {mark.anchor for mark in covering}
+            piece = Markup(
+                '<mark class="{accent} {kind}"{place} data-ranks="{ranks}" title="{title}" '
+                'aria-label="{title}">{piece}</mark>'
+            ).format(
+                accent=accent,
+                kind=best.kind,
+                place=place,
+                ranks=" ".join(str(mark.rank) for mark in covering),
+                title=best.title,
+                piece=piece,
+            )
         parts.append(piece)
-    return "".join(parts)
+    return Markup().join(parts)
 
 
-def side_html(
-    output: ModelOutput,
-    context: str,
+def card_html(
+    persona: Persona,
+    passage: Passage,
     side: Side,
+    view: View,
     *,
-    trained_on: str,
-    context_index: int = 0,
     gold: Sequence[str] | None = None,
-    warning: str = "",
-    null_threshold: float = 0.0,
-    shown: int = SHOWN_ANSWERS,
-) -> str:
+    timed: bool = True,
+) -> Markup:
     """One model's card: answer, confidence, p(no answer), sentence, runners-up and marked text.
 
-    ``warning`` is HTML that belongs beside the answer (a retraction banner). A runner-up's link is
-    told apart by its ``data-rank``: the page moves the highlight to it.
+    ``gold`` are the known answers (``None``: not known; empty: the text holds none). ``timed`` shows
+    the seconds the model took, where they are known. Banners of retracted records stand beside the
+    answer. A runner-up's link is told apart by its ``data-rank``: the page moves the highlight to it.
     """
-    prediction = output.predictions[context_index]
-    best = prediction.best(null_threshold=null_threshold)
-    answers = prediction.answers[:shown]
+    prediction = side.prediction(view)
+    best = prediction.best(null_threshold=view.null_threshold)
+    answers = prediction.answers[: view.shown]
+    top = prediction.answers[0] if prediction.answers else None
     marks = [
         Mark(
             answer.span,
             rank,
-            f"{side}-answer-{rank}",
-            f"{output.label}: {_role(rank, abstains=best is None)}, {percent(answer.probability)}",
+            f"{persona.accent}-answer-{rank}",
+            f"{persona.label}: {_role(rank, abstains=best is None)}, {percent(answer.probability)}",
             tentative=best is None,
         )
         for rank, answer in enumerate(answers, start=1)
     ]
-    notices = "".join(f'<p class="notice">{escape(notice)}</p>' for notice in prediction.notices)
-    return (
-        f'<section class="card {side}" aria-label="{escape(output.label)}">'
-        f"{_heading(output.label, trained_on, f'{output.seconds:.2f} s' if output.seconds else '')}"
-        f"{_answer_html(prediction, best, side)}{warning}"
-        f"{_gold_html(best, gold)}"
-        f"{notices}"
-        f"{_sentence_html(context, answers[0] if answers else None)}"
-        f"{_meters_html(best, answers[0] if answers else None, prediction)}"
+    return Markup(
+        '<section class="card {accent}" aria-label="{label}">{heading}{answer}{warnings}{gold}{notices}'
+        "{sentence}{meters}"
         '<h4>The text as this model read it</h4><div class="context" tabindex="0" role="region" '
-        f'aria-label="Text with the answer of {escape(output.label)}">'
-        f"{text_html(context, marks, side)}</div>"
-        f"{_runners_up_html(answers, side)}"
-        "</section>"
+        'aria-label="Text with the answer of {label}">{text}</div>{runners_up}</section>'
+    ).format(
+        accent=persona.accent,
+        label=persona.label,
+        heading=_heading(persona, side.seconds if timed else None),
+        answer=_answer_html(top, best, persona.accent),
+        warnings=warnings_html(passage.records),
+        gold=_gold_html(best, gold),
+        notices=Markup().join(Markup('<p class="notice">{}</p>').format(n) for n in prediction.notices),
+        sentence=_sentence_html(passage.text, top),
+        meters=_meters_html(best, top, prediction),
+        text=text_html(passage.text, passage.labels, marks, persona.accent),
+        runners_up=_runners_up_html(answers, persona.accent),
     )
 
 
@@ -139,51 +165,57 @@ def _role(rank: int, *, abstains: bool) -> str:
     return "best guess" if abstains else "answer"
 
 
-def waiting_html(label: str, trained_on: str, side: Side, *, reading: bool = False) -> str:
+def waiting_html(persona: Persona, *, reading: bool = False) -> Markup:
     """A model's card before it has answered; it keeps the place, so nothing jumps."""
-    words = "Reading …" if reading else "Ask a question to see this model’s answer."
-    return (
-        f'<section class="card {side} waiting" aria-label="{escape(label)}">'
-        f"{_heading(label, trained_on, '')}"
-        f'<p class="empty">{words}</p></section>'
+    return Markup(
+        '<section class="card {accent} waiting" aria-label="{label}">{heading}<p class="empty">{words}</p>'
+        "</section>"
+    ).format(
+        accent=persona.accent,
+        label=persona.label,
+        heading=_heading(persona, None),
+        words="Reading …" if reading else "Ask a question to see this model’s answer.",
     )
 
 
-def _heading(label: str, trained_on: str, time: str) -> str:
-    return (
-        f'<header><h3>{escape(label)}</h3><span class="time">{time}</span>'
-        f'<p class="trained">{escape(trained_on)}</p></header>'
+def _heading(persona: Persona, seconds: float | None) -> Markup:
+    return Markup(
+        '<header><h3>{label}</h3><span class="time">{time}</span><p class="trained">{trained_on}</p></header>'
+    ).format(
+        label=persona.label,
+        time="" if seconds is None else f"{seconds:.2f} s",
+        trained_on=persona.trained_on,
     )
 
 
-def _answer_html(prediction: Prediction, best: Answer | None, side: Side) -> str:
+def _answer_html(top: Answer | None, best: Answer | None, accent: Accent) -> Markup:
     if best:
-        return f'<p class="answer"><a href="#{side}-answer-1">{escape(best.text)}</a></p>'
-    tentative = ""
-    if prediction.answers:
-        guess = escape(prediction.answers[0].text)
-        tentative = (
-            f'<span class="guess">Its best guess would be “<a href="#{side}-answer-1">{guess}</a>”.</span>'
-        )
-    return f'<p class="answer none">No answer in this text {tentative}</p>'
+        return Markup('<p class="answer"><a href="#{}-answer-1">{}</a></p>').format(accent, best.text)
+    guess = Markup()
+    if top:
+        guess = Markup(
+            '<span class="guess">Its best guess would be “<a href="#{}-answer-1">{}</a>”.</span>'
+        ).format(accent, top.text)
+    return Markup('<p class="answer none">No answer in this text {}</p>').format(guess)
 
 
-def _gold_html(best: Answer | None, gold: Sequence[str] | None) -> str:
+def _gold_html(best: Answer | None, gold: Sequence[str] | None) -> Markup:
     if gold is None:
-        return ""
+        return Markup()
     if not gold:
         right = best is None
         known = "Known: the text does not say"
         detail = "right to abstain" if right else "it should have abstained"
     else:
         text = best.text if best else ""
-        right = any(squad_exact_match(text, known) for known in gold)
-        f1 = max(squad_f1(text, known) for known in gold)
-        distinct = {normalize_answer(known): known for known in reversed(gold)}
+        right = any(squad_exact_match(text, one) for one in gold)
+        f1 = max(squad_f1(text, one) for one in gold)
+        distinct = {normalize_answer(one): one for one in reversed(gold)}
         known = f"Known answer: {' or '.join(reversed(distinct.values()))}"
         detail = "exact match" if right else f"no exact match, token F1 {f1:.2f}"
-    sign, kind = ("✓", "right") if right else ("✗", "wrong")
-    return f'<p class="gold {kind}">{sign} {escape(known)} — {detail}</p>'
+    return Markup('<p class="gold {kind}">{sign} {known} — {detail}</p>').format(
+        kind="right" if right else "wrong", sign="✓" if right else "✗", known=known, detail=detail
+    )
 
 
 CONFIDENCE_HELP = (
@@ -193,104 +225,129 @@ CONFIDENCE_HELP = (
 NO_ANSWER_HELP = "The share of the same probability on “the text does not say”."
 
 
-def _meters_html(best: Answer | None, guess: Answer | None, prediction: Prediction) -> str:
-    shown = best or guess
-    return (
-        '<div class="meters">'
-        + _meter(
-            "confidence" if best else "in its guess", shown.probability if shown else 0.0, CONFIDENCE_HELP
-        )
-        + _meter("p(no answer)", prediction.null_probability, NO_ANSWER_HELP)
-        # A tooltip alone is out of reach of a finger or a keyboard.
-        + '<details class="help"><summary>What these mean</summary>'
-        f"<p><b>Confidence:</b> {CONFIDENCE_HELP}</p>"
-        f"<p><b>p(no answer):</b> {NO_ANSWER_HELP}</p></details></div>"
+def _meters_html(best: Answer | None, top: Answer | None, prediction: Prediction) -> Markup:
+    sure = _meter("confidence" if best else "in its guess", top.probability if top else 0.0, CONFIDENCE_HELP)
+    # A tooltip alone is out of reach of a finger or a keyboard.
+    return Markup(
+        '<div class="meters">{sure}{silent}<details class="help"><summary>What these mean</summary>'
+        "<p><b>Confidence:</b> {confidence}</p><p><b>p(no answer):</b> {no_answer}</p></details></div>"
+    ).format(
+        sure=sure,
+        silent=_meter("p(no answer)", prediction.null_probability, NO_ANSWER_HELP),
+        confidence=CONFIDENCE_HELP,
+        no_answer=NO_ANSWER_HELP,
     )
 
 
-def _meter(name: str, value: float, explanation: str) -> str:
-    return (
-        f'<div class="meter" title="{escape(explanation)}"><span class="name">{name}</span>'
-        f'<span class="bar" aria-hidden="true"><i style="width:{100 * value:.1f}%"></i></span>'
-        f'<span class="value">{percent(value)}</span></div>'
+def _meter(name: str, value: float, explanation: str) -> Markup:
+    return Markup(
+        '<div class="meter" title="{explanation}"><span class="name">{name}</span>{bar}'
+        '<span class="value">{value}</span></div>'
+    ).format(explanation=explanation, name=name, bar=_bar(value), value=percent(value))
+
+
+def _bar(share: float) -> Markup:
+    return Markup('<span class="bar" aria-hidden="true"><i style="width:{:.1f}%"></i></span>').format(
+        100 * share
     )
 
 
-def _sentence_html(context: str, answer: Answer | None) -> str:
+def _sentence_html(context: str, answer: Answer | None) -> Markup:
     if answer is None:
-        return ""
+        return Markup()
     sentence = sentence_around(context, answer.span)
-    before = escape(context[sentence.start : answer.span.start])
-    after = escape(context[answer.span.end : sentence.end])
-    return f'<blockquote class="sentence">{before}<b>{escape(answer.text)}</b>{after}</blockquote>'
+    return Markup('<blockquote class="sentence">{}<b>{}</b>{}</blockquote>').format(
+        context[sentence.start : answer.span.start], answer.text, context[answer.span.end : sentence.end]
+    )
 
 
-def _runners_up_html(shown: Sequence[Answer], side: Side) -> str:
+def _runners_up_html(shown: Sequence[Answer], accent: Accent) -> Markup:
     if len(shown) < 2:
-        return ""
-    rows = "".join(
-        f'<li value="{rank}"><a href="#{side}-answer-{rank}" data-rank="{rank}">{escape(answer.text)}</a>'
-        f'<span class="value">{percent(answer.probability)}</span></li>'
+        return Markup()
+    rows = Markup().join(
+        Markup(
+            '<li value="{rank}"><a href="#{accent}-answer-{rank}" data-rank="{rank}">{text}</a>'
+            '<span class="value">{value}</span></li>'
+        ).format(rank=rank, accent=accent, text=answer.text, value=percent(answer.probability))
         for rank, answer in enumerate(shown[1:], start=2)
     )
-    return f'<div class="runners-up"><h4>Runners-up</h4><ol>{rows}</ol></div>'
+    return Markup('<div class="runners-up"><h4>Runners-up</h4><ol>{}</ol></div>').format(rows)
 
 
-def verdict_html(
-    comparison: Comparison,
-    context_index: int = 0,
-    *,
-    null_threshold: float = 0.0,
-    sides: tuple[Side, Side] = ("biom", "vanilla"),
-) -> str:
-    """One strip that says in words how the two answers relate."""
-    verdict = comparison.verdict(context_index, null_threshold=null_threshold)
-    icon, words = _verdict_words(verdict, comparison.biom.label, comparison.vanilla.label, sides)
-    kind = verdict.agreement.name.lower().replace("_", "-")
-    return (
-        f'<p class="verdict {kind}" role="status"><span class="icon" aria-hidden="true">{icon}</span>'
-        f'<span class="words">{words}</span></p>'
+# What an agreement is when the other side is named first.
+_TURNED = {
+    Agreement.BIOM_ABSTAINS: Agreement.VANILLA_ABSTAINS,
+    Agreement.VANILLA_ABSTAINS: Agreement.BIOM_ABSTAINS,
+}
+
+
+def verdict_html(verdict: Verdict, biom: Persona, vanilla: Persona, *, swapped: bool = False) -> Markup:
+    """One strip that says in words how the two answers relate.
+
+    ``biom`` and ``vanilla`` are how the two sides appear. ``swapped``: the vanilla side is named
+    first, as where it stands first on the page.
+    """
+    first, second = biom, vanilla
+    if swapped:
+        first, second = vanilla, biom
+        agreement = _TURNED.get(verdict.agreement, verdict.agreement)
+        verdict = Verdict(agreement, verdict.f1, verdict.vanilla, verdict.biom)
+    told = AGREEMENT_WORDS[verdict.agreement]
+    # Where one model abstains, the class must not tell which: the test may be blind.
+    kind = "one-abstains" if verdict.agreement in _TURNED else verdict.agreement.name.lower()
+    rest = Markup.escape(told.rest).format(
+        biom=_name_html(first),
+        vanilla=_name_html(second),
+        biom_text=verdict.biom.text if verdict.biom else "",
+        vanilla_text=verdict.vanilla.text if verdict.vanilla else "",
+        f1=verdict.f1,
+    )
+    return Markup(
+        '<p class="verdict {kind}" role="status"><span class="icon" aria-hidden="true">{icon}</span>'
+        '<span class="words"><b>{lead}</b> {rest}</span></p>'
+    ).format(kind=kind.replace("_", "-"), icon=told.icon, lead=told.lead, rest=rest)
+
+
+def _name_html(persona: Persona) -> Markup:
+    return Markup('<b class="{}">{}</b>').format(persona.accent, persona.label)
+
+
+def idle_verdict_html() -> Markup:
+    """The strip before there is anything to compare."""
+    return Markup('<p class="verdict idle">The two answers are compared here.</p>')
+
+
+def head_html(question: str, source: str, models: str, *, stale: bool) -> Markup:
+    """The head of a result: its question, where its text is from, and which models read it.
+
+    A ``stale`` one says that it is for the previous question; the style dims what stands under it.
+    """
+    previous = (
+        Markup('<b class="previous" role="status">for the previous question</b> ') if stale else Markup()
+    )
+    return Markup(
+        '<p class="result-head{kind}">{previous}<span class="asked"><b>Q:</b> {question}</span>'
+        '<span class="of"> · {source} · {models}</span></p>'
+    ).format(
+        kind=" stale" if stale else "", previous=previous, question=question, source=source, models=models
     )
 
 
-def _verdict_words(verdict: Verdict, biom: str, vanilla: str, sides: tuple[Side, Side]) -> tuple[str, str]:
-    biom, vanilla = (
-        f'<b class="{sides[0]}">{escape(biom)}</b>',
-        f'<b class="{sides[1]}">{escape(vanilla)}</b>',
-    )
-    biom_text = f"“{escape(verdict.biom.text)}”" if verdict.biom else ""
-    vanilla_text = f"“{escape(verdict.vanilla.text)}”" if verdict.vanilla else ""
-    match verdict.agreement:
-        case Agreement.AGREE:
-            return "=", f"<b>Agree.</b> Both models answer {biom_text}."
-        case Agreement.ELSEWHERE:
-            return "=", f"<b>Agree,</b> but each points at another mention of {biom_text}."
-        case Agreement.OVERLAP:
-            return "≈", (
-                f"<b>Overlap</b> (token F1 {verdict.f1:.2f}): {biom} answers {biom_text}, "
-                f"{vanilla} {vanilla_text}."
-            )
-        case Agreement.DISAGREE:
-            return "≠", f"<b>Disagree:</b> {biom} answers {biom_text}, {vanilla} {vanilla_text}."
-        case Agreement.BIOM_ABSTAINS:
-            return "½", f"<b>One abstains:</b> {vanilla} answers {vanilla_text}, {biom} finds no answer."
-        case Agreement.VANILLA_ABSTAINS:
-            return "½", f"<b>One abstains:</b> {biom} answers {biom_text}, {vanilla} finds no answer."
-        case Agreement.BOTH_ABSTAIN:
-            return "∅", "<b>Both abstain:</b> neither model finds an answer in this text."
+def no_head_html() -> Markup:
+    """The head where there is no result: nothing."""
+    return Markup()
 
 
 def status_html(
     message: str, *, kind: Literal["info", "error"] = "info", progress: float | None = None
-) -> str:
+) -> Markup:
     """A message to the user, with a bar where ``progress`` (0 to 1) is known.
 
     Errors are announced at once by screen readers.
     """
-    role = "alert" if kind == "error" else "status"
-    bar = (
-        f'<span class="bar" aria-hidden="true"><i style="width:{100 * progress:.1f}%"></i></span>'
-        if progress is not None
-        else ""
+    return Markup('<p class="status {kind}" role="{role}">{message}{bar}</p>').format(
+        kind=kind,
+        role="alert" if kind == "error" else "status",
+        message=message,
+        bar=Markup() if progress is None else _bar(progress),
     )
-    return f'<p class="status {kind}" role="{role}">{escape(message)}{bar}</p>'

@@ -1,23 +1,30 @@
-"""``Difference``, attribution and rewordings -> escaped HTML. Pure: records in, strings out."""
+"""``Difference``, attribution and rewordings -> HTML."""
 
 from __future__ import annotations
 
-import itertools
 import json
-from collections.abc import Sequence
-from html import escape
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+
+from markupsafe import Markup
 
 from biom_demo.analysis.attribution import Attribution, Effect, Rewording
-from biom_demo.analysis.comparison import percent
-from biom_demo.analysis.difference import CrossScore, Curve, Difference, heatmap, ordinal, rounded, stretch
-from biom_demo.analysis.difference import Side as ModelSide
-from biom_demo.qa.records import CharSpan
-from biom_demo.qa.sentences import SECTION_LABEL
-from biom_demo.show.cards import Side
+from biom_demo.analysis.difference import (
+    CrossScore,
+    Curve,
+    Difference,
+    ViewedSide,
+    heatmap,
+    rounded,
+    stretch,
+)
+from biom_demo.analysis.passage import Passage
+from biom_demo.show.cards import ACCENTS, Accent, Persona, status_html
+from biom_demo.show.pieces import pieces
+from biom_demo.show.words import in_words, ordinal, percent
 
-SIDES: tuple[Side, ...] = ("biom", "vanilla", "third", "fourth")
 # What tells the models apart in the merged text where colours cannot be seen.
-LETTERS: dict[Side, str] = {"biom": "B", "vanilla": "V", "third": "3", "fourth": "4"}
+LETTERS: dict[Accent, str] = {"biom": "B", "vanilla": "V", "third": "3", "fourth": "4"}
 MAX_CURVE_WORDS = 1_500  # more would be thinner than a pixel, and slow to draw
 TOP_EFFECTS = 3
 
@@ -32,42 +39,72 @@ CROSS_HELP = (
 )
 
 
-def difference_html(found: Difference) -> str:
+def idle_difference_html() -> Markup:
+    """The panel before there is anything to compare."""
+    return _unfilled(
+        "After the run: start and end probabilities of both models over the text, all answers in one text, "
+        "and what each model makes of the other’s answer."
+    )
+
+
+def hidden_difference_html() -> Markup:
+    """The panel in a blind test, before the vote."""
+    return _unfilled("Hidden until you have voted.")
+
+
+def _unfilled(words: str) -> Markup:
+    return Markup(
+        '<section class="difference idle"><h3>Where they look</h3><p class="empty">{}</p></section>'
+    ).format(words)
+
+
+def _accented(found: Difference) -> Iterator[tuple[Accent, ViewedSide]]:
+    return zip(ACCENTS, found.sides, strict=False)
+
+
+def difference_html(found: Difference) -> Markup:
     """The panel below the cards: in words, curves over the merged text, cross-scores, start x end maps."""
-    words = " ".join(escape(sentence) for sentence in found.sentences())
-    return (
-        f'<section class="difference" data-question="{escape(found.sides[0].prediction.question.text)}" '
+    return Markup(
+        '<section class="difference" data-question="{question}" '
         'aria-label="Where and why the models differ">'
-        f'<h3>Where they look</h3><p class="in-words">{words}</p>'
-        f"{legend_html(found)}{curves_html(found)}{merged_html(found)}"
-        f"<h3>What each makes of the other’s answer</h3>{cross_html(found)}"
-        f'<p class="explained">{CROSS_HELP}</p>'
-        f"<details class='maps'><summary>Start × end maps of the likeliest words</summary>"
-        f'<div class="heatmaps">'
-        + "".join(heatmap_html(side, name, found) for side, name in zip(found.sides, SIDES, strict=False))
-        + "</div></details></section>"
+        '<h3>Where they look</h3><p class="in-words">{words}</p>{legend}{curves}{merged}'
+        "<h3>What each makes of the other’s answer</h3>{cross}"
+        '<p class="explained">{help}</p>'
+        '<details class="maps"><summary>Start × end maps of the likeliest words</summary>'
+        '<div class="heatmaps">{maps}</div></details></section>'
+    ).format(
+        question=found.comparison.question.text,
+        words=" ".join(in_words(found)),
+        legend=legend_html(found),
+        curves=curves_html(found),
+        merged=merged_html(found),
+        cross=cross_html(found),
+        help=CROSS_HELP,
+        maps=Markup().join(heatmap_html(side, accent, found) for accent, side in _accented(found)),
     )
 
 
-def legend_html(found: Difference) -> str:
+def legend_html(found: Difference) -> Markup:
     """Which letter, line and colour stands for which model."""
-    items = "".join(
-        f'<li class="{name}"><mark class="merged {name}">{LETTERS[name]}</mark> {escape(side.label)}'
-        f"{'' if side.answer else ' (abstains; its best guess is marked)'}</li>"
-        for side, name in zip(found.sides, SIDES, strict=False)
+    items = Markup().join(
+        Markup(
+            '<li class="{accent}"><mark class="merged {accent}">{letter}</mark> {label}{silent}</li>'
+        ).format(
+            accent=accent,
+            letter=LETTERS[accent],
+            label=side.label,
+            silent="" if side.answer else " (abstains; its best guess is marked)",
+        )
+        for accent, side in _accented(found)
     )
-    return f'<ul class="legend">{items}</ul>'
+    return Markup('<ul class="legend">{}</ul>').format(items)
 
 
-def curves_html(found: Difference) -> str:
+def curves_html(found: Difference) -> Markup:
     """Start and end probabilities of all models over the words, one drawing; the page adds the cursor."""
     first, last = stretch(found.sides, len(found.words), MAX_CURVE_WORDS)
     if first == last:
-        return ""
-    paths = "".join(
-        f'<path class="{name}" d="{_steps(side.curve, first, last)}"/>'
-        for side, name in zip(found.sides, SIDES, strict=False)
-    )
+        return Markup()
     data = [
         {
             "label": side.name,
@@ -82,18 +119,27 @@ def curves_html(found: Difference) -> str:
         if last - first < len(found.words)
         else ""
     )
-    peaks = "; ".join(_peak(side, found) for side in found.sides)
-    return (
-        f'<figure class="curves" tabindex="0" role="group" data-first="{first}" '
-        f'data-curves="{escape(json.dumps(data))}" aria-label="Probability curves. {escape(peaks)}. '
-        'Left and right arrow keys go from word to word.">'
-        f'<svg viewBox="0 0 {last - first} 200" preserveAspectRatio="none" aria-hidden="true">'
-        f'<path class="axis" d="M0 100H{last - first}"/>{paths}'
+    return Markup(
+        '<figure class="curves" tabindex="0" role="group" data-first="{first}" data-curves="{data}" '
+        'aria-label="Probability curves. {peaks}. Left and right arrow keys go from word to word.">'
+        '<svg viewBox="0 0 {count} 200" preserveAspectRatio="none" aria-hidden="true">'
+        '<path class="axis" d="M0 100H{count}"/>{paths}'
         '<rect class="cursor" x="0" y="0" width="0" height="200"/></svg>'
         '<span class="tick start" aria-hidden="true">starts ↑</span>'
         '<span class="tick end" aria-hidden="true">ends ↓</span>'
-        f'<figcaption><p class="readout" role="status">Point at a word, or at the curves, to see its '
-        f'numbers.</p><p class="explained">{part}{CURVES_HELP}</p></figcaption></figure>'
+        '<figcaption><p class="readout" role="status">Point at a word, or at the curves, to see its '
+        'numbers.</p><p class="explained">{part}{help}</p></figcaption></figure>'
+    ).format(
+        first=first,
+        data=json.dumps(data),
+        peaks="; ".join(_peak(side, found) for side in found.sides),
+        count=last - first,
+        paths=Markup().join(
+            Markup('<path class="{}" d="{}"/>').format(accent, _steps(side.curve, first, last))
+            for accent, side in _accented(found)
+        ),
+        part=part,
+        help=CURVES_HELP,
     )
 
 
@@ -107,7 +153,7 @@ def _steps(curve: Curve, first: int, last: int) -> str:
     return "".join(parts)
 
 
-def _peak(side: ModelSide, found: Difference) -> str:
+def _peak(side: ViewedSide, found: Difference) -> str:
     start, end = int(side.curve.start.argmax()), int(side.curve.end.argmax())
     return (
         f"{side.name} starts most likely at “{found.words[start].of(found.text)}” "
@@ -116,7 +162,7 @@ def _peak(side: ModelSide, found: Difference) -> str:
     )
 
 
-def merged_html(found: Difference) -> str:
+def merged_html(found: Difference) -> Markup:
     """The text once, with every model's answer marked; with tags stripped it is the text, exactly.
 
     Overlapping and nested answers are cut at their boundaries; a piece under several carries the
@@ -124,124 +170,139 @@ def merged_html(found: Difference) -> str:
     """
     text = found.text
     first, last = stretch(found.sides, len(found.words), MAX_CURVE_WORDS)
-    words = found.words[first:last]
-    labels = [CharSpan(*match.span()) for match in SECTION_LABEL.finditer(text)]
-    answers = [(name, side) for name, side in zip(SIDES, found.sides, strict=False) if side.top]
-    cuts = {0, len(text)}
-    for span in [*words, *labels, *(side.top.span for _, side in answers if side.top)]:
-        cuts |= {span.start, span.end}
-    label_ends = {label.start: label.end for label in labels}
-    label_end = 0
-    word_at = {word.start: index for index, word in enumerate(words, start=first)}
-    parts: list[str] = []
-    before: list[Side] = []
-    word, word_end = -1, 0
-    for start, end in itertools.pairwise(sorted(cuts)):
-        here = CharSpan(start, end)
-        if start in word_at:
-            word = word_at[start]
-            word_end = found.words[word].end
-        label_end = label_ends.get(start, label_end)
-        classes = ["section"] if start < label_end else []
-        place = f' data-w="{word}"' if start < word_end else ""
-        covering = [name for name, side in answers if side.top and side.top.span.overlaps(here)]
-        piece = escape(text[start:end])
+    answers = [(accent, side, side.top.span) for accent, side in _accented(found) if side.top]
+    words, labels = found.words[first:last], found.comparison.passage.labels
+    word_from, label_from = len(answers), len(answers) + len(words)
+    parts: list[Markup] = []
+    before: list[Accent] = []
+    for start, end, over in pieces(len(text), [*(span for _, _, span in answers), *words, *labels]):
+        piece = Markup.escape(text[start:end])
+        under = [answers[i] for i in over if i < word_from]
+        word = next((i - word_from for i in over if word_from <= i < label_from), None)
+        place = Markup() if word is None else Markup(' data-w="{}"').format(first + word)
+        kinds = "section" if over and over[-1] >= label_from else ""
+        covering = [accent for accent, _, _ in under]
         if covering:
-            tentative = all(side.answer is None for name, side in answers if name in covering)
-            who = "".join(LETTERS[name] for name in covering)
-            stop = ""
+            stop = Markup()
             if covering != before:  # a new region: a stop of the tab key, and its letters
-                said = " and ".join(side.label for name, side in answers if name in covering)
-                stop = f' tabindex="0" data-who="{who}" aria-label="{escape(said)}: answer"'
-            kinds = " ".join(["merged", *covering, *classes, *(["tentative"] if tentative else [])])
-            parts.append(f'<mark class="{kinds}"{place}{stop}>{piece}</mark>')
-        elif place or classes:
-            kind = f' class="{" ".join(classes)}"' if classes else ""
-            parts.append(f"<span{kind}{place}>{piece}</span>")
-        else:
-            parts.append(piece)
+                stop = Markup(' tabindex="0" data-who="{}" aria-label="{}: answer"').format(
+                    "".join(LETTERS[accent] for accent in covering),
+                    " and ".join(side.label for _, side, _ in under),
+                )
+            tentative = "tentative" if all(side.answer is None for _, side, _ in under) else ""
+            classes = " ".join(filter(None, ["merged", *covering, kinds, tentative]))
+            piece = Markup('<mark class="{}"{}{}>{}</mark>').format(classes, place, stop, piece)
+        elif place or kinds:
+            kind = Markup(' class="{}"').format(kinds) if kinds else ""
+            piece = Markup("<span{}{}>{}</span>").format(kind, place, piece)
+        parts.append(piece)
         before = covering
-    return (
-        '<div class="merged-text" tabindex="0" role="region" aria-label="The text with all answers">'
-        f"{''.join(parts)}</div>"
-    )
+    return Markup(
+        '<div class="merged-text" tabindex="0" role="region" aria-label="The text with all answers">{}</div>'
+    ).format(Markup().join(parts))
 
 
-def cross_html(found: Difference) -> str:
+def cross_html(found: Difference) -> Markup:
     """A row for each model's answer, a column for each model that judges it."""
-    head = "".join(
-        f'<th scope="col" class="{name}">under {escape(side.name)}</th>'
-        for side, name in zip(found.sides, SIDES, strict=False)
+    head = Markup().join(
+        Markup('<th scope="col" class="{}">under {}</th>').format(accent, side.name)
+        for accent, side in _accented(found)
     )
-    rows = ""
-    for side, name, scores in zip(found.sides, SIDES, found.cross, strict=False):
-        answer = f"“{escape(side.top.text)}”" if side.top else "nothing"
-        cells = "".join(f"<td>{_cross_cell(score)}</td>" for score in scores)
-        rows += (
-            f'<tr><th scope="row" class="{name}">{answer}<span>{escape(side.name)}</span></th>{cells}</tr>'
+    rows = Markup().join(
+        Markup('<tr><th scope="row" class="{accent}">{answer}<span>{name}</span></th>{cells}</tr>').format(
+            accent=accent,
+            answer=f"“{side.top.text}”" if side.top else "nothing",
+            name=side.name,
+            cells=Markup().join(Markup("<td>{}</td>").format(_cross_cell(score)) for score in scores),
         )
-    return (
-        '<div class="table-scroll" tabindex="0" role="region" aria-label="Each answer under each model">'
-        f'<table class="cross"><thead><tr><th scope="col">best span of</th>{head}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>"
+        for (accent, side), scores in zip(_accented(found), found.cross, strict=True)
     )
+    return Markup(
+        '<div class="table-scroll" tabindex="0" role="region" aria-label="Each answer under each model">'
+        '<table class="cross"><thead><tr><th scope="col">best span of</th>{}</tr></thead>'
+        "<tbody>{}</tbody></table></div>"
+    ).format(head, rows)
 
 
-def _cross_cell(score: CrossScore | None) -> str:
+def _cross_cell(score: CrossScore | None) -> Markup | str:
     if score is None:
         return "not one of its spans"
     behind = "" if score.rank == 1 else f", {score.behind:.1f} logits behind"
-    return f"<b>{ordinal(score.rank)}</b>{behind}, {percent(score.probability)}"
+    return Markup("<b>{}</b>{}, {}").format(ordinal(score.rank), behind, percent(score.probability))
 
 
-def heatmap_html(side: ModelSide, name: Side, found: Difference) -> str:
+def heatmap_html(side: ViewedSide, accent: Accent, found: Difference) -> Markup:
     """Probability by start word (rows) and end word (columns), of the model's likeliest words."""
-    found_map = heatmap(side, found.words)
-    head = "".join(f'<th scope="col">{escape(found.words[i].of(found.text))}</th>' for i in found_map.ends)
-    rows = ""
-    for i, values in zip(found_map.starts, found_map.values, strict=True):
-        cells = "".join(
-            f'<td style="--effect:{float(p) ** 0.5:.3f}" title="{percent(float(p))}">'
-            f"{f'{100 * p:.0f}' if p >= 0.005 else ''}</td>"
-            for p in values
+    drawn = heatmap(side, found.words)
+    head = Markup().join(
+        Markup('<th scope="col">{}</th>').format(found.words[i].of(found.text)) for i in drawn.ends
+    )
+    rows = Markup().join(
+        Markup('<tr><th scope="row">{}</th>{}</tr>').format(
+            found.words[i].of(found.text), Markup().join(_heat(float(p)) for p in values)
         )
-        rows += f'<tr><th scope="row">{escape(found.words[i].of(found.text))}</th>{cells}</tr>'
-    return (
-        f'<div class="table-scroll {name}" tabindex="0" role="region" '
-        f'aria-label="Start and end words of {escape(side.label)}"><table class="heatmap">'
-        f"<caption>{escape(side.label)}: percent by start (rows) and end (columns)</caption>"
-        f"<thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+        for i, values in zip(drawn.starts, drawn.values, strict=True)
+    )
+    return Markup(
+        '<div class="table-scroll {accent}" tabindex="0" role="region" '
+        'aria-label="Start and end words of {label}"><table class="heatmap">'
+        "<caption>{label}: percent by start (rows) and end (columns)</caption>"
+        "<thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    ).format(accent=accent, label=side.label, head=head, rows=rows)
+
+
+def _heat(p: float) -> Markup:
+    return Markup('<td style="--effect:{:.3f}" title="{}">{}</td>').format(
+        p**0.5, percent(p), f"{100 * p:.0f}" if p >= 0.005 else ""
     )
 
 
-def attribution_html(attribution: Attribution, name: Side, label: str, text: str, question: str) -> str:
+def attribution_html(attribution: Attribution, persona: Persona, passage: Passage, question: str) -> Markup:
     """One model's answer with its question and text shaded by what the answer hangs on."""
-    effects = [*attribution.sentences, *attribution.words]
-    if not any(abs(_share(effect, attribution)) >= 0.01 for effect in effects if not effect.holds_answer):
-        most = "<li>No single sentence or question word matters: none moves it by a hundredth.</li>"
-    else:
-        pieces = [(effect, text, "sentence") for effect in attribution.sentences]
-        pieces += [(effect, question, "question word") for effect in attribution.words]
-        pieces = [piece for piece in pieces if not piece[0].holds_answer]
-        pieces.sort(key=lambda piece: -abs(_share(piece[0], attribution)))
-        most = "".join(
-            f"<li>{_without_words(effect, attribution)} without the {kind} "
-            f"“{escape(_shortened(effect.part.of(source)))}”</li>"
-            for effect, source, kind in pieces[:TOP_EFFECTS]
+    left_out = [(effect, passage.text, "sentence") for effect in attribution.sentences]
+    left_out += [(effect, question, "question word") for effect in attribution.words]
+    left_out = [entry for entry in left_out if not entry[0].holds_answer]
+    left_out.sort(key=lambda entry: -abs(_share(entry[0], attribution)))
+    if left_out and abs(_share(left_out[0][0], attribution)) >= 0.01:
+        most = Markup().join(
+            Markup("<li>{} without the {} “{}”</li>").format(
+                _without_words(effect, attribution), kind, _shortened(effect.part.of(source))
+            )
+            for effect, source, kind in left_out[:TOP_EFFECTS]
         )
-    kept = sum(e.survives for e in attribution.sentences if not e.holds_answer)
-    among = sum(not e.holds_answer for e in attribution.sentences)
-    return (
-        f'<section class="card wide {name}" aria-label="Why {escape(label)} answers so"><header><h3>'
-        f"{escape(label)}</h3></header>"
-        f'<p class="finding"><b>{escape(attribution.answer.text)}</b> <span class="value">'
-        f"{percent(attribution.answer.probability)} with everything there</span></p>"
-        f'<ul class="effects">{most}</ul>'
-        f"<p class='stays'>The answer stays in {kept} of {among} texts with another sentence left out.</p>"
-        f"<h4>Question</h4><p class='shaded'>{_shaded(question, attribution.words, attribution)}</p>"
-        f"<h4>Text</h4><div class='shaded context' tabindex='0' role='region' "
-        f'aria-label="Text shaded by what {escape(label)} needs">'
-        f"{_shaded(text, attribution.sentences, attribution)}</div></section>"
+    else:
+        most = Markup("<li>No single sentence or question word matters: none moves it by a hundredth.</li>")
+    others = [effect for effect in attribution.sentences if not effect.holds_answer]
+    return Markup(
+        '<section class="card wide {accent}" aria-label="Why {label} answers so"><header><h3>{label}</h3>'
+        '</header><p class="finding"><b>{answer}</b> <span class="value">{probability} with everything '
+        'there</span></p><ul class="effects">{most}</ul>'
+        '<p class="stays">The answer stays in {kept} of {among} texts with another sentence left out.</p>'
+        '<h4>Question</h4><p class="shaded">{question}</p>'
+        '<h4>Text</h4><div class="shaded context" tabindex="0" role="region" '
+        'aria-label="Text shaded by what {label} needs">{text}</div></section>'
+    ).format(
+        accent=persona.accent,
+        label=persona.label,
+        answer=attribution.answer.text,
+        probability=percent(attribution.answer.probability),
+        most=most,
+        kept=sum(effect.survives for effect in others),
+        among=len(others),
+        question=_shaded(question, attribution.words, attribution),
+        text=_shaded(passage.text, attribution.sentences, attribution),
+    )
+
+
+def attributions_html(explained: Sequence[tuple[Persona, Attribution, Passage, str]]) -> Markup:
+    """What the answer of each model hangs on, beside each other: ``attribution_html`` of each."""
+    if not explained:
+        return Markup()
+    return Markup('<div class="explained-cards">{}</div>').format(
+        Markup().join(
+            attribution_html(attribution, persona, passage, question)
+            for persona, attribution, passage, question in explained
+        )
     )
 
 
@@ -256,7 +317,7 @@ def _without_words(effect: Effect, attribution: Attribution) -> str:
     change = f"{percent(attribution.answer.probability)} → {percent(effect.probability)}"
     if effect.survives:
         return change
-    return f"{change}, and {f'“{escape(effect.answer)}” wins' if effect.answer else 'it abstains'},"
+    return f"{change}, and {f'“{effect.answer}” wins' if effect.answer else 'it abstains'},"
 
 
 def _shortened(text: str) -> str:
@@ -264,8 +325,8 @@ def _shortened(text: str) -> str:
     return words if len(words) <= 90 else words[:88].rsplit(" ", 1)[0] + " …"
 
 
-def _shaded(text: str, effects: Sequence[Effect], attribution: Attribution) -> str:
-    parts: list[str] = []
+def _shaded(text: str, effects: Sequence[Effect], attribution: Attribution) -> Markup:
+    parts: list[Markup] = []
     at = 0
     for effect in effects:
         share = _share(effect, attribution)
@@ -275,37 +336,63 @@ def _shaded(text: str, effects: Sequence[Effect], attribution: Attribution) -> s
             else f"Without this: {percent(effect.probability)} "
             f"instead of {percent(attribution.answer.probability)}."
         )
-        kind = "holds" if effect.holds_answer else "against" if share < -0.01 else "for"
-        strength = 0.0 if effect.holds_answer else max(share, 0.0)
-        parts.append(escape(text[at : effect.part.start]))
         parts.append(
-            f'<span class="effect {kind}" style="--effect:{strength:.3f}" title="{title}">'
-            f"{escape(effect.part.of(text))}</span>"
+            Markup('{}<span class="effect {}" style="--effect:{:.3f}" title="{}">{}</span>').format(
+                text[at : effect.part.start],
+                "holds" if effect.holds_answer else "against" if share < -0.01 else "for",
+                0.0 if effect.holds_answer else max(share, 0.0),
+                title,
+                effect.part.of(text),
+            )
         )
         at = effect.part.end
-    return "".join([*parts, escape(text[at:])])
+    return Markup().join([*parts, text[at:]])
 
 
-def rewordings_html(rows: Sequence[tuple[Side, str, Sequence[Rewording]]]) -> str:
-    """A row a wording, a column a model: its answer there, and whether it is still the same."""
+def rewordings_html(rows: Sequence[tuple[Persona, Sequence[Rewording]]]) -> Markup:
+    """A row a wording, a column a model: its answer there, and whether it is still the same.
+
+    Models may have read different numbers of wordings, where the reading was stopped.
+    """
     if not rows:
-        return ""
-    head = "".join(
-        f'<th scope="col" class="{name}">{escape(label)}: same answer in '
-        f"{sum(r.survives for r in made)} of {len(made)}</th>"
-        for name, label, made in rows
-    )
-    body = ""
-    for per_model in zip(*(made for _, _, made in rows), strict=True):
-        cells = "".join(
-            f"<td>{'✓ same' if r.survives else '✗ other'}: "
-            f"{escape(r.answer) if r.answer else 'no answer'} "
-            f'<span class="value">{percent(r.probability) if r.answer else ""}</span></td>'
-            for r in per_model
+        return Markup()
+    head = Markup().join(
+        Markup('<th scope="col" class="{}">{}: same answer in {} of {}</th>').format(
+            persona.accent, persona.label, sum(r.survives for r in made), len(made)
         )
-        body += f'<tr><th scope="row">{escape(per_model[0].question)}</th>{cells}</tr>'
-    return (
+        for persona, made in rows
+    )
+    body = Markup().join(
+        Markup('<tr><th scope="row">{}</th>{}</tr>').format(
+            next(r.question for r in wording if r), Markup().join(map(_reworded_cell, wording))
+        )
+        for wording in zip_longest(*(made for _, made in rows))
+    )
+    return Markup(
         '<div class="table-scroll" tabindex="0" role="region" aria-label="Answers to other wordings">'
-        f'<table class="cross"><thead><tr><th scope="col">wording</th>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
+        '<table class="cross"><thead><tr><th scope="col">wording</th>{}</tr></thead>'
+        "<tbody>{}</tbody></table></div>"
+    ).format(head, body)
+
+
+def _reworded_cell(rewording: Rewording | None) -> Markup:
+    if rewording is None:
+        return Markup("<td>not read</td>")
+    return Markup('<td>{}: {} <span class="value">{}</span></td>').format(
+        "✓ same" if rewording.survives else "✗ other",
+        rewording.answer or "no answer",
+        percent(rewording.probability) if rewording.answer else "",
+    )
+
+
+def cost_html(times: int | None, seconds: float) -> Markup:
+    """What an explanation will cost, before it is asked for: readings by each model, seconds in all.
+
+    ``times`` is ``None`` where there is nothing to explain yet.
+    """
+    if times is None:
+        return status_html("Each sentence and each word of the question is left out in turn, and read again.")
+    return status_html(
+        f"Each sentence and each question word is left out in turn: {times} more readings by each model, "
+        f"at most about {max(seconds, 0.1):.1f} s by what this text took."
     )

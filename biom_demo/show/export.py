@@ -1,4 +1,4 @@
-"""A comparison to keep or pass on: permalink, Markdown, CSV, JSON. Pure: values in, strings out."""
+"""A comparison to keep or pass on: permalink, Markdown, CSV, JSON."""
 
 from __future__ import annotations
 
@@ -11,10 +11,16 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 from urllib.parse import urlencode
 
-from biom_demo.analysis.comparison import answer_json, percent
-from biom_demo.analysis.difference import CrossScore, Difference, View, rounded
+from biom_demo.analysis.comparison import Comparison, Side, View
+from biom_demo.analysis.difference import CrossScore, Difference, rounded
+from biom_demo.analysis.literature import Finding, Retrieved, findings
+from biom_demo.analysis.passage import Passage, passage_of_records
 from biom_demo.errors import InputError
+from biom_demo.models.catalogue import Checkpoint
+from biom_demo.pubmed.abstract import Abstract
+from biom_demo.qa.records import Answer
 from biom_demo.qa.sentences import sentence_around
+from biom_demo.show.words import in_words, percent
 
 MAX_LINKED_TEXT_CHARS = 6_000  # longer addresses are cut off by servers and mail programs
 MAX_LINK_VALUE_CHARS = 20_000
@@ -31,125 +37,215 @@ _VIEW_KEYS = {
     "max_answer_length": "length",
     "near_duplicate_threshold": "dup",
 }
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~$])")
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
+class Link:
     """What a permalink carries: how a record was named, or a text, and what to do with it."""
 
-    typed: str = ""  # a PMID, DOI, ... as it was named
+    named: str = ""  # a PMID, DOI, ... as it was typed
     text: str = ""  # a pasted text, only where the user chose to share it
     question: str = ""
     pair: str = ""
     view: View = field(default_factory=View)
 
 
-def link_query(shared: Shared) -> str:
+def link_query(link: Link) -> str:
     """The permalink's part from "?" on. Settings that are as usual are left out.
 
     Raises ``InputError`` for a text too long for an address.
     """
-    if len(shared.text) > MAX_LINKED_TEXT_CHARS:
+    if len(link.text) > MAX_LINKED_TEXT_CHARS:
         raise InputError(
-            f"The text has {len(shared.text):,} characters; a link holds at most {MAX_LINKED_TEXT_CHARS:,}. "
+            f"The text has {len(link.text):,} characters; a link holds at most {MAX_LINKED_TEXT_CHARS:,}. "
             "Leave the text out of the link, or send the JSON file."
         )
-    values = {"id": shared.typed, "text": shared.text, "q": shared.question, "pair": shared.pair}
+    values = {"id": link.named, "text": link.text, "q": link.question, "pair": link.pair}
     usual = View()
     for item in fields(View):
-        if getattr(shared.view, item.name) != getattr(usual, item.name):
-            values[_VIEW_KEYS[item.name]] = f"{getattr(shared.view, item.name):g}"
+        if getattr(link.view, item.name) != getattr(usual, item.name):
+            values[_VIEW_KEYS[item.name]] = f"{getattr(link.view, item.name):g}"
     return "?" + urlencode({key: value for key, value in values.items() if value}, errors="replace")
 
 
-def read_link(parameters: Mapping[str, str]) -> Shared | None:
+def read_link(parameters: Mapping[str, str]) -> Link | None:
     """What a permalink's parameters ask for, ``None`` where they ask for nothing.
 
     Anyone can write a link: numbers out of bounds are brought to the nearest bound and what is no
     number is ignored. Raises ``InputError`` for values too long to have come from ``link_query``.
     """
-    known = {key: parameters.get(key, "") for key in ("id", "text", "q", "pair", *_VIEW_KEYS.values())}
-    if not (known["id"] or known["text"] or known["q"]):
+    given = {key: parameters.get(key, "") for key in ("id", "text", "q", "pair", *_VIEW_KEYS.values())}
+    if not (given["id"] or given["text"] or given["q"]):
         return None
-    if any(len(value) > MAX_LINK_VALUE_CHARS for value in known.values()):
+    if any(len(value) > MAX_LINK_VALUE_CHARS for value in given.values()):
         raise InputError("This link is too long to be one of ours. Ask its sender for the JSON file.")
     numbers: dict[str, Any] = {}
     for name, key in _VIEW_KEYS.items():
         low, high = VIEW_LIMITS[name]
         try:
-            value = min(max(float(known[key]), low), high)
+            value = min(max(float(given[key]), low), high)
         except ValueError:
             continue
         if value == value:  # not NaN
             numbers[name] = int(value) if name in ("shown", "max_answer_length") else value
-    return Shared(known["id"], known["text"], known["q"], known["pair"], View(**numbers))
+    return Link(given["id"], given["text"], given["q"], given["pair"], View(**numbers))
 
 
-def markdown(found: Difference, *, source: str, pmids: Sequence[str] = ()) -> str:
+def markdown(found: Difference) -> str:
     """The comparison to paste into a note: each answer with its sentence, offsets and PMID.
 
-    ``source`` names where the text is from. Offsets are half-open characters of the text as read.
+    Offsets are half-open characters of the text as read. What came from outside is escaped: it makes
+    no link, HTML, list or heading.
     """
-    question = found.sides[0].prediction.question.text
-    lines = [f"**Question:** {_plain(question)}", "", f"**Text:** {_plain(source)}", ""]
-    where = f"PMID {', '.join(pmids)}, " if pmids else ""
+    passage = found.comparison.passage
+    lines = [f"**Question:** {_plain(found.comparison.question.text)}", ""]
+    lines += [f"**Text:** {_plain(passage.source)}", ""]
+    for record in passage.records:
+        for note in record.warnings:
+            lines += [f"**PMID {_plain(record.pmid)}:** {_plain(note.sentence)}", ""]
+    where = f"PMID {_plain(', '.join(passage.pmids))}, " if passage.records else ""
     for side in found.sides:
         if side.answer is None:
             guess = f" (best guess: {_plain(side.top.text)})" if side.top else ""
             lines.append(f"- **{_plain(side.label)}:** no answer in this text{guess}")
             continue
         span = side.answer.span
-        sentence = " ".join(sentence_around(found.text, span).of(found.text).split())
         lines += [
             f"- **{_plain(side.label)}:** {_plain(side.answer.text)} "
             f"(confidence {_plain(percent(side.answer.probability))}; "
             f"{where}characters {span.start}–{span.end})",
-            f"  > {_plain(sentence)}",
+            f"  > {_plain(sentence_around(found.text, span).of(found.text))}",
         ]
-    lines += ["", *(_plain(sentence) for sentence in found.sentences())]
+    lines += ["", *(_plain(sentence) for sentence in in_words(found))]
     return "\n".join(lines) + "\n"
+
+
+# What opens markup anywhere in a line, "http://" and "www." that are made links as they stand, and "&lt;".
+_MARKUP = re.compile(r"[\\`*_{}\[\]<>#|~$^!@]|:(?=//)|(?<=www)\.|&(?=#?\w{1,40};)", re.IGNORECASE)
+_NUMBERED = re.compile(r"(\d{1,9})(?=[.)])")
 
 
 def _plain(text: str) -> str:
     """The text on one line, with what Markdown would take for markup escaped."""
-    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+    line = _MARKUP.sub(r"\\\g<0>", " ".join(text.split()))
+    # What opens a list, a heading or a definition at the head of a line.
+    if line.startswith(("-", "+", "=", ":", "%")):
+        return f"\\{line}"
+    return _NUMBERED.sub(r"\1\\", line, count=1) if _NUMBERED.match(line) else line
 
 
-def comparison_document(
-    found: Difference, *, source: str, pmids: Sequence[str] = (), pair: str = ""
-) -> dict[str, Any]:
-    """The whole comparison as plain JSON values: answers, cross-scores, curves, settings, the text."""
-    verdict = found.verdict
-    sides = [
-        {
-            "model": side.label,
-            "trained_on": side.trained_on,
-            "answer": side.answer.text if side.answer else None,
-            "p_no_answer": side.prediction.null_probability,
-            "n_best": [answer_json(answer) for answer in side.prediction.answers],
-            "start_probabilities": rounded(side.curve.start),
-            "end_probabilities": rounded(side.curve.end),
-        }
-        for side in found.sides
-    ]
+def comparison_json(comparison: Comparison, view: View | None = None) -> dict[str, Any]:
+    """A complete comparison as plain JSON values; offsets count characters of ``text``, half-open."""
+    view = view or View()
+    passage = comparison.passage
+    biom, vanilla, *further = (side_json(side, passage, view) for side in comparison.sides)
+    return {**_asked_json(comparison, view), "biom": biom, "vanilla": vanilla, "further": further}
+
+
+def comparison_document(found: Difference, *, pair: str = "") -> dict[str, Any]:
+    """All that the page shows of a comparison as plain JSON values: answers, cross-scores, curves."""
     return {
-        "question": found.sides[0].prediction.question.text,
-        "source": source,
-        "pmids": list(pmids),
+        **_asked_json(found.comparison, found.view),
         "pair": pair,
-        "text": found.text,
-        "settings": {item.name: getattr(found.view, item.name) for item in fields(View)},
-        "agreement": str(verdict.agreement),
-        "answer_f1": verdict.f1,
-        "in_words": found.sentences(),
+        "in_words": in_words(found),
         "words": [[word.start, word.end] for word in found.words],
-        "models": sides,
+        "models": [
+            {
+                **side_json(side.side, found.comparison.passage, found.view),
+                "start_probabilities": rounded(side.curve.start),
+                "end_probabilities": rounded(side.curve.end),
+            }
+            for side in found.sides
+        ],
         "cross_scores": [
             {"answer_of": owner.label, "under": judge.label, **_cross_json(score)}
             for owner, row in zip(found.sides, found.cross, strict=True)
             for judge, score in zip(found.sides, row, strict=True)
         ],
+    }
+
+
+def _asked_json(comparison: Comparison, view: View) -> dict[str, Any]:
+    """What was asked of which text, and how the first two answers relate."""
+    passage = comparison.passage
+    verdict = comparison.verdict(view)
+    return {
+        "question": comparison.question.text,
+        "source": passage.source,
+        "pmids": list(passage.pmids),
+        "records": [record_json(record) for record in passage.records],
+        "notices": list(passage.notices),
+        "text": passage.text,
+        "settings": {item.name: getattr(view, item.name) for item in fields(View)},
+        "agreement": str(verdict.agreement),
+        "answer_f1": verdict.f1,
+    }
+
+
+def record_json(record: Abstract) -> dict[str, Any]:
+    """A record as plain JSON values; ``warnings`` are sentences that must be told with any answer.
+
+    ``notes`` are all notes, the gravest first, each with its address; ``status`` is the gravest in a
+    word or two.
+    """
+    return {
+        "pmid": record.pmid,
+        "title": record.title,
+        "journal": record.journal,
+        "year": record.year,
+        "doi": record.doi,
+        **_standing_json(record),
+        "notes": [note.as_json() for note in record.notes],
+        "remarks": list(record.remarks),
+    }
+
+
+def _standing_json(record: Abstract) -> dict[str, Any]:
+    return {
+        "retracted": record.retracted,
+        "status": record.status,
+        "warnings": [note.sentence for note in record.warnings],
+    }
+
+
+def side_json(side: Side, passage: Passage, view: View) -> dict[str, Any]:
+    """What one model said as plain JSON values; ``answer`` is ``None`` where it abstains."""
+    prediction = side.prediction(view)
+    return {
+        "model": side.label,
+        "trained_on": side.checkpoint.trained_on,
+        **_said_json(side, passage, view),
+        "n_best": [answer_json(answer, passage) for answer in prediction.answers],
+        "notices": list(prediction.notices),
+        "seconds": side.seconds,
+    }
+
+
+def _said_json(side: Side, passage: Passage, view: View) -> dict[str, Any]:
+    prediction = side.prediction(view)
+    answer = side.answer(view)
+    return {
+        "answer": answer_json(answer, passage) if answer else None,
+        "p_no_answer": prediction.null_probability,
+        "null_score": prediction.null_score,
+    }
+
+
+def answer_json(answer: Answer, passage: Passage) -> dict[str, Any]:
+    """An answer as plain JSON values.
+
+    ``start`` and ``end`` count characters of the text as read, ``given_start`` and ``given_end`` of what
+    was given: they differ where a paste was mended.
+    """
+    given = passage.in_given(answer.span)
+    return {
+        "text": answer.text,
+        "start": answer.span.start,
+        "end": answer.span.end,
+        "given_start": given.start,
+        "given_end": given.end,
+        "score": answer.score,
+        "probability": answer.probability,
     }
 
 
@@ -164,12 +260,98 @@ def _cross_json(score: CrossScore | None) -> dict[str, Any]:
     }
 
 
-def comparison_csv(found: Difference, *, pmids: Sequence[str] = ()) -> str:
-    """A row an answer of each model, best first, under a header; offsets are half-open characters."""
+def literature_json(
+    retrieved: Retrieved,
+    read: Sequence[Comparison],
+    *,
+    top_n: int = 5,
+    null_threshold: float = 0.0,
+    checkpoints: Sequence[Checkpoint],
+) -> dict[str, Any]:
+    """What was asked, found and answered over many abstracts as plain JSON values.
+
+    ``checkpoints`` are those that read, BioM's and the vanilla one first. Offsets count characters of
+    the abstract's text, half-open.
+    """
+    view = View(null_threshold=null_threshold)
+    telling = retrieved.search.telling
+    return {
+        "question": retrieved.question,
+        "query": telling.query,
+        "translation": telling.found.translation,
+        "matches": telling.found.count,
+        "warnings": list(retrieved.search.warnings),
+        "rounds": [
+            {
+                "query": made.query,
+                "translation": made.found.translation,
+                "matches": made.found.count,
+                "warnings": list(made.found.warnings),
+            }
+            for made in retrieved.search.rounds
+        ],
+        "read": len(read),
+        "notices": list(retrieved.notices),
+        **{
+            name: {
+                "model": checkpoint.label,
+                "trained_on": checkpoint.trained_on,
+                "answers": [
+                    _finding_json(finding)
+                    for finding in findings(read, side, top_n=top_n, null_threshold=null_threshold)
+                ],
+            }
+            for side, (name, checkpoint) in enumerate(zip(_PAIR, checkpoints, strict=False))
+        },
+        "abstracts": [
+            {
+                **record_json(record),
+                "agreement": str(comparison.verdict(view).agreement),
+                **{
+                    name: _said_json(side, comparison.passage, view)
+                    for name, side in zip(_PAIR, comparison.sides, strict=False)
+                },
+            }
+            for comparison in read
+            for record in comparison.passage.records
+        ],
+    }
+
+
+_PAIR = ("biom", "vanilla")
+
+
+def _finding_json(finding: Finding) -> dict[str, Any]:
+    return {
+        "text": finding.text,
+        "score": finding.score,
+        "share": finding.share,
+        "evidence": [
+            {
+                "pmid": e.record.pmid,
+                **_standing_json(e.record),
+                **answer_json(e.answer, passage_of_records((e.record,))),
+                "sentence": e.sentence,
+            }
+            for e in finding.evidence
+        ],
+    }
+
+
+def comparison_csv(found: Difference) -> str:
+    """A row an answer of each model, best first, under a header; offsets are half-open characters.
+
+    As many answers of each as the view lists.
+    """
+    passage = found.comparison.passage
+    warnings = [
+        f"PMID {record.pmid}: {note.sentence}" for record in passage.records for note in record.warnings
+    ]
     rows = [
         {
-            "question": side.prediction.question.text,
-            "pmids": " ".join(pmids),
+            "question": found.comparison.question.text,
+            "pmids": " ".join(passage.pmids),
+            "warnings": " ".join(warnings),
             "model": side.label,
             "rank": rank,
             "answer": answer.text,
@@ -181,7 +363,7 @@ def comparison_csv(found: Difference, *, pmids: Sequence[str] = ()) -> str:
             "abstains": side.answer is None,
         }
         for side in found.sides
-        for rank, answer in enumerate(side.prediction.answers, start=1)
+        for rank, answer in enumerate(side.prediction.answers[: found.view.shown], start=1)
     ]
     return csv_text(rows)
 
@@ -194,17 +376,36 @@ def as_download(name: str, media_type: str, text: str) -> str:
 def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
     """The rows as CSV under a header of their keys; "" for none.
 
-    A text that a spreadsheet would run as a formula gets an apostrophe in front.
+    A text that a spreadsheet would run as a formula gets an apostrophe before its sign, wherever a
+    spreadsheet may begin a cell: also after tabs, line breaks and semicolons, which part cells in many
+    countries.
     """
     if not rows:
         return ""
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
+    # Every text is quoted: a lone carriage return or semicolon must not end its cell.
+    writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     writer.writeheader()
     for row in rows:
         writer.writerow({key: _cell(value) for key, value in row.items()})
     return buffer.getvalue()
 
 
+_BREAKS = "\t\n\v\f\r\x85\u2028\u2029"
+# What may stand between a cell's edge and its text without being seen; a quote mark closes at once.
+_UNSEEN = r"\s\x00-\x1f\x7f-\x9f\xad\u200b-\u200f\u2060\ufeff\""
+# A run of it before a sign that opens a formula, full-width and small forms too. Matched from its first
+# character only, so that a long run costs once.
+_FORMULA = re.compile(rf"(?<![{_UNSEEN}])[{_UNSEEN}]*+(?=[=+\-@＝＋－＠﹢﹣﹦﹫])")
+
+
 def _cell(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" and value else value
+    if not isinstance(value, str):
+        return value
+
+    def guarded(run: re.Match[str]) -> str:
+        opens = run.start() == 0 or value[run.start() - 1] == ";" or any(c in _BREAKS for c in run.group())
+        return f"{run.group()}'" if opens else run.group()
+
+    text = _FORMULA.sub(guarded, value)
+    return f"'{text}" if text.startswith(tuple(_BREAKS)) else text

@@ -1,503 +1,420 @@
-"""The Compare tab: name an abstract or paste a text, ask, read the models' answers side by side."""
+"""The Compare tab: name an abstract or paste a text, ask, read the models' answers side by side.
+
+``build`` lays out and wires; what an event does is a function over records that gives what changes,
+by the name of the part of the page.
+"""
 
 from __future__ import annotations
 
-import logging
-import random
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gradio as gr
 
-from biom_demo.analysis.comparison import compare, comparison_json
-from biom_demo.analysis.difference import View
-from biom_demo.analysis.passage import EXAMPLES, Passage, check_input, known_answers, passage_of, readable
-from biom_demo.errors import BioMError, FetchCancelled, InputError
-from biom_demo.models.catalogue import CATALOGUE, Checkpoint, ModelPair, given, locate
+from biom_demo.analysis.comparison import MAX_SIDES, Comparison, View, compare
+from biom_demo.analysis.passage import check_input, passage_of_names, passage_of_text, readable
+from biom_demo.errors import FetchCancelled, InputError
+from biom_demo.models.catalogue import ModelPair
 from biom_demo.models.download import fetching, progress_words
-from biom_demo.models.store import OUR_FAULT, Models
-from biom_demo.pubmed.identify import identify
-from biom_demo.pubmed.session import PubMed
+from biom_demo.pubmed.identify import Identified, Kind, identify
 from biom_demo.qa.records import Question
-from biom_demo.settings import Settings
-from biom_demo.show.cards import status_html, waiting_html
-from biom_demo.show.difference import SIDES
+from biom_demo.show.cards import ACCENTS, status_html
 from biom_demo.show.export import VIEW_LIMITS
-from biom_demo.ui.run import (
-    IDLE_DIFFERENCE,
-    IDLE_VERDICT,
-    MAX_MODELS,
-    Run,
-    card_of,
-    difference_of,
-    read_text,
-    verdict_of,
-)
-
-HISTORY_KEPT = 20  # runs of a session, with their readings
-HISTORY_CHARS = 1_000_000  # of text in them; logits weigh some hundred bytes a character
-
-# The answer is brought into view inside its own box. The page itself moves only where the verdict
-# would be left below the fold, as on a phone.
-SCROLL_TO_ANSWERS = """() => {
-  document.querySelectorAll('.card .context, .merged-text').forEach(box => {
-    const mark = box.querySelector('mark.answer, mark.tentative, mark.merged');
-    if (mark) box.scrollTop = mark.offsetTop - box.clientHeight / 3;
-  });
-  const verdict = document.querySelector('#verdict');
-  if (document.querySelector('#status [role=alert]') || !verdict) return;
-  if (verdict.getBoundingClientRect().bottom > 0.75 * window.innerHeight) {
-    const still = window.matchMedia('(prefers-reduced-motion: reduce)').matches;
-    verdict.scrollIntoView({behavior: still ? 'auto' : 'smooth', block: 'start'});
-  }
-}"""
-
-# Asks what another event has just put on the page, where it put something there.
-ASK_IF_READY = "ready => { if (ready) setTimeout(() => document.querySelector('#ask').click(), 50); }"
-
-# Offers what ``as_download`` made for saving.
-DOWNLOAD = "payload => window.biomDownload(payload)"
-# Events of the page's own that ask nothing of a model.
-QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-
-log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A text that is to be read as it is, whatever it looks like, with its question's known answers."""
-
-    text: str
-    question: str = ""
-    answers: tuple[str, ...] | None = None
+from biom_demo.ui.examples import EXAMPLES
+from biom_demo.ui.run import Inquiry, Placed, Prepared, Run, drawn, head_of, idle, remembered
+from biom_demo.ui.site import Site, Update, missing, words_of
+from biom_demo.ui.wiring import MAY_ASK_PUBMED, QUIET, READS, Parts, on_session, script
 
 
 @dataclass(frozen=True, slots=True)
 class Tab:
-    """The parts of the tab that its neighbours on the page work with."""
+    """What the tab's neighbours on the page work with.
 
-    context: gr.Textbox
-    question: gr.Textbox
-    pair: gr.Dropdown
-    sliders: list[gr.Slider]  # in the order of ``View``
-    blind: gr.Checkbox
-    known: gr.State  # Known | None
-    run: gr.State  # Run | None
-    history: gr.State  # tuple[Run, ...], newest last
-    status: gr.HTML
-    record: gr.HTML
-    shown: list[gr.HTML]  # verdict, cards, difference
+    ``view_changes`` are the events after which the part ``view`` has changed.
+    """
+
+    parts: Parts
     vote_row: gr.Row  # below the cards, for a blind test's buttons
-    checkpoints: Callable[
-        [str, Sequence[str]], list[Checkpoint]
-    ]  # a function: a pair's name and further sources -> checkpoints
+    view_changes: Sequence[Any]
 
 
-def build(settings: Settings, default: ModelPair, models: Models, pubmed: PubMed, page: gr.Blocks) -> Tab:
+SHOWN = ("head", "record", "verdict", *ACCENTS[:MAX_SIDES], "difference")
+BOXES = ("context", "question", "pair", "further", "blind", "placed", "otherwise")
+
+
+def inquiry_of(
+    typed: str | None,
+    question: str | None,
+    pair: str,
+    further: Sequence[str] | None,
+    blind: bool,
+    placed: Placed | None,
+    otherwise: str,
+) -> Inquiry:
+    """What stands in the boxes, in the order of ``BOXES``."""
+    return Inquiry(
+        readable(typed), readable(question), pair, tuple(further or ()), bool(blind), placed, otherwise
+    )
+
+
+def take_for(typed: str | None) -> Update:
+    """What the input box's content is taken for, and the offer to take it otherwise."""
+    return _taken(identify(readable(typed)))
+
+
+def take_otherwise(typed: str | None, otherwise: str) -> Update:
+    """The content taken in the other way it can be taken, or back again. Nothing is sent by this."""
+    typed = readable(typed)
+    identified = identify(typed)
+    if identified.alternative is None or otherwise == typed:
+        return {**_taken(identified), "otherwise": ""}
+    return {**_taken(replace(identified.alternative, alternative=identified)), "otherwise": typed}
+
+
+def _taken(identified: Identified) -> Update:
+    other = identified.alternative
+    return {
+        "taken_for": status_html(identified.explanation),
+        "offer": gr.update(visible=other is not None, value=other.offer if other else ""),
+    }
+
+
+def prepare(site: Site, asked: Inquiry) -> Iterator[Update]:
+    """The inquiry made ready to be read, from PubMed where a record is named; or why it cannot be.
+
+    A text waits for nobody: only those who name records pass the gate to PubMed.
+    """
+    try:
+        check_input(asked.typed, asked.question, max_chars=site.settings.max_context_chars)
+        checkpoints = site.checkpoints(asked.pair, asked.further)
+        if absent := missing(checkpoints):
+            raise InputError(
+                f"{', '.join(c.label for c in absent)}: not on this machine yet. Press “Fetch these "
+                "models”, or choose the mini pair."
+            )
+        if asked.is_text or asked.taken_for.kind is Kind.TEXT:
+            # A data set's context is read as it stands: its gold answers do.
+            exactly = asked.is_text and asked.placed is not None and asked.placed.gold is not None
+            passage = passage_of_text(asked.typed, exactly=exactly)
+        else:
+            yield {"prepared": None, "status": status_html("Asking PubMed …")}
+            with site.pubmed_gate.passed(), site.pubmed.session() as session:
+                passage = passage_of_names(
+                    asked.taken_for, asked.typed, session, max_chars=site.settings.max_context_chars
+                )
+        yield {"prepared": Prepared(asked, passage, checkpoints), "status": status_html("Reading …")}
+    except Exception as error:
+        words = words_of(error, "preparing an inquiry")
+        yield {"prepared": None, "status": status_html(words, kind="error")}
+
+
+def answer(site: Site, prepared: Prepared | None, view: View, history: tuple[Run, ...]) -> Iterator[Update]:
+    """Record, cards, verdict and difference, each as soon as it is known; at the end the run.
+
+    What was answered before stays on the page until reading has begun, and what was read stays
+    whatever happens to the models after.
+    """
+    if prepared is None:  # the status says why
+        return
+    asked, passage = prepared.asked, prepared.passage
+    question = Question(asked.question)
+    run = Run.begin(asked, Comparison(question, passage, prepared.checkpoints))
+    try:
+        yield {**drawn(run, view), "status": status_html("Reading …")}
+        for comparison in compare(question, passage, prepared.checkpoints, site.models):
+            run = replace(run, comparison=comparison)
+            if not comparison.complete:
+                words = f"{len(comparison.sides)} of {len(prepared.checkpoints)} models have read."
+                yield {**drawn(run, view), "status": status_html(words)}
+    except Exception as error:
+        status = status_html(words_of(error, "reading"), kind="error")
+        if len(run.comparison.sides) < 2:
+            yield {**drawn(run, view, reading=False), "status": status, "run": None}
+        else:
+            run = run.without_those_that_did_not_read()
+            yield {**drawn(run, view), "status": status, "run": run, "history": remembered(history, run)}
+        return
+    seconds = sum(side.seconds or 0.0 for side in run.comparison.sides)
+    count = {2: "Two", 3: "Three", 4: "Four"}[len(run.comparison.sides)]
+    words = f"{count} models read {len(passage.text):,} characters in {seconds:.2f} s."
+    yield {
+        **drawn(run, view),
+        "status": status_html(words),
+        "run": run,
+        "history": remembered(history, run),
+    }
+
+
+def change_view(run: Run | None, *numbers: float) -> Update:
+    """The view that the sliders are set to, and the same readings under it: nothing is read anew."""
+    view = view_of(numbers)
+    return {"view": view, **(drawn(run, view) if run else {})}
+
+
+def view_of(numbers: Sequence[float]) -> View:
+    """The view of the sliders, which are in its order."""
+    null_threshold, shown, max_answer_length, near_duplicate_threshold = numbers
+    return View(float(null_threshold), int(shown), int(max_answer_length), float(near_duplicate_threshold))
+
+
+def choose(site: Site, name: str, further: Sequence[str] | None) -> Update:
+    """What the page offers for the chosen models: nothing more if they are here, else to fetch them."""
+    try:
+        absent = missing(site.checkpoints(name, further or ()))
+    except InputError as error:
+        return {"get": gr.update(visible=False), "status": status_html(str(error), kind="error")}
+    megabytes = sum(checkpoint.download_mb or 0 for checkpoint in absent)
+    size = f" (about {megabytes:,} MB)" if megabytes else ""
+    words = f"Not on this machine: {', '.join(c.label for c in absent)}." if absent else ""
+    return {
+        "get": gr.update(visible=bool(absent), value=f"Fetch these models{size}"),
+        "status": status_html(words),
+    }
+
+
+def offer_default(site: Site) -> Update:
+    """The default pair's fetch button where it is needed.
+
+    Nothing to offer is left alone: a visitor may be quicker than this, and have chosen another pair.
+    """
+    absent = missing(site.checkpoints(site.pair.name))
+    return {"get": choose(site, site.pair.name, ())["get"] if absent else gr.skip()}
+
+
+def download(site: Site, name: str, further: Sequence[str] | None, session: str) -> Iterator[Update]:
+    """Status lines while the missing files arrive; the rest of the page stays usable."""
+    hidden, visible = gr.update(visible=False), gr.update(visible=True)
+    stop = site.stops.begin(session)
+    try:
+        for checkpoint in missing(site.checkpoints(name, further or ())):
+            for progress in fetching(checkpoint, stop, site.settings.fetch_timeout_s):
+                share = progress.done_bytes / max(progress.total_bytes, 1)
+                status = status_html(progress_words(checkpoint, progress), progress=share)
+                yield {"get": hidden, "cancel": visible, "status": status}
+        yield {"get": hidden, "cancel": hidden, "status": status_html("Fetched. Ask away.")}
+    except FetchCancelled:
+        words = "Stopped. What has arrived is kept; fetching again goes on from there."
+        yield {"get": visible, "cancel": hidden, "status": status_html(words)}
+    except Exception as error:
+        status = status_html(words_of(error, "fetching models"), kind="error")
+        yield {"get": visible, "cancel": hidden, "status": status}
+    finally:
+        site.stops.end(session, stop)
+
+
+def stop_download(site: Site, session: str) -> Update:
+    """Stop the session's downloads."""
+    site.stops.stop(session)
+    return {"status": status_html("Stopping …")}
+
+
+def build(site: Site, page: gr.Blocks) -> Tab:
     """Lay out the tab and wire its events, those of the whole ``page`` too."""
-    pairs = {pair.name: pair for pair in (default, *CATALOGUE)}
-    catalogue = {c.source: c for pair in pairs.values() for c in (pair.biom, pair.vanilla)}
-    # Whoever can name a folder can have it opened: on a public page only the catalogue is on offer.
-    own_models = settings.host in ("127.0.0.1", "localhost", "::1") and not settings.on_spaces
+    parts = Parts()
     with gr.Row(equal_height=False):
         with gr.Column(scale=3, min_width=320):
-            context = gr.Textbox(
+            parts["context"] = gr.Textbox(
                 label="Abstract: a PMID, DOI, PMCID, address or PubMed query, or the text itself",
                 placeholder="36990001, 10.1038/…, PMC…, a PubMed query, or paste any text …",
                 lines=11,
                 max_lines=11,  # as high when filled as when empty: nothing below it jumps
                 elem_id="context",
             )
-            taken_for = gr.HTML(status_html(""), elem_id="taken-for", padding=False)
+            with gr.Row(elem_id="taken"):
+                parts["taken_for"] = gr.HTML(str(status_html("")), elem_id="taken-for", padding=False)
+                parts["offer"] = gr.Button("", visible=False, size="sm", elem_id="take-otherwise")
         with gr.Column(scale=2, min_width=320):
-            question = gr.Textbox(
+            parts["question"] = gr.Textbox(
                 label="Question",
                 placeholder="Which gene …? What drug …? (Enter asks)",
                 lines=1,
                 max_lines=3,
                 elem_id="question",
             )
-            chosen = gr.Dropdown(
+            parts["pair"] = gr.Dropdown(
                 label="Models",
-                choices=[(_pair_title(pair), name) for name, pair in pairs.items()],
-                value=default.name,
+                choices=[(_pair_title(pair), name) for name, pair in site.pairs.items()],
+                value=site.pair.name,
                 elem_id="pair",
             )
             ask = gr.Button("Ask", variant="primary", elem_id="ask")
             with gr.Row():
-                get = gr.Button("Fetch these models", visible=False, elem_id="fetch")
-                cancel = gr.Button("Cancel", visible=False, variant="stop", elem_id="cancel")
-            status = gr.HTML(status_html(""), elem_id="status", padding=False)
+                parts["get"] = gr.Button("Fetch these models", visible=False, elem_id="fetch")
+                parts["cancel"] = gr.Button("Cancel", visible=False, variant="stop", elem_id="cancel")
+            parts["status"] = gr.HTML(str(status_html("")), elem_id="status", padding=False)
             with gr.Accordion("More: further models, blind test, decoding", open=False, elem_id="more"):
-                further = gr.Dropdown(
-                    label="Further models beside the pair (up to two"
-                    + ("; a folder or Hub id may be typed)" if own_models else ")"),
-                    choices=[(c.label, source) for source, c in catalogue.items()],
-                    value=[],
-                    multiselect=True,
-                    max_choices=MAX_MODELS - 2,
-                    allow_custom_value=own_models,
-                    elem_id="further",
-                )
-                blind = gr.Checkbox(
-                    label="Blind: hide which model is which until I have voted", elem_id="blind"
-                )
-                sliders = [
-                    _slider("null_threshold", "No-answer threshold: lower, and the models abstain more", 0.5),
-                    _slider("shown", "Answers listed", 1),
-                    _slider("max_answer_length", "Longest answer, in tokens", 1),
-                    _slider(
-                        "near_duplicate_threshold", "List spans that overlap a better one by up to", 0.05
-                    ),
-                ]
+                sliders = _layout_more(site, parts)
     gr.Examples(
         examples=[[example["context"], example["question"]] for example in EXAMPLES],
         example_labels=[example["title"] for example in EXAMPLES],
-        inputs=[context, question],
+        inputs=[parts["context"], parts["question"]],
         label="Examples; the known answer of each is shown after the run",
         elem_id="examples",
         examples_per_page=len(EXAMPLES),
         api_visibility="private",
     )
-    record = gr.HTML("", elem_id="record", padding=False)
-    passage, known, run = gr.State(None), gr.State(None), gr.State(None, time_to_live=3600)
-    history: gr.State = gr.State((), time_to_live=3600)
-    verdict = gr.HTML(IDLE_VERDICT, elem_id="verdict", padding=False)
-    cards: list[gr.HTML] = []
-    columns: list[gr.Column] = []
+    columns, vote_row = _layout_results(site, parts)
+    parts["placed"], parts["prepared"], parts["otherwise"] = gr.State(None), gr.State(None), gr.State("")
+    parts["view"] = gr.State(View())
+    parts["run"] = gr.State(None, time_to_live=3600)
+    parts["history"] = gr.State((), time_to_live=3600)
+    _wire_boxes(parts, columns)
+    _wire_asking(site, parts, ask)
+    changes = [
+        slider.change(
+            lambda run, *numbers: parts.changed(change_view(run, *numbers)),
+            [parts["run"], *sliders.values()],
+            parts.of("view", *SHOWN),
+            trigger_mode="always_last",
+            **QUIET,
+        )
+        for slider in sliders.values()
+    ]
+    _wire_fetching(site, parts, page)
+    return Tab(Parts(parts | sliders), vote_row, changes)
+
+
+def _layout_more(site: Site, parts: Parts) -> dict[str, gr.Slider]:
+    """Further models, the blind test, and the view's sliders by the name of its fields."""
+    parts["further"] = gr.Dropdown(
+        label="Further models beside the pair (up to two"
+        + ("; a folder or Hub id may be typed)" if site.own_models else ")"),
+        choices=[(c.label, source) for source, c in site.catalogue.items()],
+        value=[],
+        multiselect=True,
+        max_choices=MAX_SIDES - 2,
+        allow_custom_value=site.own_models,
+        elem_id="further",
+    )
+    parts["blind"] = gr.Checkbox(label="Blind: hide which model is which until I have voted", elem_id="blind")
+    return {
+        name: gr.Slider(
+            *VIEW_LIMITS[name],
+            value=getattr(View(), name),
+            step=step,
+            label=label,
+            elem_id=name.replace("_", "-"),
+        )
+        for name, label, step in (
+            ("null_threshold", "No-answer threshold: lower, and the models abstain more", 0.5),
+            ("shown", "Answers listed", 1),
+            ("max_answer_length", "Longest answer, in tokens", 1),
+            ("near_duplicate_threshold", "List spans that overlap a better one by up to", 0.05),
+        )
+    }
+
+
+def _layout_results(site: Site, parts: Parts) -> tuple[list[gr.Column], gr.Row]:
+    """Head, record, verdict, a column a model, and the panel below; idle until something is asked."""
+    empty = idle(site.pair.checkpoints)
+
+    def box(name: str) -> None:
+        parts[name] = gr.HTML(str(empty[name]), elem_id=name, padding=False)
+
+    box("head")
+    box("record")
+    box("verdict")
+    columns = []
     with gr.Row(equal_height=False, elem_id="cards"):
-        for side, checkpoint in zip(SIDES, (default.biom, default.vanilla, None, None), strict=True):
-            with gr.Column(min_width=320, visible=checkpoint is not None, elem_id=f"column-{side}") as column:
-                empty = waiting_html(checkpoint.label, checkpoint.trained_on, side) if checkpoint else ""
-                card = gr.HTML(empty, elem_id=side, padding=False)
-            cards.append(card)
+        for place, accent in enumerate(ACCENTS[:MAX_SIDES]):
+            with gr.Column(min_width=320, visible=place < 2, elem_id=f"column-{accent}") as column:
+                box(accent)
             columns.append(column)
     vote_row = gr.Row(visible=False, elem_id="votes")
-    panel = gr.HTML(IDLE_DIFFERENCE, elem_id="difference", padding=False)
-    shown = [verdict, *cards, panel]
+    box("difference")
+    return columns, vote_row
 
-    def make_room(names: list[str] | None) -> list[Any]:
-        """A column for each further model."""
-        return [gr.update(visible=len(names or []) > place) for place in range(MAX_MODELS - 2)]
 
-    further.change(
-        make_room, [further], columns[2:], queue=False, show_progress="hidden", api_visibility="private"
+def _wire_boxes(parts: Parts, columns: list[gr.Column]) -> None:
+    """What the page says while its boxes are filled; an old result is told from the new input."""
+    parts["further"].change(
+        lambda names: [gr.update(visible=len(names or []) > place) for place in range(MAX_SIDES - 2)],
+        [parts["further"]],
+        columns[2:],
+        **QUIET,
     )
-
-    def take_for(typed: str) -> str:
-        return status_html(identify(readable(typed)).explanation)
-
-    context.change(
-        take_for,
-        [context],
-        [taken_for],
-        queue=False,
+    parts["context"].change(
+        lambda typed: parts.changed(take_for(typed)),
+        [parts["context"]],
+        parts.of("taken_for", "offer"),
         trigger_mode="always_last",
-        show_progress="hidden",
-        api_visibility="private",
+        **QUIET,
     )
+    parts["offer"].click(
+        lambda typed, otherwise: parts.changed(take_otherwise(typed, otherwise)),
+        parts.of("context", "otherwise"),
+        parts.of("taken_for", "offer", "otherwise"),
+        **QUIET,
+    )
+    for name in ("context", "question", "pair", "further"):
+        parts[name].change(
+            head_of_boxes, parts.of(*BOXES, "run"), parts.of("head"), trigger_mode="always_last", **QUIET
+        )
 
-    def get_passage(typed: str, asked: str, known: Known | None) -> tuple[Passage | None, str]:
-        """The text to read, from PubMed where a record is named; ``None`` and why where there is none."""
-        try:
-            typed = readable(typed)
-            check_input(typed, readable(asked), settings)
-            if known and typed == known.text:
-                return Passage(typed), status_html("Reading …")
-            return passage_of(typed, pubmed, settings), status_html("Reading …")
-        except BioMError as error:
-            return None, status_html(str(error), kind="error")
-        except Exception:
-            log.exception("fetching failed")
-            return None, status_html(OUR_FAULT, kind="error")
+
+def head_of_boxes(*values: Any) -> str:
+    """The head of the results, given the boxes' values and the run."""
+    *boxes, run = values
+    return str(head_of(run, inquiry_of(*boxes)))
+
+
+def _wire_asking(site: Site, parts: Parts, ask: gr.Button) -> None:
+
+    def on_ask(*boxes: Any) -> Iterator[dict[Any, Any]]:
+        yield from map(parts.changed, prepare(site, inquiry_of(*boxes)))
 
     # Gradio names an event's address after its function: this one must not take "answer" from the API.
-    def show_answers(
-        given_passage: Passage | None,
-        asked: str,
-        name: str,
-        others: list[str] | None,
-        hide: bool,
-        known: Known | None,
-        earlier: tuple[Run, ...],
-        *numbers: float,
-    ) -> Iterator[tuple[Any, ...]]:
-        """Record, verdict, cards, difference, status, run and history, each as soon as it is known."""
-        # What was answered before stays on the page until reading has begun.
-        kept: tuple[Any, ...] = (gr.skip(),) * (len(shown) + 1)
-        nothing = (gr.skip(), gr.skip())
-        if given_passage is None:  # the status says why
-            yield *kept, gr.skip(), *nothing
-            return
-        current: Run | None = None
-        view = view_of(numbers)
+    def on_prepared(*values: Any) -> Iterator[dict[Any, Any]]:
+        yield from map(parts.changed, answer(site, *values))
 
-        def stopped(words: str) -> tuple[Any, ...]:
-            """Why it ended early, and all that was read before."""
-            if current is None:
-                return *kept, status_html(words, kind="error"), *nothing
-            if len(current.reads) < 2:
-                cards = drawn(current, view, reading=False)
-                return given_passage.header, *cards, status_html(words, kind="error"), None, gr.skip()
-            partial = current.of_what_was_read()
-            return (
-                given_passage.header,
-                *drawn(partial, view),
-                status_html(words, kind="error"),
-                partial,
-                remembered(earlier, partial),
-            )
-
-        try:
-            if name not in pairs:
-                raise InputError("These models are not on offer. Choose a pair from the list.")
-            checkpoints = tuple(all_of(name, others))
-            absent = missing(checkpoints)
-            if absent:
-                raise InputError(
-                    f"{', '.join(c.label for c in absent)}: not on this machine yet. Press “Fetch these "
-                    "models”, or choose the mini pair."
-                )
-            asked = readable(asked)
-            text = given_passage.text
-            current = Run(
-                given_passage,
-                asked,
-                name,
-                checkpoints,
-                gold=gold_of(text, asked, known),
-                blind=bool(hide),
-                swapped=bool(hide) and random.random() < 0.5,
-            )
-            first = (given_passage.header, *drawn(current, view))
-            yield *first, status_html("Reading …"), *nothing
-            for checkpoint in checkpoints:
-                read = read_text(models.reader(checkpoint), checkpoint, asked, text)
-                current = current.with_read(read)
-                if not current.complete:
-                    words = f"{len(current.reads)} of {len(checkpoints)} models have read."
-                    yield given_passage.header, *drawn(current, view), status_html(words), *nothing
-            seconds = sum(read.seconds for read in current.reads)
-            count = {2: "Two", 3: "Three", 4: "Four"}[len(checkpoints)]
-            words = f"{count} models read {len(text):,} characters in {seconds:.2f} s."
-            yield (
-                given_passage.header,
-                *drawn(current, view),
-                status_html(words),
-                current,
-                remembered(earlier, current),
-            )
-        except BioMError as error:
-            yield stopped(str(error))
-        except Exception:
-            log.exception("answering failed")
-            yield stopped(OUR_FAULT)
-
-    for trigger in (ask.click, question.submit):
+    for trigger in (ask.click, parts["question"].submit):
         trigger(
-            get_passage,
-            [context, question, known],
-            [passage, status],
-            concurrency_id="pubmed",  # waiting for PubMed keeps no model from reading
-            concurrency_limit=8,
-            show_progress="minimal",
-            show_progress_on=[status],
-            api_visibility="private",
+            on_ask,
+            parts.of(*BOXES),
+            parts.of("prepared", "status"),
+            show_progress_on=parts.of("status"),
+            **MAY_ASK_PUBMED,
         ).then(
-            show_answers,
-            [passage, question, chosen, further, blind, known, history, *sliders],
-            [record, *shown, status, run, history],
-            concurrency_id="model",
-            concurrency_limit=1,
-            show_progress="minimal",  # says the place in the queue when others are before
-            show_progress_on=[status],
-            api_visibility="private",
-        ).then(None, None, None, js=SCROLL_TO_ANSWERS)
+            on_prepared,
+            parts.of("prepared", "view", "history"),
+            parts.of(*SHOWN, "status", "run", "history"),
+            show_progress_on=parts.of("status"),
+            **READS,
+        ).then(
+            # The boxes may have been changed while the models read.
+            head_of_boxes,
+            parts.of(*BOXES, "run"),
+            parts.of("head"),
+            **QUIET,
+        ).then(None, None, None, js=script("scroll_to_answers"))
 
-    def redraw(current: Run | None, *numbers: float) -> list[Any]:
-        """The same readings under other settings: nothing is read anew."""
-        if current is None:
-            return [gr.skip()] * len(shown)
-        return drawn(current, view_of(numbers))
 
-    for slider in sliders:
-        slider.change(
-            redraw,
-            [run, *sliders],
-            shown,
-            queue=False,
-            trigger_mode="always_last",
-            show_progress="hidden",
-            api_visibility="private",
-        )
+def _wire_fetching(site: Site, parts: Parts, page: gr.Blocks) -> None:
 
-    def all_of(name: str, others: Sequence[str] | None) -> list[Checkpoint]:
-        """The pair's checkpoints and the further ones. Raises ``InputError`` for one not on offer."""
-        sources = list(dict.fromkeys(source.strip() for source in others or () if source.strip()))
-        unknown = [source for source in sources if source not in catalogue]
-        if unknown and not own_models:
-            raise InputError("Only the models of the list are on offer here.")
-        pair = pairs[name]
-        further = [catalogue.get(source) or given(source) for source in sources[: MAX_MODELS - 2]]
-        return [pair.biom, pair.vanilla, *further]
+    def on_fetch(name: str, further: list[str] | None, request: gr.Request) -> Iterator[dict[Any, Any]]:
+        yield from map(parts.changed, download(site, name, further, request.session_hash or ""))
 
-    def choose(name: str, others: list[str] | None) -> tuple[Any, ...]:
-        """What the page offers for the models: nothing more if they are here, else to fetch them."""
-        try:
-            absent = missing(all_of(name, others))
-        except BioMError as error:
-            return gr.update(visible=False), status_html(str(error), kind="error")
-        megabytes = sum(checkpoint.download_mb or 0 for checkpoint in absent)
-        size = f" (about {megabytes:,} MB)" if megabytes else ""
-        words = f"Not on this machine: {', '.join(c.label for c in absent)}." if absent else ""
-        return gr.update(visible=bool(absent), value=f"Fetch these models{size}"), status_html(words)
-
-    for offer in (chosen.change, further.change):
+    for offer in (parts["pair"].change, parts["further"].change):
         offer(
-            choose,
-            [chosen, further],
-            [get, status],
-            show_progress="hidden",
-            queue=False,
-            api_visibility="private",
+            lambda name, further: parts.changed(choose(site, name, further)),
+            parts.of("pair", "further"),
+            parts.of("get", "status"),
+            **QUIET,
         )
-
-    running: dict[str, threading.Event] = {}  # by session, so that a visitor stops only their own
-
-    def download(name: str, others: list[str] | None, request: gr.Request) -> Iterator[tuple[Any, ...]]:
-        """Status lines while the missing files arrive; the rest of the page stays usable."""
-        cancelled = running.setdefault(request.session_hash or "", threading.Event())
-        cancelled.clear()
-        busy = (gr.update(visible=False), gr.update(visible=True))
-        try:
-            for checkpoint in missing(all_of(name, others)):
-                for progress in fetching(checkpoint, cancelled, settings.fetch_timeout_s):
-                    share = progress.done_bytes / max(progress.total_bytes, 1)
-                    yield *busy, status_html(progress_words(checkpoint, progress), progress=share)
-            yield gr.update(visible=False), gr.update(visible=False), status_html("Fetched. Ask away.")
-        except FetchCancelled:
-            words = "Stopped. What has arrived is kept; fetching again goes on from there."
-            yield gr.update(visible=True), gr.update(visible=False), status_html(words)
-        except BioMError as error:
-            yield gr.update(visible=True), gr.update(visible=False), status_html(str(error), kind="error")
-        finally:
-            running.pop(request.session_hash or "", None)
-
-    def stop(request: gr.Request) -> str:
-        if event := running.get(request.session_hash or ""):
-            event.set()
-        return status_html("Stopping …")
-
-    get.click(
-        download,
-        [chosen, further],
-        [get, cancel, status],
+    parts["get"].click(
+        on_fetch,
+        parts.of("pair", "further"),
+        parts.of("get", "cancel", "status"),
         concurrency_id="fetch",
         concurrency_limit=2,
         show_progress="hidden",
         api_visibility="private",
     )
-    cancel.click(stop, None, [status], queue=False, show_progress="hidden", api_visibility="private")
-
-    def offer_default() -> Any:
-        # Nothing to offer is left alone: a visitor may be quicker than this, and have chosen another pair.
-        return choose(default.name, [])[0] if missing(all_of(default.name, [])) else gr.skip()
-
-    page.load(
-        offer_default,
-        None,
-        [get],
-        show_progress="hidden",
-        queue=False,
-        api_visibility="private",
+    on_session(
+        parts["cancel"].click, lambda session: parts.changed(stop_download(site, session)), parts.of("status")
     )
-
-    def answer_json(text: str, question: str, pair: str = default.name) -> dict[str, Any]:
-        """Both models' answers to a question about a text, with character offsets (half-open)."""
-        try:
-            text, question = readable(text), readable(question)
-            check_input(text, question, settings)
-            if pair not in pairs:
-                raise InputError(f"There is no pair {pair!r}. Choose one of: {', '.join(pairs)}.")
-            sides = pairs[pair]
-            return comparison_json(
-                compare(
-                    models.reader(sides.biom),
-                    models.reader(sides.vanilla),
-                    Question("api", question),
-                    [text],
-                    biom_label=sides.biom.label,
-                    vanilla_label=sides.vanilla.label,
-                )
-            )
-        except BioMError as error:
-            raise gr.Error(str(error), print_exception=False) from error
-        except Exception as error:
-            log.exception("answering failed")
-            raise gr.Error("Something went wrong on our side; the log has the details.") from error
-
-    gr.api(answer_json, api_name="answer", concurrency_id="model", concurrency_limit=1)
-    return Tab(
-        context,
-        question,
-        chosen,
-        sliders,
-        blind,
-        known,
-        run,
-        history,
-        status,
-        record,
-        shown,
-        vote_row,
-        all_of,
-    )
-
-
-def drawn(run: Run, view: View, *, reading: bool = True) -> list[Any]:
-    """Verdict, the four places for cards, and the difference panel; ``reading``: more is to come."""
-    count = len(run.checkpoints)
-    cards = [
-        card_of(run, place, view, reading=reading) if place < count else "" for place in range(MAX_MODELS)
-    ]
-    return [verdict_of(run, view), *cards, difference_of(run, view)]
-
-
-def view_of(numbers: Sequence[float]) -> View:
-    """The view that the sliders, in its order, are set to."""
-    null_threshold, shown, max_answer_length, near_duplicate_threshold = numbers
-    return View(float(null_threshold), int(shown), int(max_answer_length), float(near_duplicate_threshold))
-
-
-def remembered(earlier: Sequence[Run], current: Run) -> tuple[Run, ...]:
-    """The session's runs with the current one, as many of the newest as are kept."""
-    kept = [current]
-    for run in reversed(earlier[-HISTORY_KEPT + 1 :]):
-        if sum(len(one.passage.text) for one in kept) + len(run.passage.text) > HISTORY_CHARS:
-            break
-        kept.append(run)
-    return tuple(reversed(kept))
-
-
-def gold_of(text: str, question: str, known: Known | None) -> tuple[str, ...] | None:
-    """The known answers of an uploaded question or an example, if it is unchanged."""
-    if known and known.answers is not None and known.text == text and known.question == question:
-        return known.answers
-    return known_answers(text, question)
-
-
-def missing(checkpoints: Sequence[Checkpoint]) -> list[Checkpoint]:
-    """Those of the checkpoints that are not on this machine."""
-    return [checkpoint for checkpoint in checkpoints if locate(checkpoint) is None]
-
-
-def _slider(name: str, label: str, step: float) -> gr.Slider:
-    low, high = VIEW_LIMITS[name]
-    return gr.Slider(
-        low, high, value=getattr(View(), name), step=step, label=label, elem_id=name.replace("_", "-")
-    )
+    page.load(lambda: parts.changed(offer_default(site)), None, parts.of("get"), **QUIET)
 
 
 def _pair_title(pair: ModelPair) -> str:

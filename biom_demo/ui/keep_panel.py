@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-import logging
-from dataclasses import fields
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import gradio as gr
 
-from biom_demo.analysis.difference import View
+from biom_demo.analysis.comparison import View
+from biom_demo.analysis.difference import difference_of
 from biom_demo.analysis.passage import readable
 from biom_demo.errors import BioMError
 from biom_demo.show.cards import status_html
 from biom_demo.show.export import (
-    Shared,
+    Link,
     as_download,
     comparison_csv,
     comparison_document,
@@ -22,18 +23,120 @@ from biom_demo.show.export import (
     markdown,
     read_link,
 )
-from biom_demo.ui.compare_tab import ASK_IF_READY, DOWNLOAD, QUIET, Known, Tab, drawn, view_of
-from biom_demo.ui.run import Run
+from biom_demo.ui.compare_tab import SHOWN, Tab
+from biom_demo.ui.run import Placed, Run, drawn
+from biom_demo.ui.site import Site, Update
+from biom_demo.ui.wiring import QUIET, QUIET_IN_QUEUE, Parts, script
 
-WHOLE_LINK = "query => query ? window.location.origin + window.location.pathname + query : ''"
-
-log = logging.getLogger(__name__)
+VIEW_PARTS = ("null_threshold", "shown", "max_answer_length", "near_duplicate_threshold")
 
 
-def build(tab: Tab, pairs: list[str], page: gr.Blocks) -> None:
+def make_link(run: Run | None, with_text: bool, view: View) -> Update:
+    """The permalink of the run under a view; a pasted text is in it only where that was chosen."""
+    if run is None:
+        return {"query": "", "link_status": status_html("")}
+    pasted = "" if run.passage.named else run.passage.text
+    link = Link(
+        named=run.passage.named,
+        text=pasted if with_text else "",
+        question=run.asked.question,
+        pair=run.asked.pair,
+        view=view,
+    )
+    words = (
+        "The pasted text is not in the link; tick the box to put it in." if pasted and not with_text else ""
+    )
+    try:
+        return {"query": link_query(link), "link_status": status_html(words)}
+    except BioMError as error:
+        return {"query": "", "link_status": status_html(str(error), kind="error")}
+
+
+def make_notes(run: Run | None, view: View) -> Update:
+    """The comparison as Markdown; nothing that tells the models apart before the vote."""
+    if run is None:
+        return {"notes": gr.skip()}
+    return {"notes": "Vote first." if run.blind else markdown(difference_of(run.comparison, view))}
+
+
+def list_history(history: tuple[Run, ...]) -> Update:
+    """The session's runs to choose from, newest last."""
+    choices = [
+        (f"{place}. {run.asked.question[:80]} — {run.passage.source}", place - 1)
+        for place, run in enumerate(history, start=1)
+    ]
+    return {"past": gr.update(choices=choices, value=None)}
+
+
+def go_back(place: int | None, history: tuple[Run, ...], view: View) -> Update | None:
+    """An earlier run on the page again, from what was read then; ``None`` where there is none."""
+    if place is None or not 0 <= place < len(history):
+        return None
+    run = history[place]
+    asked = run.asked
+    # A pasted text goes back as the text it was, whatever it looks like.
+    placed = (
+        asked.placed if run.passage.named else Placed(asked.typed, asked.question, run.gold, asked.number)
+    )
+    return {
+        **drawn(run, view),
+        "status": status_html("From this session; nothing was read anew."),
+        "run": run,
+        "context": asked.typed,
+        "question": asked.question,
+        "pair": asked.pair,
+        "further": list(asked.further),
+        "placed": placed,
+    }
+
+
+def as_file(kind: str, run: Run | None, view: View) -> Update:
+    """The comparison as a file to save; "" and why where there is nothing to keep yet."""
+    if run is None or run.blind:
+        words = "Vote first." if run else "There is nothing to keep yet. Ask a question first."
+        return {"payload": "", "link_status": status_html(words, kind="error")}
+    found = difference_of(run.comparison, view)
+    if kind == "json":
+        text = json.dumps(comparison_document(found, pair=run.asked.pair), ensure_ascii=False, indent=1)
+        payload = as_download("comparison.json", "application/json", text)
+    else:
+        payload = as_download("comparison.csv", "text/csv", comparison_csv(found))
+    return {"payload": payload, "link_status": gr.skip()}
+
+
+def open_link(site: Site, parameters: Mapping[str, str]) -> Update:
+    """What the address asks for, in the boxes; ``linked`` says whether to ask at once."""
+    try:
+        link = read_link(parameters)
+    except BioMError as error:
+        return {"linked": "", "status": status_html(str(error), kind="error")}
+    if link is None:
+        return {"linked": ""}
+    typed, question = readable(link.text or link.named), readable(link.question)
+    update: Update = {
+        "context": typed,
+        "question": question,
+        "view": link.view,
+        **asdict(link.view),
+        "placed": Placed(typed) if link.text else None,
+        "linked": "ask" if typed and question else "",
+    }
+    if link.pair in site.pairs:
+        update["pair"] = link.pair
+    if not typed:
+        words = "This link brings the question alone. Name or paste the text it is about."
+        update["status"] = status_html(words)
+    elif link.pair and link.pair not in site.pairs:
+        words = "The link names models that are not on offer here; these are used instead."
+        update["status"] = status_html(words)
+    return update
+
+
+def build(site: Site, tab: Tab, page: gr.Blocks) -> None:
     """Lay out the panel and wire it; opens the page's own permalink."""
+    parts: dict[str, Any] = {}
     with gr.Accordion("Keep and share", open=False, elem_id="keep-panel"):
-        past = gr.Dropdown(
+        parts["past"] = gr.Dropdown(
             label="History of this session (nothing is read anew)", choices=[], value=None, elem_id="history"
         )
         with gr.Row():
@@ -46,8 +149,8 @@ def build(tab: Tab, pairs: list[str], page: gr.Blocks) -> None:
                 scale=3,
             )
             with_text = gr.Checkbox(label="with the pasted text in it", elem_id="link-text", scale=1)
-        said = gr.HTML(status_html(""), elem_id="link-status", padding=False)
-        notes = gr.Textbox(
+        parts["link_status"] = gr.HTML(str(status_html("")), elem_id="link-status", padding=False)
+        parts["notes"] = gr.Textbox(
             label="As Markdown, with offsets and PMID",
             interactive=False,
             buttons=["copy"],
@@ -56,140 +159,54 @@ def build(tab: Tab, pairs: list[str], page: gr.Blocks) -> None:
             elem_id="markdown",
         )
         with gr.Row():
-            as_json = gr.Button("JSON", elem_id="as-json")
-            as_csv = gr.Button("CSV", elem_id="as-csv")
+            files = {
+                "json": gr.Button("JSON", elem_id="as-json"),
+                "csv": gr.Button("CSV", elem_id="as-csv"),
+            }
             as_png = gr.Button("PNG", elem_id="as-png")
-    query = gr.Textbox(visible="hidden", elem_id="link-query")
-    payload = gr.Textbox(visible="hidden", elem_id="download-payload")
-    linked = gr.Textbox(visible="hidden", elem_id="linked")
+    parts["query"] = gr.Textbox(visible="hidden", elem_id="link-query")
+    parts["payload"] = gr.Textbox(visible="hidden", elem_id="download-payload")
+    parts["linked"] = gr.Textbox(visible="hidden", elem_id="linked")
+    panel = Parts(tab.parts | parts)
 
-    def make_link(run: Run | None, include: bool, *numbers: float) -> tuple[str, str]:
-        if run is None:
-            return "", status_html("")
-        pasted = "" if run.passage.typed else run.passage.text
-        shared = Shared(
-            typed=run.passage.typed,
-            text=pasted if include else "",
-            question=run.question,
-            pair=run.pair,
-            view=view_of(numbers),
-        )
-        words = (
-            "The pasted text is not in the link; tick the box to put it in." if pasted and not include else ""
-        )
-        try:
-            return link_query(shared), status_html(words)
-        except BioMError as error:
-            return "", status_html(str(error), kind="error")
+    def on_change(run: Run | None, include: bool, view: View) -> dict[Any, Any]:
+        return panel.changed({**make_link(run, include, view), **make_notes(run, view)})
 
-    def after_run(run: Run | None, runs: tuple[Run, ...], *numbers: float) -> tuple[Any, ...]:
-        if run is None:
-            return gr.skip(), gr.skip()
-        choices = [
-            (f"{place}. {entry.question[:80]} — {entry.passage.source}", place - 1)
-            for place, entry in enumerate(runs, start=1)
-        ]
-        text = "Vote first." if run.blind else _markdown(run, view_of(numbers))
-        return text, gr.update(choices=choices, value=None)
-
-    for change in (tab.run.change, with_text.change, *(slider.change for slider in tab.sliders)):
-        change(make_link, [tab.run, with_text, *tab.sliders], [query, said], **QUIET)
-    query.change(None, [query], [link], js=WHOLE_LINK)
-    tab.run.change(after_run, [tab.run, tab.history, *tab.sliders], [notes, past], **QUIET)
-    for slider in tab.sliders:
-        slider.change(
-            lambda run, *numbers: _markdown(run, view_of(numbers)) if run and not run.blind else gr.skip(),
-            [tab.run, *tab.sliders],
-            [notes],
-            **QUIET,
-        )
-
-    def go_back(place: int | None, runs: tuple[Run, ...], *numbers: float) -> tuple[Any, ...]:
-        """An earlier run on the page again, from what was read then."""
-        if place is None or not 0 <= place < len(runs):
-            return (gr.skip(),) * (6 + len(tab.shown))
-        run = runs[place]
-        typed = run.passage.typed or run.passage.text
-        known = Known(typed, run.question, run.gold) if not run.passage.typed else None
-        words = status_html("From this session; nothing was read anew.")
-        return (
-            run.passage.header,
-            *drawn(run, view_of(numbers)),
-            words,
-            run,
-            typed,
-            run.question,
-            known,
-        )
-
-    past.input(
-        go_back,
-        [past, tab.history, *tab.sliders],
-        [tab.record, *tab.shown, tab.status, tab.run, tab.context, tab.question, tab.known],
-        **(QUIET | {"queue": True}),  # outside the queue a changed state sets off nothing
+    inputs = [panel["run"], with_text, panel["view"]]
+    outputs = panel.of("query", "link_status", "notes")
+    tab.parts["run"].change(on_change, inputs, outputs, **QUIET)
+    with_text.change(on_change, inputs, outputs, **QUIET)
+    for change in tab.view_changes:
+        change.then(on_change, inputs, outputs, **QUIET)
+    parts["query"].change(None, panel.of("query"), [link], js=script("whole_link"))
+    tab.parts["run"].change(
+        lambda history: panel.changed(list_history(history)), panel.of("history"), panel.of("past"), **QUIET
     )
 
-    def as_file(kind: str, run: Run | None, *numbers: float) -> tuple[str, Any]:
-        """The file as {name, type, text}; "" and why where there is nothing to keep yet."""
-        if run is None or run.blind:
-            words = "Vote first." if run else "There is nothing to keep yet. Ask a question first."
-            return "", status_html(words, kind="error")
-        found = run.found(view_of(numbers))
-        pmids = run.passage.pmids
-        if kind == "json":
-            document = comparison_document(found, source=run.passage.source, pmids=pmids, pair=run.pair)
-            text = json.dumps(document, ensure_ascii=False, indent=1)
-            return as_download("comparison.json", "application/json", text), gr.skip()
-        return as_download("comparison.csv", "text/csv", comparison_csv(found, pmids=pmids)), gr.skip()
+    def on_go_back(*values: Any) -> dict[Any, Any]:
+        return panel.changed(go_back(*values) or {"status": gr.skip()})
 
-    for button, kind in ((as_json, "json"), (as_csv, "csv")):
+    parts["past"].input(
+        on_go_back,
+        panel.of("past", "history", "view"),
+        panel.of(*SHOWN, "status", "run", "context", "question", "pair", "further", "placed"),
+        **QUIET_IN_QUEUE,
+    )
+    for kind, button in files.items():
         button.click(
-            lambda run, *numbers, kind=kind: as_file(kind, run, *numbers),
-            [tab.run, *tab.sliders],
-            [payload, said],
+            lambda run, view, kind=kind: panel.changed(as_file(kind, run, view)),
+            panel.of("run", "view"),
+            panel.of("payload", "link_status"),
             **QUIET,
-        ).then(None, [payload], None, js=DOWNLOAD)
-    as_png.click(None, None, None, js="() => window.biomPicture()")
+        ).then(None, panel.of("payload"), None, js=script("download"))
+    as_png.click(None, None, None, js=script("picture"))
 
-    def open_link(request: gr.Request) -> tuple[Any, ...]:
-        """What the address asks for, on the page; the last value says whether to ask at once."""
-        skipped = (gr.skip(),) * (5 + len(tab.sliders))
-        try:
-            shared = read_link(dict(request.query_params))
-        except BioMError as error:
-            return (*skipped[:-1], "", status_html(str(error), kind="error"))
-        if shared is None:
-            return (*skipped[:-1], "", gr.skip())
-        typed = readable(shared.text or shared.typed)
-        known = Known(typed) if shared.text else None
-        pair = shared.pair if shared.pair in pairs else gr.skip()
-        words = gr.skip()
-        if not typed:
-            words = status_html("This link brings the question alone. Name or paste the text it is about.")
-        elif shared.pair and shared.pair not in pairs:
-            words = status_html("The link names models that are not on offer here; these are used instead.")
-        return (
-            typed,
-            readable(shared.question),
-            pair,
-            *(getattr(shared.view, item.name) for item in fields(View)),
-            known,
-            "ask" if typed and shared.question else "",
-            words,
-        )
+    def on_load(request: gr.Request) -> dict[Any, Any]:
+        return panel.changed(open_link(site, dict(request.query_params)))
 
     page.load(
-        open_link,
+        on_load,
         None,
-        [tab.context, tab.question, tab.pair, *tab.sliders, tab.known, linked, tab.status],
+        panel.of("context", "question", "pair", *VIEW_PARTS, "view", "placed", "linked", "status"),
         **QUIET,
-    ).then(
-        None,
-        [linked],
-        None,
-        js=ASK_IF_READY,
-    )
-
-
-def _markdown(run: Run, view: View) -> str:
-    return markdown(run.found(view), source=run.passage.source, pmids=run.passage.pmids)
+    ).then(None, panel.of("linked"), None, js=script("ask_if_ready"))

@@ -2,78 +2,160 @@
 
 from __future__ import annotations
 
-import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
+from biom_demo.analysis.comparison import Comparison, View
 from biom_demo.analysis.literature import (
-    SIDES,
-    Read,
-    find_records,
+    MAX_ABSTRACTS,
+    Retrieved,
     findings,
-    literature_json,
-    read_all,
-    tries_of,
+    queries_to_try,
+    read_abstracts,
+    retrieve,
+    search,
 )
-from biom_demo.analysis.passage import check_input, readable
-from biom_demo.errors import BioMError, InputError
-from biom_demo.models.catalogue import CATALOGUE, ModelPair, locate
-from biom_demo.models.store import OUR_FAULT, Models
-from biom_demo.pubmed.abstract import Abstract
-from biom_demo.pubmed.lookup import notices_of_age
-from biom_demo.pubmed.session import PubMed
-from biom_demo.qa.records import Question
-from biom_demo.settings import Settings
-from biom_demo.show.cards import status_html
-from biom_demo.show.pubmed import findings_html, table_html
+from biom_demo.analysis.passage import check_question, readable
+from biom_demo.errors import InputError
+from biom_demo.models.catalogue import Checkpoint
+from biom_demo.show.cards import personas, status_html
+from biom_demo.show.pubmed import abstracts_html, findings_html
+from biom_demo.show.words import search_words
+from biom_demo.ui.site import Site, Update, missing, words_of
+from biom_demo.ui.wiring import MAY_ASK_PUBMED, QUIET, READS, Parts, on_session, script
 
-MAX_ABSTRACTS = 100
-MAX_QUERY_CHARS = 2_000
-NO_RECORDS: tuple[Abstract, ...] = ()
-
-# A row's button puts its abstract and the question into Compare and asks there.
-OPEN_IN_COMPARE = """() => {
-  if (window.biomOpensAbstracts) return;
-  window.biomOpensAbstracts = true;
-  const fill = (selector, value) => {
-    const box = document.querySelector(selector);
-    const setter = Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, 'value').set;
-    setter.call(box, value);
-    box.dispatchEvent(new Event('input', {bubbles: true}));
-  };
-  document.addEventListener('click', event => {
-    const button = event.target.closest && event.target.closest('.open-abstract');
-    if (!button) return;
-    const tab = [...document.querySelectorAll('[role=tab]')].find(t => t.textContent.trim() === 'Compare');
-    tab.click();
-    setTimeout(() => {
-      fill('#context textarea', button.dataset.pmid);
-      fill('#question textarea', button.dataset.question);
-      setTimeout(() => document.querySelector('#ask').click(), 300);
-      window.scrollTo({top: 0});
-    }, 200);
-  });
-}"""
-
-log = logging.getLogger(__name__)
+CARDS = ("found-biom", "found-vanilla")
+DRAWN_EVERY = 8  # abstracts
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """The abstracts to read, the question they are for, and what to tell the user."""
+class Generated:
+    """A query that was made of a question: it is made anew for another one."""
 
     question: str
-    records: tuple[Abstract, ...]
-    words: str
+    query: str
 
 
-def build(settings: Settings, default: ModelPair, models: Models, pubmed: PubMed, page: gr.Blocks) -> None:
+@dataclass(frozen=True, slots=True)
+class ToRead:
+    """What a search found, for the models to read, and the event that stops them."""
+
+    retrieved: Retrieved
+    checkpoints: tuple[Checkpoint, ...]
+    stop: threading.Event
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSoFar:
+    """The abstracts that both models have read, and the question and models they are of."""
+
+    question: str
+    checkpoints: tuple[Checkpoint, ...]
+    comparisons: tuple[Comparison, ...]
+
+
+def find_abstracts(
+    site: Site,
+    question: str,
+    query: str,
+    generated: Generated | None,
+    *,
+    limit: int,
+    newest_first: bool,
+    api_key: str,
+    session: str,
+) -> Iterator[Update]:
+    """The abstracts to read, with the query that found them, progress, and why there are none.
+
+    A query that the page made of an earlier question is made anew; one that the user wrote is taken
+    as it is.
+    """
+    stop = site.stops.begin(session)
+    try:
+        check_question(question)
+        checkpoints = site.checkpoints(site.pair.name)
+        if missing(checkpoints):
+            raise InputError("The models are not on this machine yet. Fetch them on the Compare tab.")
+        own = query if generated is None or query != generated.query else ""
+        tries = queries_to_try(question, own)
+        nothing: Update = {"to_read": None}
+        yield {**nothing, "pubmed_status": status_html("Searching PubMed …")}
+        with (
+            site.pubmed_gate.passed(),
+            site.pubmed.session(api_key=api_key, cancelled=stop) as asking,
+        ):
+            made = search(tries, asking, limit=limit, newest_first=newest_first)
+            sent = made.telling.query
+            known = {"query": sent, "generated": None if own else Generated(question, sent)}
+            words = f"{made.telling.found.count:,} records match; fetching {len(made.pmids)} …"
+            yield {**nothing, **known, "pubmed_status": status_html(words)}
+            retrieved = retrieve(question, made, asking)
+        yield {
+            **known,
+            "to_read": ToRead(retrieved, checkpoints, stop),
+            "pubmed_status": status_html("Reading …"),
+        }
+    except Exception as error:
+        site.stops.end(session, stop)
+        status = status_html(words_of(error, "searching PubMed"), kind="error")
+        yield {"to_read": None, "pubmed_status": status}
+
+
+def read_found(site: Site, to_read: ToRead | None, view: View, session: str) -> Iterator[Update]:
+    """Findings and table, a few abstracts more each time; what was read stays when it is stopped."""
+    if to_read is None:  # the status says why
+        return
+    question, records = to_read.retrieved.question, to_read.retrieved.records
+    comparisons: list[Comparison] = []
+
+    def so_far(status: str) -> Update:
+        read = ReadSoFar(question, to_read.checkpoints, tuple(comparisons))
+        return {"read": read, **drawn_findings(read, view), "pubmed_status": status}
+
+    try:
+        readings = read_abstracts(to_read.retrieved, to_read.checkpoints, site.models, stop=to_read.stop)
+        for comparison in readings:
+            comparisons.append(comparison)
+            if len(comparisons) % DRAWN_EVERY == 0 and len(comparisons) < len(records):
+                share = len(comparisons) / len(records)
+                words = f"Read {len(comparisons)} of {len(records)} …"
+                yield so_far(status_html(words, progress=share))
+        counts = search_words(to_read.retrieved.search, len(records))
+        words = " ".join([counts, *to_read.retrieved.notices])
+        if len(comparisons) < len(records):
+            words = f"Stopped after {len(comparisons)} of {len(records)} abstracts; what was read is kept."
+        yield so_far(status_html(words))
+    except Exception as error:
+        yield so_far(status_html(words_of(error, "reading abstracts"), kind="error"))
+    finally:
+        site.stops.end(session, to_read.stop)
+
+
+def drawn_findings(read: ReadSoFar | None, view: View) -> Update:
+    """Both models' findings and the table under a view; nothing is read anew."""
+    if read is None or not read.comparisons:
+        return dict.fromkeys((*CARDS, "abstracts"), gr.skip())
+    made: Update = {}
+    for side, (name, persona) in enumerate(zip(CARDS, personas(read.checkpoints), strict=True)):
+        best = findings(read.comparisons, side, top_n=view.shown, null_threshold=view.null_threshold)
+        silent = sum(comparison.sides[side].answer(view) is None for comparison in read.comparisons)
+        made[name] = findings_html(best, persona, read=len(read.comparisons), silent=silent)
+    table = abstracts_html(read.comparisons, read.question, null_threshold=view.null_threshold)
+    return {**made, "abstracts": table}
+
+
+def halt(site: Site, session: str) -> str:
+    """Stop what the session runs; what it says of that."""
+    return str(status_html("Stopping …" if site.stops.stop(session) else "Nothing is running."))
+
+
+def build(site: Site, page: gr.Blocks) -> None:
     """Lay out the tab and wire its events."""
-    pairs = {pair.name: pair for pair in (default, *CATALOGUE)}
+    parts = Parts()
     with gr.Row(equal_height=False):
         with gr.Column(scale=3, min_width=320):
             question = gr.Textbox(
@@ -83,7 +165,7 @@ def build(settings: Settings, default: ModelPair, models: Models, pubmed: PubMed
                 max_lines=3,
                 elem_id="pubmed-question",
             )
-            query = gr.Textbox(
+            query = parts["query"] = gr.Textbox(
                 label="PubMed query (made of the question where empty; yours is taken as it is)",
                 lines=1,
                 max_lines=3,
@@ -91,7 +173,7 @@ def build(settings: Settings, default: ModelPair, models: Models, pubmed: PubMed
             )
         with gr.Column(scale=2, min_width=320):
             count = gr.Slider(5, MAX_ABSTRACTS, value=20, step=5, label="Abstracts to read", elem_id="count")
-            newest = gr.Radio(
+            order = gr.Radio(
                 ["most relevant", "newest"], value="most relevant", label="First", elem_id="order"
             )
             with gr.Accordion("Your own NCBI key", open=False):
@@ -103,180 +185,81 @@ def build(settings: Settings, default: ModelPair, models: Models, pubmed: PubMed
             with gr.Row():
                 ask = gr.Button("Search and read", variant="primary", elem_id="ask-pubmed")
                 stop = gr.Button("Stop", elem_id="stop-pubmed")
-    status = gr.HTML(status_html(""), elem_id="pubmed-status", padding=False)
+    parts["pubmed_status"] = gr.HTML(str(status_html("")), elem_id="pubmed-status", padding=False)
     with gr.Row():
-        top = gr.Slider(1, 10, value=5, step=1, label="Answers shown", elem_id="top")
-        threshold = gr.Slider(
-            -10,
-            10,
-            value=0,
-            step=0.5,
-            label="No-answer threshold (lower: more abstracts count as silent)",
-            elem_id="threshold",
-        )
+        sliders = [
+            gr.Slider(
+                -10,
+                10,
+                value=0,
+                step=0.5,
+                label="No-answer threshold (lower: more abstracts count as silent)",
+                elem_id="threshold",
+            ),
+            gr.Slider(1, 10, value=5, step=1, label="Answers shown", elem_id="top"),
+        ]
     with gr.Row(equal_height=False):
-        cards = []
-        for side, checkpoint in zip(SIDES, (default.biom, default.vanilla), strict=True):
+        for name, persona in zip(CARDS, personas(site.pair.checkpoints), strict=True):
             with gr.Column(min_width=320):
-                empty = findings_html([], side, checkpoint.label, read=0, silent=0)
-                cards.append(gr.HTML(empty, elem_id=f"found-{side}", padding=False))
-    table = gr.HTML("", elem_id="abstracts", padding=False)
-    found = gr.State(None)
-    reads: gr.State = gr.State(())
+                empty = findings_html([], persona, read=0, silent=0)
+                parts[name] = gr.HTML(str(empty), elem_id=name, padding=False)
+    parts["abstracts"] = gr.HTML("", elem_id="abstracts", padding=False)
+    for name in ("to_read", "read", "generated"):
+        parts[name] = gr.State(None)
 
-    running: dict[str, threading.Event] = {}  # by session, so that a visitor stops only their own
+    def on_ask(
+        asked: str | None,
+        typed: str | None,
+        made: Generated | None,
+        limit: float,
+        first: str,
+        own_key: str | None,
+        request: gr.Request,
+    ) -> Iterator[dict[Any, Any]]:
+        for update in find_abstracts(
+            site,
+            readable(asked),
+            readable(typed),
+            made,
+            limit=int(limit),
+            newest_first=first == "newest",
+            api_key=(own_key or "").strip(),
+            session=request.session_hash or "",
+        ):
+            yield parts.changed(update)
 
-    def search(
-        asked: str, typed: str, limit: float, order: str, api_key: str | None, request: gr.Request
-    ) -> Iterator[tuple[Any, ...]]:
-        """The abstracts, with the query that found them, progress, and why there are none."""
-        session = request.session_hash or ""
-        cancelled = running[session] = threading.Event()
-        try:
-            asked, typed = readable(asked), readable(typed)
-            own_key = (api_key or "").strip()
-            check_input("an abstract", asked, settings)
-            if len(typed) > MAX_QUERY_CHARS:
-                raise InputError(f"The query has {len(typed):,} characters. Use at most {MAX_QUERY_CHARS:,}.")
-            tries = tries_of(asked, typed)
-            if not tries:
-                raise InputError("The question has no word to search for. Write a PubMed query of your own.")
-            yield gr.skip(), None, status_html("Searching PubMed …")
-            used, hits = find_records(
-                pubmed,
-                tries,
-                limit=int(limit),
-                newest_first=order == "newest",
-                api_key=own_key,
-                cancelled=cancelled,
-            )
-            if not hits.pmids:
-                more = f" ({'; '.join(hits.warnings)})" if hits.warnings else ""
-                raise InputError(f"PubMed finds nothing for “{used}”{more}. Use fewer or other words.")
-            yield used, None, status_html(f"{hits.count:,} records match; fetching {len(hits.pmids)} …")
-            fetched = pubmed.fetch(hits.pmids, api_key=own_key, cancelled=cancelled)
-            if not fetched.records:
-                raise InputError("PubMed has no text of these records. Try another query.")
-            words = f"{hits.count:,} records match; read: the first {len(fetched.records)}."
-            words = " ".join([words, *notices_of_age(fetched)])
-            yield used, Found(asked, fetched.records, words), status_html("Reading …")
-        except BioMError as error:
-            yield gr.skip(), None, status_html(str(error), kind="error")
-        except Exception:
-            log.exception("searching failed")
-            yield gr.skip(), None, status_html(OUR_FAULT, kind="error")
+    def on_found(
+        to_read: ToRead | None, threshold: float, shown: float, request: gr.Request
+    ) -> Iterator[dict[Any, Any]]:
+        view = View(null_threshold=float(threshold), shown=int(shown))
+        for update in read_found(site, to_read, view, request.session_hash or ""):
+            yield parts.changed(update)
 
-    def read(
-        given: Found | None, shown: float, null_threshold: float, request: gr.Request
-    ) -> Iterator[tuple[Any, ...]]:
-        """Findings and table, a few abstracts more each time."""
-        if given is None:  # the status says why
-            yield gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip()
-            return
-        cancelled = running.setdefault(request.session_hash or "", threading.Event())
-        total = len(given.records)
-        done: list[Read] = []
-        try:
-            if locate(default.biom) is None or locate(default.vanilla) is None:
-                raise InputError("The models are not on this machine yet. Fetch them on the Compare tab.")
-            sides = models.reader(default.biom), models.reader(default.vanilla)
-            for done in read_all(
-                given.records, Question("pubmed", given.question), *sides, cancelled=cancelled
-            ):
-                views = view(done, given.question, shown, null_threshold)
-                words = f"Read {len(done)} of {total} …"
-                yield tuple(done), *views, status_html(words, progress=len(done) / total)
-            words = given.words
-            if cancelled.is_set():
-                words = f"Stopped after {len(done)} of {total} abstracts; what was read is kept."
-            yield gr.skip(), gr.skip(), gr.skip(), gr.skip(), status_html(words)
-        except BioMError as error:
-            yield gr.skip(), gr.skip(), gr.skip(), gr.skip(), status_html(str(error), kind="error")
-        except Exception:
-            log.exception("reading failed")
-            yield gr.skip(), gr.skip(), gr.skip(), gr.skip(), status_html(OUR_FAULT, kind="error")
-        finally:
-            running.pop(request.session_hash or "", None)
-
-    def view(done: Sequence[Read], asked: str, shown: float, null_threshold: float) -> list[str]:
-        """Both models' findings and the table; nothing is read anew."""
-        made = []
-        for side, checkpoint in zip(SIDES, (default.biom, default.vanilla), strict=True):
-            best = findings(done, side, top_n=int(shown), null_threshold=null_threshold)
-            silent = sum(r.by(side).best(null_threshold=null_threshold) is None for r in done)
-            made.append(findings_html(best, side, checkpoint.label, read=len(done), silent=silent))
-        return [*made, table_html(done, asked, null_threshold=null_threshold)]
-
-    def change_view(
-        done: tuple[Read, ...], given: Found | None, shown: float, null_threshold: float
-    ) -> list[Any]:
-        if not done or given is None:
-            return [gr.skip(), gr.skip(), gr.skip()]
-        return list(view(done, given.question, shown, null_threshold))
-
-    def halt(request: gr.Request) -> str:
-        if event := running.get(request.session_hash or ""):
-            event.set()
-            return status_html("Stopping …")
-        return status_html("Nothing is running.")
+    def on_view(read: ReadSoFar | None, threshold: float, shown: float) -> dict[Any, Any]:
+        view = View(null_threshold=float(threshold), shown=int(shown))
+        return parts.changed(drawn_findings(read, view))
 
     for trigger in (ask.click, question.submit, query.submit):
         trigger(
-            search,
-            [question, query, count, newest, key],
-            [query, found, status],
-            concurrency_id="pubmed",
-            show_progress="minimal",
-            show_progress_on=[status],
-            api_visibility="private",
+            on_ask,
+            [question, query, parts["generated"], count, order, key],
+            parts.of("query", "generated", "to_read", "pubmed_status"),
+            show_progress_on=parts.of("pubmed_status"),
+            **MAY_ASK_PUBMED,
         ).then(
-            read,
-            [found, top, threshold],
-            [reads, *cards, table, status],
-            concurrency_id="model",
-            show_progress="minimal",
-            show_progress_on=[status],
-            api_visibility="private",
+            on_found,
+            [parts["to_read"], *sliders],
+            parts.of("read", *CARDS, "abstracts", "pubmed_status"),
+            show_progress_on=parts.of("pubmed_status"),
+            **READS,
         )
-    for slider in (top, threshold):
+    for slider in sliders:
         slider.change(
-            change_view,
-            [reads, found, top, threshold],
-            [*cards, table],
-            queue=False,
+            on_view,
+            [parts["read"], *sliders],
+            parts.of(*CARDS, "abstracts"),
             trigger_mode="always_last",
-            show_progress="hidden",
-            api_visibility="private",
+            **QUIET,
         )
-    stop.click(halt, None, [status], queue=False, show_progress="hidden", api_visibility="private")
-    # A new question needs a new query; what the user wrote for the old one would find the wrong records.
-    question.input(lambda: "", None, [query], queue=False, show_progress="hidden", api_visibility="private")
-    page.load(None, None, None, js=OPEN_IN_COMPARE)
-
-    def ask_pubmed_json(
-        question: str, query: str = "", abstracts: int = 20, pair: str = default.name
-    ) -> dict[str, Any]:
-        """Both models' answers to a question over the PubMed abstracts it finds, with PMIDs and offsets."""
-        try:
-            asked, typed = readable(question), readable(query)
-            check_input("an abstract", asked, settings)
-            if pair not in pairs:
-                raise InputError(f"There is no pair {pair!r}. Choose one of: {', '.join(pairs)}.")
-            tries = tries_of(asked, typed)
-            if not tries:
-                raise InputError("The question has no word to search for. Give a query.")
-            limit = max(1, min(int(abstracts), MAX_ABSTRACTS))
-            used, hits = find_records(pubmed, tries, limit=limit)
-            records = pubmed.fetch(hits.pmids).records if hits.pmids else NO_RECORDS
-            chosen = pairs[pair]
-            sides = models.reader(chosen.biom), models.reader(chosen.vanilla)
-            *_, done = [[], *read_all(records, Question("api", asked), *sides)]
-            labels = (chosen.biom.label, chosen.vanilla.label)
-            return literature_json(asked, used, hits, done, labels=labels)
-        except BioMError as error:
-            raise gr.Error(str(error), print_exception=False) from error
-        except Exception as error:
-            log.exception("asking PubMed failed")
-            raise gr.Error("Something went wrong on our side; the log has the details.") from error
-
-    gr.api(ask_pubmed_json, api_name="ask_pubmed", concurrency_id="model")
+    on_session(stop.click, lambda session: halt(site, session), parts.of("pubmed_status"))
+    page.load(None, None, None, js=script("open_in_compare"))

@@ -1,150 +1,241 @@
-"""A run: one question, one text, what each model read. Everything shown is made from it, unread anew."""
+"""A run of the Compare tab: what was asked, what was read, and everything that is drawn of it."""
 
 from __future__ import annotations
 
-import time
+import random
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
 
-from biom_demo.analysis.comparison import ModelOutput
-from biom_demo.analysis.difference import Difference, Read, View, decoded, difference
+from biom_demo.analysis.comparison import MAX_SIDES, Comparison, View
+from biom_demo.analysis.difference import difference_of, short_names
 from biom_demo.analysis.passage import Passage
 from biom_demo.models.catalogue import Checkpoint
+from biom_demo.pubmed.identify import Identified, identify
 from biom_demo.qa.metrics import squad_exact_match, squad_f1
-from biom_demo.qa.records import Question
-from biom_demo.show.cards import Side, side_html, verdict_html, waiting_html
-from biom_demo.show.difference import SIDES, difference_html
-
-if TYPE_CHECKING:
-    from biom_demo.qa.reader import Reader
-
-MAX_MODELS = len(SIDES)
-BLIND_SIDES: tuple[Side, Side] = ("blind-a", "blind-b")
-BLIND_LABELS = ("Model A", "Model B")
-BLIND_WORDS = "Which model this is shows once you have voted."
-IDLE_VERDICT = '<p class="verdict idle">The two answers are compared here.</p>'
-IDLE_DIFFERENCE = (
-    '<section class="difference idle"><h3>Where they look</h3><p class="empty">After the run: start and end '
-    "probabilities of both models over the text, all answers in one text, and what each model makes of the "
-    "other’s answer.</p></section>"
+from biom_demo.show.cards import (
+    ACCENTS,
+    BLIND,
+    Persona,
+    card_html,
+    head_html,
+    idle_verdict_html,
+    no_head_html,
+    personas,
+    verdict_html,
+    waiting_html,
 )
-BLIND_DIFFERENCE = (
-    '<section class="difference idle"><h3>Where they look</h3><p class="empty">Hidden until you have '
-    "voted.</p></section>"
-)
+from biom_demo.show.difference import difference_html, hidden_difference_html, idle_difference_html
+from biom_demo.show.pubmed import records_html
+from biom_demo.ui.examples import gold_of_example
+from biom_demo.ui.site import Update
+
+HISTORY_KEPT = 20  # runs of a session, with their readings
+HISTORY_CHARS = 1_000_000  # of text in them; logits weigh some hundred bytes a character
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What the page itself has put into the boxes: a link's text, an earlier run, a file's question.
+
+    ``text`` is read as it is, whatever it looks like. ``gold`` are the question's gold answers
+    (``None``: not known; empty: the text holds none). ``number`` counts the questions of an uploaded
+    file from 0 on.
+    """
+
+    text: str
+    question: str = ""
+    gold: tuple[str, ...] | None = None
+    number: int | None = None
+
+    def is_of(self, text: str, question: str) -> bool:
+        """Whether text and question are still those that were put in."""
+        return self.text == text and self.question == question
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """What stood on the page at the click: all that a run works on."""
+
+    typed: str
+    question: str
+    pair: str
+    further: tuple[str, ...] = ()
+    blind: bool = False
+    placed: Placed | None = None
+    otherwise: str = ""  # what the user asked to have taken in the other way it can be taken
+
+    @property
+    def is_text(self) -> bool:
+        """Whether what was typed is read as a text, because the page put it there as one."""
+        return self.placed is not None and self.placed.text == self.typed
+
+    @property
+    def taken_for(self) -> Identified:
+        """What the typed is taken for; the other way it can be taken where the user asked for that."""
+        identified = identify(self.typed)
+        if self.otherwise == self.typed and identified.alternative:
+            return identified.alternative
+        return identified
+
+    def gold(self, text: str) -> tuple[str, ...] | None:
+        """The gold answers to the question over ``text``, ``None`` where none are known."""
+        if self.placed and self.placed.gold is not None and self.placed.is_of(text, self.question):
+            return self.placed.gold
+        return gold_of_example(text, self.question)
+
+    @property
+    def number(self) -> int | None:
+        """Which question of an uploaded file this is, ``None`` if it is none, or was changed."""
+        placed = self.placed
+        return placed.number if placed and placed.is_of(self.typed, self.question) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An inquiry that can be read: its passage and models."""
+
+    asked: Inquiry
+    passage: Passage
+    checkpoints: tuple[Checkpoint, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Run:
-    """What was asked, the known answers if any (``None``: not known; empty: none in the text), and the
-    models' readings so far.
+    """An inquiry and its comparison so far.
 
-    ``blind`` hides which model is which; ``swapped`` then says that the second one is shown first.
+    ``blind`` hides which model is which until the vote; ``swapped``: the second model stands first,
+    also after the vote.
     """
 
-    passage: Passage
-    question: str
-    pair: str
-    checkpoints: tuple[Checkpoint, ...]
-    reads: tuple[Read, ...] = ()
-    gold: tuple[str, ...] | None = None
+    asked: Inquiry
+    comparison: Comparison
+    gold: tuple[str, ...] | None = field(default=None)
     blind: bool = False
     swapped: bool = False
 
+    @classmethod
+    def begin(cls, asked: Inquiry, comparison: Comparison) -> Run:
+        """A run of which nothing is read yet."""
+        swapped = asked.blind and random.random() < 0.5
+        return cls(asked, comparison, asked.gold(comparison.passage.text), asked.blind, swapped)
+
     @property
-    def complete(self) -> bool:
-        """Whether every model has read."""
-        return len(self.reads) == len(self.checkpoints)
+    def passage(self) -> Passage:
+        """What is read."""
+        return self.comparison.passage
 
-    def of_what_was_read(self) -> Run:
-        """The run without the models that have not read."""
-        return replace(self, checkpoints=self.checkpoints[: len(self.reads)])
+    @property
+    def order(self) -> tuple[int, ...]:
+        """Which of the models stands at each place of the page."""
+        count = len(self.comparison.checkpoints)
+        return (1, 0, *range(2, count)) if self.swapped else tuple(range(count))
 
-    def with_read(self, read: Read) -> Run:
-        """The run with one more model's reading."""
-        return replace(self, reads=(*self.reads, read))
+    @property
+    def personas(self) -> tuple[Persona, ...]:
+        """How each model, in the comparison's order, is presented."""
+        shown = personas(self.comparison.checkpoints)
+        if not self.blind:
+            return shown
+        first, second = reversed(BLIND) if self.swapped else BLIND
+        return (first, second, *shown[2:])
 
-    def found(self, view: View) -> Difference:
-        """All readings set against each other under a view. Needs a complete run."""
-        return difference(self.reads, view)
-
-
-def read_text(reader: Reader, checkpoint: Checkpoint, question: str, text: str) -> Read:
-    """One model's reading, with the wall time it took."""
-    started = time.perf_counter()
-    reading = reader.readings([(Question("page", question), text)])[0]
-    decoded(reading, View())  # the time a user waits for an answer includes finding it
-    return Read(checkpoint.label, checkpoint.trained_on, reading, time.perf_counter() - started)
-
-
-def verdict_of(run: Run, view: View) -> str:
-    """The strip above the cards."""
-    if not run.complete:
-        return IDLE_VERDICT
-    comparison = run.found(view).comparison()
-    sides: tuple[Side, Side] = ("biom", "vanilla")
-    if run.blind:
-        first, second = (comparison.biom, comparison.vanilla)
-        if run.swapped:
-            first, second = second, first
-        comparison = replace(
-            comparison,
-            biom=replace(first, label=BLIND_LABELS[0]),
-            vanilla=replace(second, label=BLIND_LABELS[1]),
-        )
-        sides = BLIND_SIDES
-    return verdict_html(comparison, null_threshold=view.null_threshold, sides=sides)
+    def without_those_that_did_not_read(self) -> Run:
+        """The run over the models that have read. Needs two."""
+        return replace(self, comparison=self.comparison.of_what_was_read())
 
 
-def card_of(run: Run, position: int, view: View, *, reading: bool = True) -> str:
-    """The card at a place of the page: an answer, or that there is none yet."""
-    hidden = run.blind and position < 2
-    index = 1 - position if hidden and run.swapped else position
-    checkpoint = run.checkpoints[index]
-    side = BLIND_SIDES[position] if hidden else SIDES[position]
-    label = BLIND_LABELS[position] if hidden else checkpoint.label
-    words = BLIND_WORDS if hidden else checkpoint.trained_on
-    # Blind, both answers come at once: which model is first, or slower, would tell.
-    if index >= len(run.reads) or (hidden and not run.complete):
-        return waiting_html(label, words, side, reading=reading)
-    read = run.reads[index]
-    output = ModelOutput(label, (decoded(read.reading, view),), 0.0 if hidden else read.seconds)
-    return side_html(
-        output,
-        run.passage.text,
-        side,
-        trained_on=words,
-        gold=run.gold,
-        warning=run.passage.warning,
-        null_threshold=view.null_threshold,
-        shown=view.shown,
+def drawn(run: Run, view: View, *, reading: bool = True) -> Update:
+    """All that shows a run; ``reading``: what is missing is still to come."""
+    comparison = run.comparison
+    shown = run.personas
+    cards: Update = dict.fromkeys(ACCENTS[:MAX_SIDES], "")
+    for place, index in zip(ACCENTS, run.order, strict=False):
+        # Blind, both answers come at once: which model is first, or slower, would tell.
+        hidden = run.blind and index < 2
+        if index >= len(comparison.sides) or (hidden and not comparison.complete):
+            cards[place] = waiting_html(shown[index], reading=reading)
+        else:
+            cards[place] = card_html(
+                shown[index],
+                run.passage,
+                comparison.sides[index],
+                view,
+                # The known answer, or how long a model took, would tell who is who, or whom to vote for.
+                gold=None if run.blind else run.gold,
+                timed=not run.blind,
+            )
+    return {
+        "head": head_of(run),
+        "record": records_html(run.passage),
+        "verdict": verdict_html(comparison.verdict(view), shown[0], shown[1], swapped=run.swapped)
+        if comparison.complete
+        else idle_verdict_html(),
+        **cards,
+        "difference": idle_difference_html()
+        if not comparison.complete
+        else hidden_difference_html()
+        if run.blind
+        else difference_html(difference_of(comparison, view)),
+    }
+
+
+def idle(checkpoints: Sequence[Checkpoint]) -> Update:
+    """What is shown before anything was asked."""
+    cards: Update = dict.fromkeys(ACCENTS[:MAX_SIDES], "")
+    cards |= {persona.accent: waiting_html(persona) for persona in personas(checkpoints)}
+    return {
+        "head": no_head_html(),
+        "record": "",
+        "verdict": idle_verdict_html(),
+        **cards,
+        "difference": idle_difference_html(),
+    }
+
+
+def head_of(run: Run | None, boxes: Inquiry | None = None) -> str:
+    """The head of the results on the page; ``boxes``: what stands in the boxes now."""
+    if run is None:
+        return no_head_html()
+    asked = run.asked
+    stale = boxes is not None and any(
+        getattr(boxes, name) != getattr(asked, name)
+        for name in ("typed", "question", "pair", "further", "otherwise")
     )
+    models = " · ".join(short_names(run.comparison.labels)) if not run.blind else "which is which is hidden"
+    return head_html(asked.question, run.passage.source, models, stale=stale)
 
 
-def difference_of(run: Run, view: View) -> str:
-    """The panel below the cards."""
-    if run.blind:
-        return BLIND_DIFFERENCE
-    return difference_html(run.found(view)) if run.complete else IDLE_DIFFERENCE
+def remembered(earlier: Sequence[Run], current: Run) -> tuple[Run, ...]:
+    """The session's runs with the current one, as many of the newest as are kept."""
+    kept = [current]
+    for run in reversed(earlier[-HISTORY_KEPT + 1 :]):
+        if sum(len(one.passage.text) for one in kept) + len(run.passage.text) > HISTORY_CHARS:
+            break
+        kept.append(run)
+    return tuple(reversed(kept))
 
 
-def scores(run: Run, view: View) -> list[tuple[str, bool, float]]:
-    """Label, exact match and F1 of each model against the known answers; nothing where none are known.
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How one model's answer meets the gold answers: exact match, and token F1 from 0 to 1."""
+
+    label: str
+    exact: bool
+    f1: float
+
+
+def scores(run: Run, view: View) -> list[Score]:
+    """Each model's score against the gold answers under a view; nothing where none are known.
 
     As in SQuAD v2.0, abstaining is right where the text does not hold the answer, and only there.
     """
     if run.gold is None:
         return []
+    golds: Sequence[str] = run.gold or ("",)
     made = []
-    for side in run.found(view).sides:
-        text = side.answer.text if side.answer else ""
-        golds: Sequence[str] = run.gold or ("",)
-        made.append(
-            (
-                side.label,
-                any(squad_exact_match(text, g) for g in golds),
-                max(squad_f1(text, g) for g in golds),
-            )
-        )
+    for side in run.comparison.sides:
+        answer = side.answer(view)
+        text = answer.text if answer else ""
+        exact = any(squad_exact_match(text, gold) for gold in golds)
+        made.append(Score(side.label, exact, max(squad_f1(text, gold) for gold in golds)))
     return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -68,6 +69,20 @@ def running_app(log: Path, **environment: str) -> Iterator[str]:
         finally:
             process.terminate()
             process.wait(20)
+
+
+def api_answer(address: str, text: str, question: str, pair: str = "mini") -> dict:
+    """What the API's ``/answer`` gives."""
+    call = urllib.request.Request(
+        f"{address}/gradio_api/call/answer",
+        data=json.dumps({"data": [text, question, pair]}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(call, timeout=60) as response:
+        event = json.load(response)["event_id"]
+    with urllib.request.urlopen(f"{address}/gradio_api/call/answer/{event}", timeout=120) as response:
+        stream = response.read().decode()
+    return json.loads(stream.split("event: complete\ndata: ")[1].split("\n")[0])[0]
 
 
 @pytest.fixture(scope="session")

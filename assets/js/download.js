@@ -1,0 +1,4 @@
+payload => {
+  // Offers what the server sent, {name, type, text}, for saving.
+  window.biomDownload(payload);
+}

@@ -1,0 +1,1 @@
+query => query ? window.location.origin + window.location.pathname + query : ''

@@ -1,0 +1,159 @@
+"""``biom-demo ask``: both models' answers to one question about a text, a record, or what a query finds."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from biom_demo.analysis.benchmark import progress_line
+from biom_demo.analysis.comparison import Comparison, Side, View, compared
+from biom_demo.analysis.literature import (
+    MAX_ABSTRACTS,
+    findings,
+    queries_to_try,
+    read_abstracts,
+    retrieve,
+    search,
+)
+from biom_demo.analysis.passage import check_input, check_question, passage_of_names, passage_of_text
+from biom_demo.cli.loading import PAIR_HELP, pair_of
+from biom_demo.errors import InputError
+from biom_demo.models.store import Models
+from biom_demo.pubmed.identify import Kind, identify
+from biom_demo.pubmed.session import PubMed
+from biom_demo.qa.records import Question
+from biom_demo.settings import Settings
+from biom_demo.show.export import comparison_json, literature_json
+from biom_demo.show.words import percent, search_words, verdict_words
+
+if TYPE_CHECKING:
+    from biom_demo.cli import Commands
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command with its options."""
+    parser = commands.add_parser("ask", help="ask both models one question about a text")
+    parser.add_argument("question")
+    about = parser.add_mutually_exclusive_group(required=True)
+    about.add_argument("--text", metavar="FILE|-", help="a UTF-8 text file, or - for stdin")
+    about.add_argument("--pmid", metavar="NAME", help="a PubMed record: PMID, PMCID, DOI or its address")
+    about.add_argument(
+        "--query",
+        nargs="?",
+        const="",
+        metavar="Q",
+        help="ask over what a PubMed query finds; made of the question where left out",
+    )
+    parser.add_argument("--top", type=int, default=20, metavar="N", help="abstracts to read for --query")
+    parser.add_argument("--pair", default=None, help=PAIR_HELP)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Ask and print the answers.
+
+    Raises ``InputError``, ``PubMedError`` or ``CheckpointError`` with what to do.
+    """
+    settings = Settings.from_environment()
+    if arguments.query is None:
+        _ask_passage(arguments, settings)
+    else:
+        _ask_literature(arguments, settings)
+
+
+def _ask_passage(arguments: argparse.Namespace, settings: Settings) -> None:
+    question, most = arguments.question, settings.max_context_chars
+    if arguments.pmid:
+        identified = identify(arguments.pmid)
+        if identified.kind is not Kind.RECORDS or len(identified.names) != 1:
+            raise InputError(
+                f"{arguments.pmid!r} names no single PubMed record. Give a PMID, PMCID, DOI or address."
+            )
+        check_question(question)
+        with PubMed.from_settings(settings).session() as session:
+            passage = passage_of_names(identified, arguments.pmid, session, max_chars=most)
+    else:
+        text = _read_text(arguments.text)
+        if not text.strip():
+            raise InputError("The text is empty. Give a file with an abstract in it.")
+        check_input(text, question, max_chars=most)
+        passage = passage_of_text(text)
+    checkpoints = pair_of(settings, arguments.pair).checkpoints
+    models = Models(threads=settings.threads)
+    comparison = compared(Question(question), passage, checkpoints, models)
+    if arguments.json:
+        print(json.dumps(comparison_json(comparison), ensure_ascii=False, indent=1))
+        return
+    for notice in passage.notices:
+        print(f"note: {notice}", file=sys.stderr)
+    for record in passage.records:
+        print(f"PMID {record.pmid}  {record.title} {record.journal} {record.date}")
+        for note in record.warnings:
+            print(f"  ! {note.sentence}")
+    view = View()
+    for side in comparison.sides:
+        print("\n".join(_side_lines(side, view)))
+    print(f"verdict: {verdict_words(comparison.verdict(view), *comparison.labels[:2])}")
+
+
+def _side_lines(side: Side, view: View) -> list[str]:
+    prediction, answer = side.prediction(view), side.answer(view)
+    said = "  no answer in this text"
+    if answer:
+        where = f"[{answer.span.start}, {answer.span.end})"
+        said = f"  {answer.text}   {where}   confidence {percent(answer.probability)}"
+    return [
+        f"{side.label}  ({side.seconds or 0.0:.2f} s)",
+        said,
+        f"  p(no answer) {percent(prediction.null_probability)}",
+        *(f"  note: {notice}" for notice in prediction.notices),
+    ]
+
+
+def _ask_literature(arguments: argparse.Namespace, settings: Settings) -> None:
+    question = arguments.question
+    check_question(question)
+    tries = queries_to_try(question, arguments.query)
+    checkpoints = pair_of(settings, arguments.pair).checkpoints
+    limit = max(1, min(arguments.top, MAX_ABSTRACTS))
+    with PubMed.from_settings(settings).session() as session:
+        retrieved = retrieve(question, search(tries, session, limit=limit), session)
+    models = Models(threads=settings.threads)
+    read: list[Comparison] = []
+    with progress_line(f"of {len(retrieved.records)} abstracts read") as progress:
+        for comparison in read_abstracts(retrieved, checkpoints, models):
+            read.append(comparison)
+            progress(len(read))
+    if arguments.json:
+        document = literature_json(retrieved, read, checkpoints=checkpoints)
+        print(json.dumps(document, ensure_ascii=False, indent=1))
+        return
+    for notice in retrieved.notices:
+        print(f"note: {notice}", file=sys.stderr)
+    print(search_words(retrieved.search, len(read)))
+    if translation := retrieved.search.telling.found.translation:
+        print(f"PubMed read the query as: {translation}")
+    for side, checkpoint in enumerate(checkpoints):
+        print(checkpoint.label)
+        for finding in findings(read, side, top_n=5):
+            pmids = ", ".join(
+                e.record.pmid + (f" ({e.record.status})" if e.record.warnings else "")
+                for e in finding.evidence[:5]
+            )
+            print(f"  {finding.share:6.1%}  {finding.text}   PMID {pmids}")
+
+
+def _read_text(name: str) -> str:
+    try:
+        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        return data.decode("utf-8-sig")
+    except OSError as error:
+        raise InputError(f"{name} cannot be read: {error.strerror}. Check the path.") from error
+    except UnicodeDecodeError:
+        raise InputError(
+            f"{name} is not UTF-8 text. Give a plain text file, not a PDF or Word file."
+        ) from None

@@ -1,0 +1,42 @@
+"""The language of a question, guessed from its letters and small words. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from biom_demo.pubmed.words import words
+
+_SCRIPTS = {
+    "Chinese": "\u4e00-\u9fff", "Japanese": "\u3040-\u30ff", "Korean": "\uac00-\ud7af",
+    "Arabic": "\u0600-\u06ff", "Hebrew": "\u0590-\u05ff", "Hindi": "\u0900-\u097f",
+    "Thai": "\u0e00-\u0e7f", "a language in Cyrillic letters": "\u0400-\u04ff",
+    "Greek": "\u0370-\u03ff\u1f00-\u1fff",
+}  # fmt: skip
+_LANGUAGES = {
+    "es": "Spanish", "fr": "French", "de": "German", "it": "Italian", "pt": "Portuguese", "nl": "Dutch",
+    "pl": "Polish", "tr": "Turkish", "sv": "Swedish", "id": "Indonesian",
+}  # fmt: skip
+MIN_FOREIGN_SHARE = 0.3  # of the letters; names in Greek letters stay below
+
+
+def language_of(text: str) -> str:
+    """The language the question is in where it is not English, or "". A guess by letters and small words."""
+    letters = sum(c.isalpha() for c in text)
+    shares = {
+        name: len(re.findall(f"[{signs}]", text)) / letters for name, signs in _SCRIPTS.items() if letters
+    }
+    if shares.get("Japanese", 0) > 0.1:
+        return "Japanese"
+    script = max(shares, key=lambda name: shares[name], default="")
+    if script and shares[script] > MIN_FOREIGN_SHARE:
+        return script
+    found = re.findall(r"[^\W\d_]+", text.lower())
+    english = words("question_stops") | {"in", "on"}
+    counts = {
+        name: sum(word in words(f"stops_{code}") and word not in english for word in found)
+        for code, name in _LANGUAGES.items()
+    }
+    best = max(counts, key=lambda name: counts[name])
+    own = words(f"stops_{next(code for code, name in _LANGUAGES.items() if name == best)}")
+    in_english = sum(word in english and word not in own for word in found)
+    return best if counts[best] > max(1, in_english) or (counts[best] and set("¿¡") & set(text)) else ""

@@ -1,0 +1,227 @@
+"""A checkpoint run by PyTorch on the CPU, in float32: any extractive QA architecture of transformers.
+
+The only file outside ``train/`` that imports torch and transformers.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import pickle
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import numpy as np
+import torch
+
+from biom_demo.errors import CheckpointError
+from biom_demo.qa.records import SpanLogits, Window
+from biom_demo.qa.windows import Layout, build_windows
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+    from biom_demo.qa.records import Ids
+
+T = TypeVar("T")
+WEIGHTS_FILE = "model.safetensors"
+
+
+class ModelInput(Protocol):
+    """What ``pad`` needs of a window."""
+
+    @property
+    def ids(self) -> Ids:
+        """The tokens, int32 (T,)."""
+        ...
+
+    @property
+    def context_start(self) -> int:
+        """The first position that shows context."""
+        ...
+
+
+def set_threads(threads: int) -> None:
+    """Let a forward pass use that many CPU threads, in this process from now on."""
+    torch.set_num_threads(threads)
+
+
+class PyTorchEngine:
+    """A QA model and its tokenizer; it sends the model only what the model's ``forward`` declares."""
+
+    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> None:
+        """Raises ``CheckpointError`` where the two do not fit, or are of a kind that cannot be read."""
+        self.model = model
+        self.tokenizer = tokenizer
+        self.max_positions = _max_positions(model)
+        self.layout = Layout.of(tokenizer)
+        declared = inspect.signature(model.forward).parameters
+        if "attention_mask" not in declared:
+            raise CheckpointError(
+                "Its architecture cannot tell padding from text. Choose another checkpoint."
+            )
+        # RoBERTa takes types, but has one of them only: a second is an index out of range.
+        self._sends_types = "token_type_ids" in declared and getattr(model.config, "type_vocab_size", 0) > 1
+        if len(tokenizer) > model.config.vocab_size:
+            raise CheckpointError(
+                f"The tokenizer knows {len(tokenizer)} tokens, the model {model.config.vocab_size}. "
+                "They are from different checkpoints."
+            )
+
+    @classmethod
+    def load(cls, source: str | Path, *, allow_new_head: bool = False) -> PyTorchEngine:
+        """The engine of a checkpoint folder, or of a Hub id whose files lie in the local cache.
+
+        Never touches the network. Weights of any dtype are read as float32; a pickled
+        ``pytorch_model.bin`` is unpickled with weights only. ``allow_new_head`` accepts an encoder
+        without a QA head and draws one from torch's RNG (for training).
+
+        Raises ``CheckpointError``, with the reason, where files are missing, damaged, unsafe or not
+        of a QA model, and where the model cannot read a question and a text.
+        """
+        # Imported here: transformers takes seconds, and most modules that import this one need none.
+        from transformers import AutoModelForQuestionAnswering, AutoTokenizer
+
+        name = str(source)
+        if isinstance(source, Path) and not source.is_dir():
+            raise CheckpointError(f"There is no checkpoint folder {source}. Check the path.")
+        tokenizer = _reading(name, lambda: AutoTokenizer.from_pretrained(name, local_files_only=True))
+        if not getattr(tokenizer, "is_fast", False):
+            raise CheckpointError(f"{name} has no fast tokenizer, which exact offsets need.")
+        if len(tokenizer) <= len(tokenizer.all_special_ids):  # transformers makes one up without files
+            raise CheckpointError(
+                f"{name} has no vocabulary: tokenizer.json, vocab.txt or the like is missing. Fetch it again."
+            )
+        model, info = _reading(
+            name,
+            lambda: AutoModelForQuestionAnswering.from_pretrained(
+                name, local_files_only=True, dtype=torch.float32, output_loading_info=True
+            ),
+        )
+        missing = sorted(info["missing_keys"])
+        mismatched = sorted(str(key) for key in info.get("mismatched_keys", ()))
+        headless = bool(missing) and all(key.startswith("qa_outputs") for key in missing)
+        if mismatched or (missing and not (headless and allow_new_head)):
+            what = (
+                "no question answering head" if headless else f"no weights for {(missing + mismatched)[:3]}"
+            )
+            raise CheckpointError(
+                f"{name} has {what}. Choose a checkpoint fine-tuned for extractive question answering."
+            )
+        try:
+            engine = cls(model.eval(), tokenizer)
+        except CheckpointError as error:
+            raise CheckpointError(f"{name} cannot be read. {error}") from error
+        engine._try_out(name)
+        return engine
+
+    def _try_out(self, name: str) -> None:
+        """Read one sentence: a model of a kind that cannot be read is refused now, not at a question."""
+        try:
+            (made,) = build_windows(
+                self.tokenizer,
+                [("Which gene?", "It is a gene.")],
+                max_seq_length=min(self.max_positions, 32),
+            )
+            self.logits(made.windows)
+        except Exception as error:  # whatever an architecture that wants other inputs raises
+            raise CheckpointError(
+                f"{name} cannot read a question and a text ({_reason(error)}). "
+                "Choose a checkpoint of the kind of BERT, ALBERT, ELECTRA or RoBERTa."
+            ) from error
+
+    def save(self, folder: Path) -> None:
+        """Write config, tokenizer and float32 safetensors, whole, so that ``load`` finds them."""
+        with whole_checkpoint(folder) as partial:
+            self.model.save_pretrained(partial)
+            self.tokenizer.save_pretrained(partial)
+
+    def logits(self, windows: Sequence[Window]) -> list[SpanLogits]:
+        """Start and end logits of each window, in order; float32 (T,) with T the window's length.
+
+        All run as one batch, padded to its longest.
+        """
+        with torch.inference_mode():
+            output = self.model(**self.pad(windows))
+        starts = output.start_logits.float().numpy()  # (B, T)
+        ends = output.end_logits.float().numpy()
+        return [
+            SpanLogits(starts[row, : len(window)].copy(), ends[row, : len(window)].copy())
+            for row, window in enumerate(windows)
+        ]
+
+    def pad(self, windows: Sequence[ModelInput]) -> dict[str, torch.Tensor]:
+        """The model's inputs for a batch: each int64 (B, T of the longest)."""
+        width = max(len(window.ids) for window in windows)
+        ids = np.full((len(windows), width), self.tokenizer.pad_token_id or 0, dtype=np.int64)
+        types = np.zeros_like(ids)
+        mask = np.zeros_like(ids)
+        for row, window in enumerate(windows):
+            length = len(window.ids)
+            ids[row, :length] = window.ids
+            types[row, :length] = self.layout.token_types(length, window.context_start)
+            mask[row, :length] = 1
+        inputs = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
+        if self._sends_types:
+            inputs["token_type_ids"] = torch.from_numpy(types)
+        return inputs
+
+
+@contextmanager
+def whole_checkpoint(out: Path) -> Iterator[Path]:
+    """A folder to write a checkpoint into, whose files are then moved to ``out``, the weights last.
+
+    So a folder with ``model.safetensors`` is a whole checkpoint, whenever the process was killed.
+    What is in ``out`` under other names (a training state, a log) stays.
+    """
+    partial = out / "checkpoint.part"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    for path in partial.iterdir():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())  # what made it (a training state) may be deleted next
+    (out / WEIGHTS_FILE).unlink(missing_ok=True)  # of another checkpoint: not with this one's tokenizer
+    for path in sorted(partial.iterdir(), key=lambda path: (path.name == WEIGHTS_FILE, path.name)):
+        path.replace(out / path.name)
+    partial.rmdir()
+
+
+def _max_positions(model: PreTrainedModel) -> int:
+    """The longest input the model has positions for."""
+    declared = getattr(model.config, "max_position_embeddings", None)
+    if declared is None or declared < 1:  # positions that are relative, or computed
+        return int(np.iinfo(np.int32).max)
+    # RoBERTa and its kin count positions from the padding's on: 514 of them serve 512 tokens.
+    for name, module in model.named_modules():
+        if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
+            return int(declared) - int(module.padding_idx) - 1
+    return int(declared)
+
+
+def _reason(error: Exception) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0][:200] if text else type(error).__name__
+
+
+def _reading(name: str, load: Callable[[], T]) -> T:
+    """What ``load`` returns; what goes wrong in transformers becomes a ``CheckpointError``."""
+    try:
+        return load()
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            f"{name}: pytorch_model.bin holds more than weights, or is damaged, and was not opened. "
+            "Get the checkpoint again from its author, best as safetensors."
+        ) from error
+    except Exception as error:  # safetensors, tokenizers and transformers raise many kinds
+        raise CheckpointError(
+            f"{name} cannot be loaded as a checkpoint ({_reason(error)}). Check that config.json, the "
+            "tokenizer and the weights are there and whole."
+        ) from error

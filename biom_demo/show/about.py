@@ -1,0 +1,135 @@
+"""The page's title and its About tab -> HTML.
+
+The figures are read from the files that ``train`` wrote beside the checkpoints, so this file alone of
+its room looks at the disk.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from biom_demo.models.catalogue import PUBLISHED_PAIRS, PUBLISHED_SCORES, Checkpoint, ModelPair, locate
+from biom_demo.settings import ASSETS
+
+TITLE = "BioM: two readers, one abstract"  # of the browser's tab
+ABLATION = ASSETS / "ablation.json"
+
+
+def title_html() -> Markup:
+    """The head of the page: what it is for, in two sentences."""
+    return Markup(
+        '<div class="page-title"><h1>Ask an abstract</h1><p>A question, a biomedical text, and two '
+        'extractive readers side by side: <span class="biom">BioM-ELECTRA</span>, pre-trained '
+        'on biomedical text, and <span class="vanilla">vanilla ELECTRA</span>, which was not. '
+        "See what each answers, where, and how sure it is.</p></div>"
+    )
+
+
+def about_html(pair: ModelPair) -> Markup:
+    """What the two readers are, what was measured, what not to use them for.
+
+    Figures come from the checkpoints' own evaluation files.
+    """
+    return Markup("""<div class="about">
+<h2>What this is</h2>
+<p>Two extractive question answering models read the same text. Each can only point at a span of it;
+neither writes words of its own. Comparing them shows what biomedical training changes.</p>
+<h2>The models in use</h2>
+<p><b>{biom}</b>: {biom_trained_on}</p>
+<p><b>{vanilla}</b>: {vanilla_trained_on}</p>
+{measured}
+<h2>The published models</h2>
+<p>Exact match and F1 (percent) on {pairs} question–snippet pairs of BioASQ 8B, as their authors report them
+(Alrowili &amp; Shanker 2021, <a href="https://aclanthology.org/2021.bionlp-1.24/">BioM-Transformers</a>
+and the model card).</p>
+{published}
+{ablation}
+<h2>Reading the numbers</h2>
+<p><b>Confidence</b> is the model’s share of probability on exactly the shown span, out of every span of up
+to 30 tokens in the text and “no answer”, which together make 100%. <b>p(no answer)</b> is the share of
+“the text does not say”. Both tell how sure a model is, not how often it is right. A model abstains when
+“no answer” scores higher than its best span.</p>
+<h2>Not medical advice</h2>
+<p>The models quote; they do not check. A text may be wrong, outdated or retracted, and a model may point
+at the wrong place. Do not decide about anyone’s health by what this page shows.</p>
+</div>""").format(
+        biom=pair.biom.label,
+        biom_trained_on=pair.biom.trained_on,
+        vanilla=pair.vanilla.label,
+        vanilla_trained_on=pair.vanilla.trained_on,
+        measured=_measured(pair),
+        pairs=PUBLISHED_PAIRS,
+        published=_table(PUBLISHED_SCORES),
+        ablation=_ablation(),
+    )
+
+
+def _measured(pair: ModelPair) -> Markup:
+    rows = [row for checkpoint in (pair.biom, pair.vanilla) for row in _figures(checkpoint)]
+    if not rows:
+        return Markup()
+    return Markup(
+        "<h3>Measured</h3><p>Exact match and F1 in percent over the answerable pairs, the model made to "
+        "answer; the commands are in each model’s card.</p>{}"
+    ).format(_table(rows))
+
+
+def _ablation() -> Markup:
+    """What each stage brings to the bundled pair, from the file that ``train ablation`` wrote."""
+    rows = json.loads(ABLATION.read_text("utf-8"))["rows"]
+    columns = list(rows[0]["figures"])
+    body = Markup().join(
+        Markup("<tr><td>{}, {}</td>{}</tr>").format(
+            row["model"],
+            row["stage"],
+            Markup().join(
+                Markup('<td class="number">{:.1f}{}</td>').format(
+                    row["figures"][column], f" ± {row['spread'][column]:.1f}" if row["spread"] else ""
+                )
+                for column in columns
+            ),
+        )
+        for row in rows
+    )
+    return Markup(
+        "<h2>What each stage brings to the bundled pair</h2><p>EM and F1 on the {pairs} pairs; strict "
+        "accuracy, lenient accuracy and mean reciprocal rank (percent) over the 8B factoid questions, the "
+        "answers of a question’s snippets pooled. ± is the standard deviation over {seeds} seeds of the "
+        "BioASQ stage.</p><table><thead><tr><th>model, stage</th>{head}</tr></thead><tbody>{body}</tbody>"
+        "</table>"
+    ).format(
+        pairs=PUBLISHED_PAIRS,
+        seeds=max(len(row["seeds"]) for row in rows),
+        head=Markup().join(Markup("<th>{}</th>").format(column) for column in columns),
+        body=body,
+    )
+
+
+def _figures(checkpoint: Checkpoint) -> list[tuple[str, float, float]]:
+    folder = locate(checkpoint)
+    path = folder / "evaluation.json" if folder else None
+    if path is None or not path.is_file():
+        return []
+    try:
+        results = json.loads(path.read_text("utf-8"))["results"]
+        return [
+            (f"{checkpoint.label} on {r['file']} (n = {r['n']})", float(r["exact_match"]), float(r["f1"]))
+            for r in results
+        ]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return []  # a folder of the user's own may hold a file of that name in another form
+
+
+def _table(rows: Sequence[tuple[str, float, float]]) -> Markup:
+    body = Markup().join(
+        Markup('<tr><td>{}</td><td class="number">{:.2f}</td><td class="number">{:.2f}</td></tr>').format(
+            *row
+        )
+        for row in rows
+    )
+    return Markup(
+        "<table><thead><tr><th>model</th><th>EM</th><th>F1</th></tr></thead><tbody>{}</tbody></table>"
+    ).format(body)

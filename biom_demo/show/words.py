@@ -1,0 +1,164 @@
+"""Results in words: percents, counts, agreements, how and where two models differ.
+
+Plain text: whatever draws it escapes it. What is told of a record is in ``pubmed.abstract``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from biom_demo.analysis.comparison import Agreement, Verdict
+from biom_demo.analysis.difference import Difference, ViewedSide
+from biom_demo.analysis.literature import Search
+
+
+def percent(value: float) -> str:
+    """A probability as a percent; never a rounded 0% or 100% that it is not."""
+    if 0 < value < 0.001:
+        return "< 0.1%"
+    if 0.999 < value < 1:
+        return "> 99.9%"
+    return f"{value:.1%}"
+
+
+def ordinal(rank: int) -> str:
+    """1st, 2nd, 3rd, 4th, 11th, ..."""
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(rank % 10 if rank % 100 not in (11, 12, 13) else 0, "th")
+    return f"{rank:,}{ending}"
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things: "1 abstract", "2 abstracts"."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementWords:
+    """How one kind of agreement is told: by a sign, in a word or two, and in a sentence.
+
+    ``lead`` opens the sentence. ``rest`` has fields for what differs: ``biom`` and ``vanilla`` (the
+    models' names), ``biom_text`` and ``vanilla_text`` (their answers), ``f1``.
+    """
+
+    icon: str
+    short: str
+    lead: str
+    rest: str
+
+
+# The one place for the words of each agreement: cards, tables and the command line take them from here.
+AGREEMENT_WORDS: dict[Agreement, AgreementWords] = {
+    Agreement.AGREE: AgreementWords("=", "agree", "Agree.", "Both models answer “{biom_text}”."),
+    Agreement.ELSEWHERE: AgreementWords(
+        "=", "agree", "Agree,", "but each points at another mention of “{biom_text}”."
+    ),
+    Agreement.OVERLAP: AgreementWords(
+        "≈",
+        "overlap",
+        "Overlap",
+        "(token F1 {f1:.2f}): {biom} answers “{biom_text}”, {vanilla} “{vanilla_text}”.",
+    ),
+    Agreement.DISAGREE: AgreementWords(
+        "≠", "disagree", "Disagree:", "{biom} answers “{biom_text}”, {vanilla} “{vanilla_text}”."
+    ),
+    Agreement.BIOM_ABSTAINS: AgreementWords(
+        "½", "BioM abstains", "One abstains:", "{vanilla} answers “{vanilla_text}”, {biom} finds no answer."
+    ),
+    Agreement.VANILLA_ABSTAINS: AgreementWords(
+        "½", "vanilla abstains", "One abstains:", "{biom} answers “{biom_text}”, {vanilla} finds no answer."
+    ),
+    Agreement.BOTH_ABSTAIN: AgreementWords(
+        "∅", "both abstain", "Both abstain:", "neither model finds an answer in this text."
+    ),
+}
+
+
+def verdict_words(verdict: Verdict, biom: str, vanilla: str) -> str:
+    """How the two answers relate, in a sentence; ``biom`` and ``vanilla`` are the models' names."""
+    told = AGREEMENT_WORDS[verdict.agreement]
+    rest = told.rest.format(
+        biom=biom,
+        vanilla=vanilla,
+        biom_text=verdict.biom.text if verdict.biom else "",
+        vanilla_text=verdict.vanilla.text if verdict.vanilla else "",
+        f1=verdict.f1,
+    )
+    return f"{told.lead} {rest}"
+
+
+def in_words(found: Difference) -> list[str]:
+    """How and where the first two models differ: one to three sentences."""
+    first, second = found.sides[:2]
+    match found.verdict.agreement:
+        case Agreement.AGREE:
+            return [f"Both point at the same place, {first.place}.", *_confidence_gap(first, second)]
+        case Agreement.ELSEWHERE:
+            return [
+                "The answer is the same, its place is not: "
+                f"{first.name} points at {first.place}, {second.name} at {second.place}.",
+                *_preferences(found),
+            ]
+        case Agreement.OVERLAP:
+            return [
+                f"Both look at {first.place} and cut the answer differently: {first.name} takes "
+                f"“{_text(first)}”, {second.name} “{_text(second)}”.",
+                *_preferences(found),
+            ]
+        case Agreement.DISAGREE:
+            return [
+                f"{first.name} looks at {first.place} (“{_text(first)}”), {second.name} at "
+                f"{second.place} (“{_text(second)}”).",
+                *_preferences(found),
+            ]
+        case Agreement.BIOM_ABSTAINS:
+            return [_abstains(first), f"{second.name} answers “{_text(second)}” in {second.place}."]
+        case Agreement.VANILLA_ABSTAINS:
+            return [f"{first.name} answers “{_text(first)}” in {first.place}.", _abstains(second)]
+        case Agreement.BOTH_ABSTAIN:
+            return [_abstains(first), _abstains(second)]
+
+
+def _text(side: ViewedSide) -> str:
+    return side.top.text if side.top else ""
+
+
+def _confidence_gap(first: ViewedSide, second: ViewedSide) -> list[str]:
+    if not first.top or not second.top:
+        return []
+    return [
+        f"{first.name} is {percent(first.top.probability)} sure of it, {second.name} "
+        f"{percent(second.top.probability)}."
+    ]
+
+
+def _preferences(found: Difference) -> list[str]:
+    """What each of the first two makes of the other's answer."""
+    made = []
+    for own, other in ((0, 1), (1, 0)):
+        side, rival = found.sides[own], found.sides[other]
+        score = found.cross[other][own]
+        if score is None:
+            made.append(f"{side.name} cannot point at exactly {rival.name}’s answer.")
+        else:
+            made.append(
+                f"{side.name} ranks {rival.name}’s answer {ordinal(score.rank)}, "
+                f"{score.behind:.1f} logits behind its own."
+            )
+    return made
+
+
+def _abstains(side: ViewedSide) -> str:
+    if side.top is None:
+        return f"{side.name} finds nothing to point at."
+    return (
+        f"{side.name} abstains: “no answer” scores {side.abstains_by:.1f} logits above its best span, "
+        f"“{side.top.text}” in {side.place}."
+    )
+
+
+def search_words(search: Search, read: int) -> str:
+    """What was asked of PubMed and how much it found, in a sentence; ``read`` abstracts were taken."""
+    first, *looser = [made for made in search.rounds if made.found.pmids] or [search.telling]
+    words = f"{counted(first.found.count, 'record')} match “{first.query}”"
+    words += "".join(f", {made.found.count:,} the looser “{made.query}”" for made in looser)
+    return f"{words}; read: the first {read:,}."

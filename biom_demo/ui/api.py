@@ -1,0 +1,76 @@
+"""The endpoints for programs: the same functions as the page, and JSON instead of a page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from biom_demo.analysis.comparison import compared
+from biom_demo.analysis.literature import (
+    MAX_ABSTRACTS,
+    queries_to_try,
+    read_abstracts,
+    retrieve,
+    search,
+)
+from biom_demo.analysis.passage import check_input, check_question, passage_of_text, readable
+from biom_demo.qa.records import Question
+from biom_demo.show.export import comparison_json, literature_json
+from biom_demo.ui.site import Site, words_of
+from biom_demo.ui.wiring import READS
+
+
+def answer(site: Site, text: str, question: str, pair: str) -> dict[str, Any]:
+    """Both models' answers to a question about a text, as plain JSON values.
+
+    Raises ``InputError`` for what cannot be used, ``CheckpointError`` for models that cannot be read.
+    """
+    text, question = readable(text), readable(question)
+    check_input(text, question, max_chars=site.settings.max_context_chars)
+    return comparison_json(
+        compared(Question(question), passage_of_text(text), site.checkpoints(pair), site.models)
+    )
+
+
+def ask_pubmed(site: Site, question: str, query: str, abstracts: int, pair: str) -> dict[str, Any]:
+    """Both models' answers over the abstracts that PubMed finds for a question, as plain JSON values.
+
+    No model is kept from others while PubMed answers. Raises what ``answer`` raises, and
+    ``PubMedError`` where PubMed cannot be asked.
+    """
+    question, query = readable(question), readable(query)
+    check_question(question)
+    checkpoints = site.checkpoints(pair)
+    limit = max(1, min(int(abstracts), MAX_ABSTRACTS))
+    tries = queries_to_try(question, query)
+    with site.pubmed_gate.passed(), site.pubmed.session() as session:
+        retrieved = retrieve(question, search(tries, session, limit=limit), session)
+    read = list(read_abstracts(retrieved, checkpoints, site.models))
+    return literature_json(retrieved, read, checkpoints=checkpoints)
+
+
+def build(site: Site) -> None:
+    """Add the endpoints ``/answer`` and ``/ask_pubmed`` to the page being built."""
+    default = site.pair.name
+
+    def answer_json(text: str, question: str, pair: str = default) -> dict[str, Any]:
+        """Both models' answers to a question about a text, with character offsets (half-open)."""
+        try:
+            return answer(site, text, question, pair)
+        except Exception as error:
+            raise gr.Error(words_of(error, "the API's answer"), print_exception=False) from error
+
+    def ask_pubmed_json(
+        question: str, query: str = "", abstracts: int = 20, pair: str = default
+    ) -> dict[str, Any]:
+        """Both models' answers to a question over the PubMed abstracts it finds, with PMIDs and offsets."""
+        try:
+            return ask_pubmed(site, question, query, abstracts, pair)
+        except Exception as error:
+            raise gr.Error(words_of(error, "the API's search"), print_exception=False) from error
+
+    queue = {key: READS[key] for key in ("concurrency_id", "concurrency_limit")}
+    gr.api(answer_json, api_name="answer", **queue)
+    # Not the model's queue: it would stand still while PubMed answers. Reading still takes turns.
+    gr.api(ask_pubmed_json, api_name="ask_pubmed", concurrency_limit=4)

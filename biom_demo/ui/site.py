@@ -1,0 +1,172 @@
+"""What every event of the page works with: settings, model pairs, readers, PubMed, and who may be stopped."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from biom_demo.analysis.comparison import MAX_SIDES
+from biom_demo.errors import BioMError, InputError
+from biom_demo.models.catalogue import CATALOGUE, Checkpoint, ModelPair, given, locate, resolve_pair
+from biom_demo.models.store import Models
+from biom_demo.pubmed.session import PubMed
+from biom_demo.settings import Settings
+
+# What an event changes, by the name of the part of the page.
+Update = dict[str, Any]
+OUR_FAULT = "Something went wrong on our side; the log has the details. Try again."
+PUBMED_AT_ONCE = 8
+PUBMED_WAITING = 16
+
+log = logging.getLogger(__name__)
+
+
+class Gate:
+    """Lets a number of callers through at once and a number wait; the rest are told to come back.
+
+    PubMed may take its whole time budget to answer: without a bound its callers would use up all
+    threads of the server, and those who only paste a text would wait behind them.
+    """
+
+    def __init__(self, *, at_once: int = PUBMED_AT_ONCE, waiting: int = PUBMED_WAITING) -> None:
+        self._inside = threading.BoundedSemaphore(at_once)
+        self._all = threading.BoundedSemaphore(at_once + waiting)
+
+    @property
+    def full(self) -> bool:
+        """Whether the next caller would be told to come back."""
+        if self._all.acquire(blocking=False):
+            self._all.release()
+            return False
+        return True
+
+    @contextmanager
+    def passed(self) -> Iterator[None]:
+        """Inside, the caller may ask. Raises ``InputError`` where too many wait already."""
+        if not self._all.acquire(blocking=False):
+            raise InputError(
+                "Many visitors are asking PubMed just now. Try again in a minute, or paste the abstract’s "
+                "text."
+            )
+        try:
+            with self._inside:
+                yield
+        finally:
+            self._all.release()
+
+
+class Stops:
+    """The events that stop what runs, by session, so that visitors stop only their own."""
+
+    def __init__(self) -> None:
+        self._running: dict[str, list[threading.Event]] = {}
+        self._lock = threading.Lock()
+
+    def begin(self, session: str) -> threading.Event:
+        """An event of a run that begins; ``end`` forgets it."""
+        event = threading.Event()
+        with self._lock:
+            self._running.setdefault(session, []).append(event)
+        return event
+
+    def end(self, session: str, event: threading.Event) -> None:
+        """Forget the event of a run that has ended, and no other."""
+        with self._lock:
+            left = [other for other in self._running.get(session, ()) if other is not event]
+            if left:
+                self._running[session] = left
+            else:
+                self._running.pop(session, None)
+
+    def stop(self, session: str) -> bool:
+        """Stop all runs of the session; whether there was one."""
+        with self._lock:
+            events = self._running.get(session, ())
+            for event in events:
+                event.set()
+            return bool(events)
+
+    def leave(self, session: str) -> None:
+        """Stop and forget all runs of a visitor who has left."""
+        self.stop(session)
+        with self._lock:
+            self._running.pop(session, None)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._running.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One running page."""
+
+    settings: Settings
+    pair: ModelPair  # the default one
+    models: Models
+    pubmed: PubMed
+    pubmed_gate: Gate = field(default_factory=Gate)
+    stops: Stops = field(default_factory=Stops)
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Site:
+        """The site that the settings ask for. Raises ``InputError`` where they name no pair that exists."""
+        return cls(
+            settings, default_pair(settings), Models(threads=settings.threads), PubMed.from_settings(settings)
+        )
+
+    @property
+    def pairs(self) -> Mapping[str, ModelPair]:
+        """The pairs on offer by name, the default one first."""
+        return {pair.name: pair for pair in (self.pair, *CATALOGUE)}
+
+    @property
+    def catalogue(self) -> Mapping[str, Checkpoint]:
+        """The checkpoints of all pairs by source."""
+        return {c.source: c for pair in self.pairs.values() for c in pair.checkpoints}
+
+    @property
+    def own_models(self) -> bool:
+        """Whether any folder or Hub id may be named.
+
+        Whoever can name a folder can have it opened: on a public page only the catalogue is on offer.
+        """
+        return self.settings.host in ("127.0.0.1", "localhost", "::1") and not self.settings.on_spaces
+
+    def pair_named(self, name: str) -> ModelPair:
+        """The pair of that name. Raises ``InputError`` where it is not on offer."""
+        pair = self.pairs.get(name) if isinstance(name, str) else None
+        if pair is None:
+            raise InputError(f"There is no pair {name!r:.60}. Choose one of: {', '.join(self.pairs)}.")
+        return pair
+
+    def checkpoints(self, name: str, further: Sequence[str] = ()) -> tuple[Checkpoint, ...]:
+        """The pair's checkpoints and the further ones. Raises ``InputError`` for one not on offer."""
+        pair = self.pair_named(name)
+        sources = list(dict.fromkeys(source.strip() for source in further if source.strip()))
+        catalogue = self.catalogue
+        if not self.own_models and any(source not in catalogue for source in sources):
+            raise InputError("Only the models of the list are on offer here.")
+        others = [catalogue.get(source) or given(source) for source in sources[: MAX_SIDES - 2]]
+        return (*pair.checkpoints, *others)
+
+
+def default_pair(settings: Settings) -> ModelPair:
+    """The pair that the settings name. Raises ``InputError`` where there is none of that name."""
+    return resolve_pair(settings.pair, biom=settings.biom_model, vanilla=settings.vanilla_model)
+
+
+def missing(checkpoints: Sequence[Checkpoint]) -> list[Checkpoint]:
+    """Those of the checkpoints that are not on this machine."""
+    return [checkpoint for checkpoint in checkpoints if locate(checkpoint) is None]
+
+
+def words_of(error: Exception, doing: str) -> str:
+    """What a visitor is told of an error; one that nobody foresaw goes to the log with ``doing``."""
+    if isinstance(error, BioMError):
+        return str(error)
+    log.error("%s failed", doing, exc_info=error)
+    return OUR_FAULT

@@ -1,0 +1,60 @@
+"""How the page's events are wired: parts by name, what queues an event goes through, the scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from biom_demo.settings import ASSETS
+from biom_demo.ui.site import Update
+
+# Events of the page's own that ask nothing of a model. In the queue they would wait for a place; but
+# outside of it a changed state sets off nothing.
+QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+QUIET_IN_QUEUE: dict[str, Any] = QUIET | {"queue": True, "concurrency_limit": None}
+# Every event that reads takes part in one queue; Gradio shows each visitor the place in it. Events
+# that share an id take the lowest limit of them all, so all of them say it.
+READS: dict[str, Any] = {
+    "concurrency_id": "model",
+    "concurrency_limit": 1,
+    "show_progress": "minimal",
+    "api_visibility": "private",
+}
+# What may wait for PubMed has a bound of its own, ``Site.pubmed_gate``: who asks nothing of PubMed
+# waits for nobody who does.
+MAY_ASK_PUBMED: dict[str, Any] = {
+    "concurrency_limit": None,
+    "show_progress": "minimal",
+    "api_visibility": "private",
+}
+
+
+class Parts(dict[str, Any]):
+    """The components of the page, or of a part of it, by name."""
+
+    def of(self, *names: str) -> list[Any]:
+        """The components of those names."""
+        return [self[name] for name in names]
+
+    def changed(self, update: Update) -> dict[Any, Any]:
+        """An update as Gradio takes it."""
+        # Escaped text goes out as plain text: outside of show/ it is not to be built upon.
+        return {self[name]: str(value) if isinstance(value, str) else value for name, value in update.items()}
+
+
+def script(name: str) -> str:
+    """The function in ``assets/js/NAME.js``, as Gradio's ``js`` takes it."""
+    return (ASSETS / "js" / f"{name}.js").read_text("utf-8")
+
+
+def on_session(
+    listen: Callable[..., Any], function: Callable[[str], Any], outputs: list[Any] | None = None
+) -> None:
+    """Call ``function`` with the visitor's session at an event that needs nothing else."""
+
+    def handler(request: gr.Request) -> Any:
+        return function(request.session_hash or "")
+
+    listen(handler, None, outputs, **QUIET)

@@ -1,0 +1,78 @@
+"""A site without a page, network or torch: models that answer with a word they are told."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+from biom_demo.errors import CheckpointError
+from biom_demo.models.catalogue import CATALOGUE, Checkpoint
+from biom_demo.settings import Settings
+from biom_demo.ui.run import Inquiry
+from biom_demo.ui.site import Site
+from tests.readings import WORD, reading_of
+
+MINI = next(pair for pair in CATALOGUE if pair.name == "mini")
+TEXT = "Cystic fibrosis is caused by mutations of CFTR. Mice without it live. BRCA1 is another gene."
+
+
+@dataclass
+class WordModels:
+    """In the place of ``models.store.Models``: each checkpoint points at its word, where the text has it."""
+
+    words: dict[Checkpoint, str]
+    null: float = 24.0  # without the word "no answer" wins
+    broken: frozenset[Checkpoint] = frozenset()
+    calls: list[tuple[Checkpoint, int]] = field(default_factory=list)
+
+    def read(self, checkpoint, pairs, *, stop=None):
+        if checkpoint in self.broken:
+            raise CheckpointError(f"{checkpoint.label} is damaged. Fetch it again.")
+        self.calls.append((checkpoint, len(pairs)))
+        return [
+            self.reading(checkpoint, question, text)
+            for question, text in pairs
+            if stop is None or not stop.is_set()
+        ]
+
+    def reading(self, checkpoint, question, text):
+        words = [match.group() for match in WORD.finditer(text)]
+        word = self.words.get(checkpoint, "")
+        if word not in words:
+            return reading_of(text, null=self.null, question=question)
+        at = words.index(word)
+        return reading_of(text, {at: 15.0}, {at: 15.0}, null=self.null, question=question)
+
+
+class BlockedPubMed:
+    """In the place of ``PubMed``: every call waits until ``answer`` is set, and then fails."""
+
+    def __init__(self):
+        self.answer, self.asked = threading.Event(), threading.Semaphore(0)
+
+    def __getattr__(self, name):
+        def call(*_args, **_options):
+            self.asked.release()
+            self.answer.wait(30)
+            raise AssertionError(f"{name} was let go")
+
+        return call
+
+
+def site_of(biom="CFTR", vanilla="BRCA1", *, settings=None, pubmed=None, broken=(), further=()):
+    """A site whose two models (and further ones) answer with these words."""
+    models = WordModels({MINI.biom: biom, MINI.vanilla: vanilla, **dict(further)}, broken=frozenset(broken))
+    return Site(settings or Settings(), MINI, models, pubmed or BlockedPubMed())
+
+
+def inquiry(typed=TEXT, question="Which gene causes cystic fibrosis?", **rest):
+    """What stands on the page at a click."""
+    return Inquiry(typed, question, "mini", **rest)
+
+
+def last(updates):
+    """All that a handler's updates leave on the page."""
+    left = {}
+    for update in updates:
+        left |= update
+    return left

@@ -1,0 +1,266 @@
+"""What the Compare tab's events do, without a page: preparing, answering, views, heads, downloads."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+
+from biom_demo.analysis.comparison import View
+from biom_demo.errors import FetchCancelled, InputError
+from biom_demo.models.catalogue import CATALOGUE, Checkpoint
+from biom_demo.ui import compare_tab
+from biom_demo.ui.compare_tab import (
+    answer,
+    change_view,
+    choose,
+    download,
+    prepare,
+    stop_download,
+    take_for,
+    view_of,
+)
+from biom_demo.ui.run import Inquiry, Placed, Run, head_of, remembered
+from biom_demo.ui.site import PUBMED_AT_ONCE, PUBMED_WAITING, Gate
+from tests.site import MINI, TEXT, BlockedPubMed, inquiry, last, site_of
+
+ACCENTS = ("biom", "vanilla", "third", "fourth")
+
+
+def asked(site, given=None, view=None, history=()):
+    """All that is on the page after an inquiry."""
+    prepared = last(prepare(site, given or inquiry()))
+    return {**prepared, **last(answer(site, prepared["prepared"], view or View(), history))}
+
+
+def test_an_answer_is_drawn_as_it_comes_and_kept_in_a_run():
+    site = site_of()
+    prepared = last(prepare(site, inquiry()))["prepared"]
+    updates = list(answer(site, prepared, View(), ()))
+    assert ["waiting" in update["vanilla"] for update in updates] == [True, True, False]
+    assert ["waiting" in update["biom"] for update in updates] == [True, False, False]
+    assert all("run" not in update for update in updates[:-1])
+    run = updates[-1]["run"]
+    assert [side.answer(View()).text for side in run.comparison.sides] == ["CFTR", "BRCA1"]
+    assert updates[-1]["history"] == (run,)
+    assert "Disagree" in updates[-1]["verdict"]
+    assert "Two models read" in updates[-1]["status"]
+    assert site.models.calls == [(MINI.biom, 1), (MINI.vanilla, 1)]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (inquiry(typed=""), "no text yet"),
+        (inquiry(question=" "), "no question yet"),
+        (inquiry(question="??"), "holds no word"),
+        (inquiry(typed="\x00\x01\ufffd" * 40), "binary file"),
+        (inquiry(typed="word " * 100_000), "at most"),
+        (replace(inquiry(), pair="<b>"), "no pair"),
+        (replace(inquiry(), pair="large"), "not on this machine"),
+        (replace(inquiry(), further=("no/such-model",)), "not on this machine"),
+    ],
+)
+def test_what_cannot_be_used_is_told_and_nothing_is_read(given, words):
+    site = site_of()
+    left = asked(site, given)
+    assert words in left["status"]
+    assert 'role="alert"' in left["status"]
+    assert left["prepared"] is None
+    assert "run" not in left  # what was answered before stays
+    assert site.models.calls == []
+
+
+def test_on_a_public_page_only_the_list_is_on_offer():
+    site = site_of()
+    public = replace(site, settings=replace(site.settings, host="0.0.0.0"))
+    with pytest.raises(InputError, match="Only the models of the list"):
+        public.checkpoints("mini", ["/etc"])
+    assert "Only the models" in choose(public, "mini", ["/etc"])["status"]
+    assert site.checkpoints("mini", ["/etc"])[2].source == "/etc"
+
+
+def test_question_text_and_models_are_those_of_the_click():
+    """What is edited while a record is fetched belongs to the next question, not to this one."""
+    site = site_of()
+    first = last(prepare(site, inquiry()))["prepared"]
+    last(prepare(site, inquiry(typed=TEXT.replace("CFTR", "TP53"), question="Which other one?")))
+    run = last(answer(site, first, View(), ()))["run"]
+    assert run.asked.question == run.comparison.question.text == "Which gene causes cystic fibrosis?"
+    assert run.passage.text == TEXT
+
+
+def test_text_never_waits_for_pubmed():
+    """As many visitors as may wait for PubMed do so; a pasted text is prepared all the same."""
+    pubmed = BlockedPubMed()
+    site = site_of(pubmed=pubmed)
+    count = PUBMED_AT_ONCE + PUBMED_WAITING
+    waiting = [
+        threading.Thread(target=lambda: last(prepare(site, inquiry(typed="36990001"))), daemon=True)
+        for _ in range(count)
+    ]
+    for thread in waiting:
+        thread.start()
+    for _ in range(PUBMED_AT_ONCE):
+        assert pubmed.asked.acquire(timeout=10)
+    try:
+        assert last(prepare(site, inquiry()))["prepared"].passage.text == TEXT
+        while not site.pubmed_gate.full:
+            time.sleep(0.01)
+        assert "Try again in a minute" in last(prepare(site, inquiry(typed="36990001")))["status"]
+    finally:
+        pubmed.answer.set()
+        for thread in waiting:
+            thread.join(10)
+    with site.pubmed_gate.passed():  # all places were given back
+        pass
+
+
+def test_a_gate_gives_every_place_back():
+    gate = Gate(at_once=1, waiting=0)
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError), gate.passed():
+            raise ZeroDivisionError
+    with gate.passed(), pytest.raises(InputError), gate.passed():
+        pass
+
+
+def test_a_model_that_fails_loses_nothing_that_was_read():
+    left = asked(site_of(broken=[MINI.vanilla]))
+    assert "is damaged" in left["status"]
+    assert "CFTR" in left["biom"]
+    assert left["run"] is None  # two are needed to compare
+    third = next(c for pair in CATALOGUE for c in (pair.biom,) if pair.name == "base")
+    site = site_of(broken=[third])
+    prepared = last(prepare(site, inquiry()))["prepared"]
+    left = last(answer(site, replace(prepared, checkpoints=(*prepared.checkpoints, third)), View(), ()))
+    assert "is damaged" in left["status"]
+    assert left["run"].comparison.complete
+    assert len(left["run"].comparison.sides) == 2
+
+
+def test_an_error_that_nobody_foresaw_is_ours_and_goes_to_the_log(caplog):
+    site = site_of()
+    site.models.read = None
+    left = asked(site)
+    assert "on our side" in left["status"]
+    assert "NoneType" not in left["status"]
+    assert "reading failed" in caplog.text
+
+
+def test_the_view_changes_without_reading():
+    site = site_of()
+    run = asked(site)["run"]
+    calls = list(site.models.calls)
+    left = change_view(run, -10.0, 5, 30, 0.5)
+    assert left["view"] == View(null_threshold=-10.0)
+    assert "Both abstain" in left["verdict"]
+    assert change_view(None, 1, 2.0, 3.0, 0.25) == {"view": View(1.0, 2, 3, 0.25)}
+    assert site.models.calls == calls
+    assert view_of([0, 5, 30, 0.5]) == View()
+
+
+def test_a_result_says_what_it_is_of_and_when_the_boxes_have_moved_on():
+    run = asked(site_of())["run"]
+    here = head_of(run, run.asked)
+    assert run.asked.question in here
+    assert "pasted text" in here
+    assert "for the previous question" not in here
+    for change in (
+        {"typed": TEXT + " "},
+        {"question": "Which other gene?"},
+        {"pair": "base"},
+        {"further": ("x/y",)},
+    ):
+        assert "for the previous question" in head_of(run, replace(run.asked, **change)), change
+    assert run.asked.question not in head_of(None, inquiry())
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_blind_nothing_tells_the_models_or_the_gold_apart_and_the_places_stay(swapped, monkeypatch):
+    monkeypatch.setattr("biom_demo.ui.run.random.random", lambda: 0.0 if swapped else 0.9)
+    placed = Placed(TEXT, inquiry().question, ("CFTR",))
+    site = site_of()
+    prepared = last(prepare(site, inquiry(blind=True, placed=placed)))["prepared"]
+    updates = list(answer(site, prepared, View(), ()))
+    for update in updates:
+        page = "".join(str(update.get(name, "")) for name in ("head", "verdict", "difference", *ACCENTS))
+        assert not any(word in page for word in ("ELECTRA", "BioM", "vanilla", "Known", " s</span>"))
+    # One model's answer alone would tell which was read first.
+    assert "waiting" in updates[1]["biom"]
+    assert "waiting" in updates[1]["vanilla"]
+    first, second = ("BRCA1", "CFTR") if swapped else ("CFTR", "BRCA1")
+    run = updates[-1]["run"]
+    for shown in (run, replace(run, blind=False)):
+        left = change_view(shown, 0.0, 5, 30, 0.5)
+        assert f">{first}</a>" in left["biom"]
+        assert f">{second}</a>" in left["vanilla"]
+    assert ("vanilla" if swapped else "biom") in left["biom"].split(">")[0]
+    assert "Known answer" in left["biom"]
+
+
+def test_gold_answers_hold_for_the_unchanged_question_only():
+    placed = Placed(TEXT, "Which gene?", ("CFTR",), number=3)
+    given = Inquiry(TEXT, "Which gene?", "mini", placed=placed)
+    assert given.gold(TEXT) == ("CFTR",)
+    assert given.number == 3
+    other = replace(given, question="Which other gene?")
+    assert other.gold(TEXT) is None
+    assert other.number is None
+    assert other.is_text
+    assert not replace(given, typed="36990001").is_text
+
+
+def test_a_session_remembers_its_newest_runs_within_bounds(monkeypatch):
+    run = asked(site_of())["run"]
+    runs = ()
+    for _ in range(30):
+        runs = remembered(runs, replace(run))
+    assert len(runs) == 20
+    monkeypatch.setattr("biom_demo.ui.run.HISTORY_CHARS", 2 * len(TEXT))
+    assert len(remembered(runs, run)) == 2
+    assert remembered(runs, run)[-1] is run
+
+
+def test_the_box_says_what_it_takes_its_content_for():
+    assert "PMID 36990001" in take_for("36990001")["taken_for"]
+    assert "Pasted text" in take_for(TEXT * 3)["taken_for"]
+    assert take_for(None)["taken_for"]
+
+
+class Downloads:
+    """In the place of ``fetching``: goes on until it is stopped."""
+
+    def __init__(self):
+        self.begun = threading.Event()
+
+    def __call__(self, checkpoint, cancelled, timeout_s):
+        self.begun.set()
+        assert cancelled.wait(10), "never stopped"
+        raise FetchCancelled("stopped")
+        yield
+
+
+def test_a_download_is_stopped_by_its_own_visitor_only(monkeypatch):
+    monkeypatch.setattr(compare_tab, "fetching", fetch := Downloads())
+    monkeypatch.setattr(compare_tab, "missing", lambda checkpoints: [Checkpoint("x/y", "Y", "")])
+    site = site_of()
+    left = {}
+    thread = threading.Thread(target=lambda: left.update(last(download(site, "mini", [], "me"))))
+    thread.start()
+    assert fetch.begun.wait(10)
+    stop_download(site, "someone else")
+    thread.join(0.2)
+    assert thread.is_alive()
+    stop_download(site, "me")
+    thread.join(10)
+    assert "Stopped" in left["status"]
+    assert len(site.stops) == 0
+
+
+def test_the_run_is_what_was_asked():
+    run = asked(site_of())["run"]
+    assert isinstance(run, Run)
+    assert run.asked == inquiry()

@@ -1,0 +1,123 @@
+"""One way from a question to a comparison: sides as they come, many passages in bounded memory, views."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import tracemalloc
+from dataclasses import replace
+from itertools import count, islice
+
+import pytest
+
+from biom_demo.analysis.comparison import (
+    _PREDICTIONS,
+    Agreement,
+    Comparison,
+    Side,
+    View,
+    compare,
+    compare_many,
+    compared,
+    decoded,
+)
+from biom_demo.analysis.passage import passage_of_text
+from biom_demo.errors import CheckpointError
+from biom_demo.qa.records import Question
+from tests.readings import QUESTION, comparison_of, reading_of, side_of
+from tests.site import MINI, TEXT, WordModels
+
+PAIR = (MINI.biom, MINI.vanilla)
+PASSAGE = passage_of_text(TEXT)
+
+
+def models(biom="CFTR", vanilla="BRCA1", **rest):
+    return WordModels({MINI.biom: biom, MINI.vanilla: vanilla}, **rest)
+
+
+def test_a_comparison_grows_side_by_side_and_is_complete_at_the_end():
+    grown = list(compare(QUESTION, PASSAGE, PAIR, models()))
+    assert [len(c.sides) for c in grown] == [1, 2]
+    assert [c.complete for c in grown] == [False, True]
+    assert all(side.seconds > 0 for side in grown[-1].sides)
+    whole = compared(QUESTION, PASSAGE, PAIR, models())
+    assert [side.answer(View()).text for side in whole.sides] == ["CFTR", "BRCA1"]
+    verdict = whole.verdict(View())
+    assert (verdict.agreement, verdict.f1) == (Agreement.DISAGREE, 0.0)
+    assert verdict.biom.span.of(TEXT) == "CFTR"
+    assert whole.verdict(View(null_threshold=-10.0)).agreement is Agreement.BOTH_ABSTAIN
+    assert compared(QUESTION, PASSAGE, PAIR, models("X")).verdict(View()).agreement is Agreement.BIOM_ABSTAINS
+
+
+def test_what_was_read_before_a_failure_is_in_hand():
+    growing = compare(QUESTION, PASSAGE, PAIR, models(broken=frozenset({MINI.vanilla})))
+    assert len(next(growing).sides) == 1
+    with pytest.raises(CheckpointError):
+        next(growing)
+
+
+@pytest.mark.parametrize("stopped_after", [0, 1, 11])
+def test_many_passages_come_in_order_and_end_when_told(stopped_after):
+    stop = threading.Event()
+    asked = [(Question(f"Which {i}?"), passage_of_text(f"Gene{i} is CFTR.")) for i in range(30)]
+    made = []
+    for comparison in compare_many(asked, PAIR, models(), stop=stop):
+        made.append(comparison)
+        if len(made) == stopped_after:
+            stop.set()
+    if stopped_after:
+        assert len(made) < 30
+    else:
+        assert len(made) == 30
+    assert [c.question for c in made] == [question for question, _ in asked[: len(made)]]
+    assert all(c.complete and c.sides[0].seconds is None for c in made)
+
+
+def test_a_stream_without_end_is_read_in_bounded_memory():
+    asked = ((Question("Which?"), passage_of_text(f"Gene{i} is CFTR.")) for i in count())
+    stream = compare_many(asked, PAIR, models())
+    next(stream)
+    tracemalloc.start()
+    for _ in islice(stream, 400):
+        pass
+    gc.collect()
+    now, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert now < 2_000_000
+
+
+def test_predictions_are_kept_as_long_as_their_reading():
+    reading = reading_of(TEXT, {1: 5.0}, {1: 5.0})
+    first = decoded(reading, View())
+    assert decoded(reading, View(null_threshold=3.0, shown=1)) is first
+    assert decoded(reading, View(max_answer_length=1)) is not first
+    for length in range(1, 60):
+        decoded(reading, View(max_answer_length=length))
+    assert len(_PREDICTIONS[reading]) <= 16
+    held = len(_PREDICTIONS)
+    other = reading_of("Other text.")
+    decoded(other, View(near_duplicate_threshold=0.9))
+    assert len(_PREDICTIONS) == held + 1
+
+
+def test_sides_of_another_text_or_order_are_refused():
+    one, other = side_of("one text"), side_of("another text", label="B")
+    with pytest.raises(ValueError, match="another text"):
+        comparison_of(one, other)
+    same = side_of("one text", label="B")
+    whole = comparison_of(one, same)
+    with pytest.raises(ValueError, match="first checkpoints"):
+        replace(whole, sides=(same, one))
+    with pytest.raises(ValueError, match="two to 4"):
+        Comparison(QUESTION, PASSAGE, PAIR[:1])
+
+
+def test_what_was_read_of_three_is_a_comparison_of_two():
+    sides = [side_of(TEXT, label=label) for label in "ABC"]
+    whole = comparison_of(*sides)
+    partial = replace(whole, sides=tuple(sides[:2]))
+    assert not partial.complete
+    assert partial.of_what_was_read().complete
+    assert partial.with_side(sides[2]).complete
+    assert whole.labels == ("A", "B", "C")
+    assert isinstance(whole.sides[0], Side)

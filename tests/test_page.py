@@ -1,0 +1,68 @@
+"""The page as it is wired: queues, addresses and scripts, without a browser."""
+
+from __future__ import annotations
+
+import gc
+import warnings
+from collections import defaultdict
+
+import pytest
+
+from biom_demo.settings import ASSETS, Settings
+from biom_demo.ui.page import THREADS, build_page
+from biom_demo.ui.site import PUBMED_AT_ONCE, PUBMED_WAITING
+from biom_demo.ui.wiring import script
+
+
+@pytest.fixture(scope="module")
+def events():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # event loops that Gradio leaves behind
+        page = build_page(Settings(pair="mini", pubmed_cache="off"))
+        gc.collect()
+    return list(page.fns.values())
+
+
+def test_events_that_share_a_queue_name_the_same_limit(events):
+    """Gradio takes the lowest limit of all events that share an id; one that names none counts as 1."""
+    limits = defaultdict(set)
+    for event in events:
+        if event.queue and event.fn:
+            limits[event.concurrency_id].add(event.concurrency_limit)
+    shared = {name: found for name, found in limits.items() if isinstance(name, str)}
+    assert {name: len(found) for name, found in shared.items()} == dict.fromkeys(shared, 1)
+    assert shared["model"] == {1}
+    assert shared["fetch"] == {2}
+
+
+def test_what_may_ask_pubmed_stands_in_no_queue(events):
+    """A question about a text must not wait behind eight that wait for PubMed."""
+    asking = [event for event in events if event.name == "on_ask"]
+    assert len(asking) == 5  # Compare's two and Ask PubMed's three ways to ask
+    assert all(event.concurrency_limit is None and event.queue for event in asking)
+    assert THREADS - PUBMED_AT_ONCE - PUBMED_WAITING >= 40
+
+
+def test_the_api_over_pubmed_does_not_stand_in_the_models_queue(events):
+    by_address = {event.api_name: event for event in events if event.api_visibility == "public"}
+    assert set(by_address) == {"answer", "ask_pubmed"}
+    assert by_address["answer"].concurrency_id == "model"
+    assert by_address["ask_pubmed"].concurrency_id != "model"
+
+
+def test_what_an_inquiry_works_on_is_read_at_the_click(events):
+    """A step that follows another reads its inputs when that one has ended: it may take no box."""
+    page_boxes = {"context", "question", "pair", "further", "blind"}
+    for event in events:
+        if event.name == "on_prepared":
+            assert not {component.elem_id for component in event.inputs} & page_boxes
+            break
+    else:
+        raise AssertionError("no event answers")
+
+
+@pytest.mark.parametrize("path", sorted((ASSETS / "js").glob("*.js")), ids=lambda path: path.stem)
+def test_every_script_is_one_function(path):
+    text = script(path.stem)
+    assert text.split("=>")[0].strip() in {"()", "ready", "payload", "query"}
+    assert text.count("{") == text.count("}")

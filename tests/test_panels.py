@@ -1,0 +1,286 @@
+"""What the panels under a comparison do, without a page: why, wordings, files, votes, links, history."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from biom_demo.analysis.comparison import View
+from biom_demo.ui.compare_tab import answer, prepare
+from biom_demo.ui.keep_panel import (
+    as_file,
+    go_back,
+    list_history,
+    make_link,
+    make_notes,
+    open_link,
+)
+from biom_demo.ui.practice_panel import (
+    after_run,
+    ballot,
+    ballots_csv,
+    go,
+    load,
+    next_disagreement,
+    read_deck,
+    tally,
+    vote,
+)
+from biom_demo.ui.run import Placed, scores
+from biom_demo.ui.why_panel import show_rewordings, show_why, told_cost
+from tests.site import MINI, TEXT, inquiry, last, site_of
+
+GOLD = ("CFTR",)
+NULL_WINS = View(null_threshold=-10.0)
+
+
+def run_of(site=None, view=None, **given):
+    site = site or site_of()
+    prepared = last(prepare(site, inquiry(**given)))["prepared"]
+    return last(answer(site, prepared, view or View(), ()))["run"]
+
+
+def placed(number=0, text=TEXT, gold=GOLD):
+    return Placed(text, inquiry().question, gold, number)
+
+
+def write_squad(path, *questions):
+    """A file with a question a text: (text, question, answer or None)."""
+    path.write_text(
+        json.dumps(
+            {
+                "data": [
+                    {
+                        "paragraphs": [
+                            {
+                                "context": text,
+                                "qas": [
+                                    {
+                                        "id": str(i),
+                                        "question": question,
+                                        "is_impossible": gold is None,
+                                        "answers": [{"text": gold, "answer_start": text.find(gold)}]
+                                        if gold
+                                        else [],
+                                    }
+                                ],
+                            }
+                            for i, (text, question, gold) in enumerate(questions)
+                        ]
+                    }
+                ]
+            }
+        )
+    )
+    return str(path)
+
+
+def test_why_leaves_parts_out_and_says_what_it_costs():
+    site = site_of()
+    run = run_of(site)
+    assert "more readings" in told_cost(run)
+    assert "more readings" not in told_cost(None)
+    updates = list(show_why(site, run, View()))
+    assert "reads …" in updates[0]["why_cost"]
+    assert "CFTR" in updates[-1]["why"]
+    assert "BRCA1" in updates[-1]["why"]
+    assert "wording" in show_rewordings(site, run, "Mutations of which gene cause it?", View())["rewordings"]
+
+
+@pytest.mark.parametrize(
+    ("run", "words"),
+    [
+        (None, "no answer yet"),
+        (run_of(blind=True), "Vote first"),
+        (run_of(typed=TEXT + " filler" * 5_000), "up to 30,000"),
+    ],
+    ids=["nothing", "blind", "long"],
+)
+def test_why_says_when_it_cannot(run, words):
+    assert words in last(show_why(site_of(), run, View()))["why_cost"]
+    assert words in show_rewordings(site_of(), run, "Which gene?", View())["rewordings"]
+
+
+def test_a_file_is_gone_through_round_its_end(tmp_path):
+    path = write_squad(tmp_path / "a.json", (TEXT, "Which gene?", "CFTR"), ("No gene.", "Which gene?", None))
+    left = load(path)
+    assert left["placed"] == Placed(TEXT, "Which gene?", ("CFTR",), 0)
+    assert left["ready"] == "ask"
+    assert left["scored"] == ()
+    assert go(left["deck"], 1)["placed"].gold == ()
+    assert go(left["deck"], -1)["deck"].at == 1
+    assert go(left["deck"], 2)["deck"].at == 0
+    assert go(left["deck"], 0)["deck"].at in (0, 1)
+    assert "Upload one first" in go(None, 1)["place"]
+
+
+def test_a_bioasq_file_gives_its_factoids_with_each_snippet_that_holds_an_answer(tmp_path):
+    snippets = [{"text": TEXT, "document": "d"}, {"text": "No gene."}]
+    asked = {"id": "2", "body": "Which gene?", "type": "factoid", "exact_answer": [["cftr"]]}
+    path = tmp_path / "8B.json"
+    path.write_text(json.dumps({"questions": [asked | {"snippets": snippets}]}))
+    deck = read_deck(str(path))
+    assert (deck.name, [e.gold_texts for e in deck.examples]) == ("8B.json", [("CFTR",)])
+    path.write_text('{"questions": []}')
+    assert "no factoid" in load(str(path))["place"]
+
+
+def test_a_file_that_cannot_be_read_is_told_and_the_old_one_stays(tmp_path):
+    (tmp_path / "x.json").write_text('{"neither": []}')
+    (tmp_path / "y.json").write_bytes(b"%PDF-1.4 \xff")
+    for name in ("x.json", "y.json", "absent.json"):
+        left = load(str(tmp_path / name))
+        assert 'role="alert"' in left["place"]
+        assert left["ready"] == ""
+        assert "deck" not in left
+
+
+def test_the_next_disagreement_is_one_under_the_view(tmp_path):
+    site = site_of("CFTR", "CFTR")
+    same = ("The gene is CFTR.", "Which gene?", "CFTR")
+    path = write_squad(tmp_path / "a.json", same, same, same)
+    deck = read_deck(path)
+    assert "agree on the next 3" in last(next_disagreement(site, deck, "mini", View()))["place"]
+    other = site_of("CFTR", "TP53")
+    path = write_squad(tmp_path / "b.json", same, ("No gene here.", "Which gene?", None), same)
+    found = last(next_disagreement(other, read_deck(path), "mini", View()))
+    assert found["deck"].at == 2
+    assert found["ready"] == "ask"
+    assert "agree" in last(next_disagreement(other, read_deck(path), "mini", NULL_WINS))["place"]
+    assert "Upload" in last(next_disagreement(other, None, "mini", View()))["place"]
+
+
+def test_the_tally_is_of_the_file_and_under_the_view():
+    first = run_of(placed=placed(0))
+    second = run_of(typed="Nothing.", placed=Placed("Nothing.", inquiry().question, (), 1))
+    left = after_run(first, (), View())
+    left = after_run(second, left["scored"], View())
+    assert len(left["scored"]) == 2
+    # BioM is right on both, the vanilla model on the second, where it abstains.
+    assert _figures(left["tally"]) == [("1", "2", "100.0"), ("1", "2", "50.0")]
+    # Under a threshold at which both abstain the first is wrong for both.
+    assert _figures(tally(second, left["scored"], NULL_WINS)) == [("1", "2", "50.0"), ("1", "2", "50.0")]
+    # Asked again, a question counts once.
+    again = after_run(run_of(placed=placed(0)), left["scored"], View())
+    assert len(again["scored"]) == 2
+
+
+def _figures(html):
+    """EM here, questions so far, EM over them: of each row."""
+    import re
+
+    rows = re.findall(r"<tr><th scope=['\"]row['\"]>.*?</tr>", html)
+    cells = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in rows]
+    return [(c[0], c[2], c[3]) for c in cells]
+
+
+def test_an_example_or_a_changed_question_does_not_count():
+    changed = run_of(question="Which gene, then?", placed=placed(0))
+    assert changed.gold is None
+    assert after_run(changed, (), View()) == {"tally": "", "scored": (), "votes_row": _hidden()}
+    from biom_demo.ui.examples import EXAMPLES
+
+    example = run_of(typed=EXAMPLES[0]["context"], question=EXAMPLES[0]["question"])
+    left = after_run(example, (), View())
+    assert left["scored"] == ()
+    assert [row[1] for row in _figures(left["tally"])] == ["0", "0"]
+
+
+def _hidden():
+    import gradio as gr
+
+    return gr.update(visible=False)
+
+
+def test_scores_are_those_of_squad_under_the_view():
+    run = run_of(placed=placed())
+    assert [(s.exact, s.f1) for s in scores(run, View())] == [(True, 1.0), (False, 0.0)]
+    assert [s.exact for s in scores(run, NULL_WINS)] == [False, False]
+    assert [s.exact for s in scores(replace(run, gold=()), NULL_WINS)] == [True, True]
+    assert scores(replace(run, gold=None), View()) == []
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_vote_opens_the_run_where_it_stands(swapped):
+    run = replace(run_of(blind=True, placed=placed()), swapped=swapped)
+    left = vote("A", run, (), (run,), View())
+    (cast,) = left["ballots"]
+    a, b = ("BRCA1", "CFTR") if swapped else ("CFTR", "BRCA1")
+    assert (cast.answer_a, cast.answer_b) == (a, b)
+    assert cast.vote == cast.model_a == (MINI.vanilla if swapped else MINI.biom).label
+    assert not left["run"].blind
+    assert left["history"] == (left["run"],)
+    # The reveal names the models where they stood, and the known answer only now.
+    assert cast.model_a in left["biom"]
+    assert "Known answer" in left["biom"]
+    assert cast.model_a in left["vote_count"]
+    assert vote("A", left["run"], (), (), View()) is None
+    assert vote("A", None, (), (), View()) is None
+    assert "votes.csv" in ballots_csv(left["ballots"])
+    assert ballots_csv(()) == ""
+    assert ballot("tie", run, View()).vote == "Both are right"
+
+
+def test_while_blind_there_is_no_tally():
+    left = after_run(run_of(blind=True, placed=placed()), (), View())
+    assert left["tally"] == ""
+    assert left["scored"] == ()
+    assert left["votes_row"]["visible"] is True
+
+
+def test_a_link_has_the_text_only_where_that_was_chosen():
+    run = run_of()
+    assert "CFTR" not in make_link(run, False, View())["query"]
+    assert "not in the link" in make_link(run, False, View())["link_status"]
+    query = make_link(run, True, View(null_threshold=2.5))["query"]
+    assert "CFTR" in query
+    assert "null=2.5" in query
+    assert make_link(None, True, View())["query"] == ""
+    long = make_link(run_of(typed="word " * 5_000), True, View())
+    assert long["query"] == ""
+    assert 'role="alert"' in long["link_status"]
+
+
+def test_a_link_fills_boxes_and_view_at_once():
+    from urllib.parse import parse_qsl
+
+    query = make_link(run_of(), True, View(shown=7))["query"]
+    left = open_link(site_of(), dict(parse_qsl(query[1:])))
+    assert (left["context"], left["question"]) == (TEXT, inquiry().question)
+    assert left["view"] == View(shown=7)
+    assert left["shown"] == 7
+    assert left["placed"] == Placed(TEXT)
+    assert left["linked"] == "ask"
+    assert open_link(site_of(), {}) == {"linked": ""}
+    assert "question alone" in open_link(site_of(), {"q": "Which?"})["status"]
+    assert "not on offer" in open_link(site_of(), {"q": "Which?", "text": "A", "pair": "x"})["status"]
+    assert 'role="alert"' in open_link(site_of(), {"text": "x" * 30_000})["status"]
+
+
+def test_notes_and_files_are_of_the_run_on_the_page():
+    run = run_of()
+    assert "CFTR" in make_notes(run, View())["notes"]
+    document = json.loads(json.loads(as_file("json", run, View())["payload"])["text"])
+    assert document["question"] == inquiry().question
+    assert json.loads(as_file("csv", run, View())["payload"])["name"] == "comparison.csv"
+    for empty, words in ((None, "nothing to keep yet"), (run_of(blind=True), "Vote first")):
+        assert words in as_file("json", empty, View())["link_status"]
+        assert as_file("csv", empty, View())["payload"] == ""
+    assert make_notes(run_of(blind=True), View())["notes"] == "Vote first."
+
+
+def test_history_brings_a_run_back_as_it_was():
+    site = site_of()
+    run, other = run_of(site), run_of(site, typed=TEXT + " And BRCA1.", placed=placed(4, "x"))
+    calls = list(site.models.calls)
+    left = go_back(0, (run, other), View())
+    assert left["run"] is run
+    assert (left["context"], left["question"], left["pair"]) == (TEXT, inquiry().question, "mini")
+    assert left["placed"].text == TEXT  # read as the text it was, whatever it looks like
+    assert "nothing was read anew" in left["status"]
+    assert site.models.calls == calls
+    assert go_back(2, (run, other), View()) is None
+    assert go_back(None, (run,), View()) is None
+    assert len(list_history((run, other))["past"]["choices"]) == 2

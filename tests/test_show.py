@@ -1,0 +1,302 @@
+"""The whole room: hostile values in every field of every record stay text, and drawing is near-linear."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import time
+from dataclasses import replace
+from importlib import import_module
+
+import pytest
+from markupsafe import Markup
+
+from biom_demo.analysis.attribution import Attribution, Effect, Rewording
+from biom_demo.analysis.comparison import Verdict, View
+from biom_demo.analysis.difference import difference_of, words_of
+from biom_demo.analysis.literature import findings
+from biom_demo.analysis.passage import Passage, passage_of_records
+from biom_demo.models.catalogue import Checkpoint, ModelPair
+from biom_demo.pubmed.abstract import Abstract, Note, NoteKind, Section
+from biom_demo.qa.records import Answer, CharSpan, Question
+from biom_demo.show import about, cards, difference, practice, pubmed
+from biom_demo.show.cards import ACCENTS, Mark, Persona, card_html, personas, text_html, verdict_html
+from biom_demo.show.difference import difference_html, merged_html
+from biom_demo.show.export import csv_text, markdown
+from biom_demo.show.words import AGREEMENT_WORDS
+from tests.conftest import ROOT
+from tests.markup import HOSTILE, Page
+from tests.readings import comparison_of, side_of
+
+FILES = sorted((ROOT / "biom_demo" / "show").glob("*.py"))
+
+
+def record_of(hostile):
+    """A record with the hostile text in every field that holds text."""
+    parts, at = [], 0
+    sections = []
+    for label in ("", hostile, hostile):
+        lead = f"{label}: " if label else ""
+        body = f"{hostile} and CFTR {hostile}."
+        parts.append(lead + body)
+        sections.append(Section(label, at + len(lead), at + len(lead) + len(body)))
+        at += len(lead) + len(body) + 1
+    return Abstract(
+        pmid=hostile,
+        title=hostile,
+        text="\n".join(parts),
+        sections=tuple(sections),
+        has_abstract=True,
+        vernacular_title=hostile,
+        authors=(hostile,) * 8,
+        journal=hostile,
+        year=2000,
+        date=hostile,
+        doi=hostile,
+        pmcid=hostile,
+        mesh=(hostile, hostile),
+        publication_types=(hostile, "Retracted Publication"),
+        notes=tuple(Note(kind, pmid, hostile, hostile) for kind in NoteKind for pmid in ("8", "", hostile)),
+        abstract_type=hostile,
+        abstract_language=hostile,
+        languages=(hostile,),
+        keywords=(hostile,),
+        editors=(hostile,),
+    )
+
+
+class Hostile:
+    """All that can be drawn, hostile in every field. ``text`` is that of the records."""
+
+    def __init__(self, hostile):
+        self.hostile = hostile
+        self.record = record_of(hostile)
+        self.text = self.record.text
+        self.passage = passage_of_records((self.record,), notices=(hostile,), named=hostile)
+        words = [word.of(self.text) for word in words_of(self.text)]
+        size = len(words_of(hostile))
+        cftr = words.index("CFTR")
+        self.sides = tuple(
+            side_of(
+                self.text,
+                {first: 9.0, cftr: 8.0},
+                {last: 9.0, cftr: 8.0},
+                null=null,
+                label=hostile + extra,
+                trained_on=hostile,
+                question=Question(hostile, hostile),
+                notices=(hostile,),
+            )
+            for first, last, null, extra in (
+                (0, size - 1, 0, ""),
+                (0, cftr, 0, "2"),
+                (cftr, cftr + size, 99, "3"),
+                (1, 1, 0, "4"),
+            )
+        )
+        self.comparison = comparison_of(*self.sides, passage=self.passage)
+        self.personas = personas(self.comparison.checkpoints)
+        self.found = difference_of(self.comparison, View())
+        answer = self.sides[0].answer(View())
+        assert answer.text == hostile.strip()
+        self.attribution = Attribution(
+            answer,
+            (
+                Effect(CharSpan(0, 5), 0.1, hostile, False, False),
+                Effect(CharSpan(5, 9), 0.2, None, True, False),
+            ),
+            (Effect(CharSpan(0, len(hostile)), 0.0, hostile, False, False),),
+        )
+
+    def drawn(self):
+        """Every public function's HTML by a name, and how often at least the hostile text is in its words."""
+        h, view, persona = self.hostile, View(), self.personas[0]
+        cards_of = {
+            f"card {side.label}": (card_html(who, self.passage, side, view, gold=gold), 5)
+            for who, side, gold in zip(self.personas, self.sides, ((h,), (), None, (h,)), strict=True)
+        }
+        answer = self.sides[0].answer(view)
+        verdicts = {
+            f"verdict {agreement} {swapped}": (
+                verdict_html(Verdict(agreement, 0.5, answer, answer), *self.personas[:2], swapped=swapped),
+                0 if agreement == "both abstain" else 1,
+            )
+            for agreement in AGREEMENT_WORDS
+            for swapped in (False, True)
+        }
+        found = findings([self.comparison], 0, top_n=5)
+        ballot = practice.Ballot(h, h, h, h, h, h, h)
+        rewordings = [(persona, [Rewording(h, h, 0.5, True), Rewording(h, None, 0.0, False)])]
+        marks = [Mark(CharSpan(0, 3), 1, "a-1", h), Mark(CharSpan(2, 8), 2, "a-2", h)]
+        pair = ModelPair(h, Checkpoint(h, h, h), Checkpoint(h, h, h))
+        why = (self.attribution, persona, self.passage, h)
+        return {
+            **cards_of,
+            **verdicts,
+            "text_html": (text_html(self.text, self.passage.labels, marks, "biom"), 8),
+            "waiting_html": (cards.waiting_html(persona), 2),
+            "head_html": (cards.head_html(h, h, h, stale=True), 3),
+            "no_head_html": (cards.no_head_html(), 0),
+            "idle_verdict_html": (cards.idle_verdict_html(), 0),
+            "status_html": (cards.status_html(h, kind="error", progress=0.5), 1),
+            "difference_html": (difference_html(self.found), 10),
+            "idle_difference_html": (difference.idle_difference_html(), 0),
+            "hidden_difference_html": (difference.hidden_difference_html(), 0),
+            "legend_html": (difference.legend_html(self.found), 4),
+            "curves_html": (difference.curves_html(self.found), 0),
+            "merged_html": (merged_html(self.found), 8),
+            "cross_html": (difference.cross_html(self.found), 5),
+            "heatmap_html": (difference.heatmap_html(self.found.sides[0], "biom", self.found), 1),
+            "attribution_html": (difference.attribution_html(*why), 4),
+            "attributions_html": (difference.attributions_html([(persona, *why[:1], *why[2:])]), 4),
+            "rewordings_html": (difference.rewordings_html(rewordings), 4),
+            "cost_html": (difference.cost_html(1, 0.1), 0),
+            "records_html": (pubmed.records_html(self.passage), 10),
+            "record_html": (pubmed.record_html(self.record, (h,)), 10),
+            "warning_html": (pubmed.warning_html(self.record), 2),
+            "warnings_html": (pubmed.warnings_html((self.record, self.record)), 4),
+            "pmid_link": (pubmed.pmid_link(h, h), 1),
+            "elsewhere_html": (pubmed.elsewhere_html(h), 1),
+            "findings_html": (pubmed.findings_html(found, persona, read=1, silent=0), 3),
+            "abstracts_html": (pubmed.abstracts_html([self.comparison], h, null_threshold=0.0), 3),
+            "tally_html": (practice.tally_html([practice.TallyRow(h, True, 1.0, 1, 1.0, 1.0)]), 1),
+            "ballots_html": (practice.ballots_html([ballot]), 3),
+            "about_html": (about.about_html(pair), 4),
+            "title_html": (about.title_html(), 0),
+        }
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_hostile_text_in_every_field_stays_text(hostile):
+    for name, (html, least) in Hostile(hostile).drawn().items():
+        assert type(html) is Markup, name
+        page = Page(html)  # our elements, attributes, addresses and classes, balanced
+        assert page.text.count(hostile) >= least, (name, page.text)
+
+
+def test_every_function_that_makes_html_is_among_those_tried():
+    tried = set(Hostile(HOSTILE[0]).drawn()) | {"card_html", "verdict_html"}
+    for path in FILES:
+        module = import_module(f"biom_demo.show.{path.stem}") if path.stem != "__init__" else None
+        for name, function in inspect.getmembers(module, inspect.isfunction):
+            if function.__module__ == f"biom_demo.show.{path.stem}" and not name.startswith("_"):
+                made = inspect.signature(function).return_annotation
+                if made == "Markup":
+                    assert name in tried, f"{path.stem}.{name} is not tried"
+                else:
+                    assert not name.endswith("_html"), f"{path.stem}.{name} returns {made}, not Markup"
+
+
+TAG = re.compile(r"</?[a-z]")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_what_is_taken_for_escaped_is_written_here_letter_by_letter(path):
+    """Anything but a literal in ``Markup(...)`` would let a text in; a tag elsewhere has lost its type."""
+    tree = ast.parse(path.read_text("utf-8"))
+    made = [
+        node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "Markup"
+    ]
+    inside = set()
+    for node in made:
+        assert not node.keywords
+        for argument in node.args:
+            assert isinstance(argument, ast.Constant), f"{path.name}:{node.lineno}"
+            inside.add(argument)
+    documentation = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and TAG.search(node.value):
+            assert node in inside | documentation, f"{path.name}:{node.lineno}"
+
+
+def test_the_parser_of_these_tests_finds_what_it_should():
+    for html in (
+        "<img src=x>", "<p onclick='x'>a</p>", "<a href='javascript:x'>a</a>", "<p>a", "<!-- a -->",
+        "<p style='color:red'>a</p>", "<p class='x\" y'>a</p>", "<svg onload=x></svg>", "<p id=a id=b>a</p>",
+    ):  # fmt: skip
+        with pytest.raises((AssertionError, IndexError)):
+            Page(html)
+
+
+# Drawing must not be a way to keep the server busy: four times the text, about four times the time.
+KINDS = {
+    "labels": "ABC:\n",
+    "blank lines": "\n",
+    "brackets": "<(&\"'",
+    "one word": "x",
+    "words": "a b, ",
+    "sentences": "CFTR is. ",
+    "entities": "&amp;",
+}
+
+
+def seconds(function, *args, **options):
+    """The processor time of the quicker of two calls: others may be at work on this machine."""
+    taken = []
+    for _ in range(2):
+        started = time.process_time()
+        function(*args, **options)
+        taken.append(time.process_time() - started)
+    return min(taken)
+
+
+def near_linear(cost, size):
+    """Whether ``cost(4 * size)`` is nearer to 4 times ``cost(size)`` than to 16 times."""
+    small, large = cost(size), cost(4 * size)
+    return large < 9 * small + 0.02
+
+
+def draw_text(text):
+    spans = [CharSpan(at, at + 7) for at in range(0, len(text) - 8, 40)]
+    marks = [Mark(span, rank, f"a-{rank}", "t") for rank, span in enumerate(spans, start=1)]
+    text_html(text, Passage(text).labels, marks, "biom")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_text_is_drawn_in_near_linear_time(kind):
+    def cost(size):
+        return seconds(draw_text, KINDS[kind] * (size // len(KINDS[kind])))
+
+    assert near_linear(cost, 25_000)
+
+
+@pytest.mark.parametrize("kind", ["labels", "blank lines", "brackets", "one word"])
+def test_the_difference_panel_is_drawn_in_near_linear_time(kind):
+    def cost(size):
+        text = KINDS[kind] * (size // len(KINDS[kind]))
+        count = len(words_of(text))
+        middle = {count // 2: 9.0} if count else {}
+        sides = [side_of(text, middle, middle, label=label) for label in "AB"]
+        found = difference_of(comparison_of(*sides), View(max_answer_length=2))
+        return seconds(merged_html, found) + seconds(difference.curves_html, found)
+
+    assert near_linear(cost, 25_000)
+
+
+def test_files_are_written_in_near_linear_time():
+    def cost(size):
+        values = [unit * (size // len(unit)) for unit in ("\t", ";", '" ', "=", ";\r", "-\n ", "a;-")]
+        return seconds(csv_text, [{"a": value} for value in values])
+
+    assert near_linear(cost, 25_000)
+
+    def note_cost(size):
+        label = "1. [" * (size // 4)
+        side = replace(side_of("CFTR"), checkpoint=Checkpoint("a", label, ""))
+        found = difference_of(comparison_of(side, side_of("CFTR", label="V")), View())
+        return seconds(markdown, found)
+
+    assert near_linear(note_cost, 25_000)
+
+
+def test_shading_is_near_linear():
+    def cost(size):
+        text = "<b>. " * (size // 5)
+        effects = tuple(Effect(CharSpan(at, at + 5), 0.1, None, False, True) for at in range(0, len(text), 5))
+        attribution = Attribution(Answer(CharSpan(0, 1), "<", 1.0, 0.5), effects, ())
+        return seconds(
+            difference.attribution_html, attribution, Persona(ACCENTS[0], "B", ""), Passage(text), "Why?"
+        )
+
+    assert near_linear(cost, 25_000)

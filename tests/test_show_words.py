@@ -1,0 +1,56 @@
+"""Results in plain words: numbers and agreements."""
+
+from __future__ import annotations
+
+import pytest
+
+from biom_demo.analysis.comparison import Agreement, Verdict
+from biom_demo.qa.records import Answer, CharSpan
+from biom_demo.show.words import (
+    AGREEMENT_WORDS,
+    counted,
+    ordinal,
+    percent,
+    verdict_words,
+)
+
+
+def test_probabilities_are_never_rounded_to_certainty():
+    shares = (0.0, 0.0005, 0.001, 0.123, 0.999, 0.9995, 1.0)
+    assert list(map(percent, shares)) == [
+        "0.0%", "< 0.1%", "0.1%", "12.3%", "99.9%", "> 99.9%", "100.0%",
+    ]  # fmt: skip
+
+
+def test_numbers_have_their_plural():
+    assert [counted(n, "abstract") for n in (0, 1, 2, 1200)] == [
+        "0 abstracts", "1 abstract", "2 abstracts", "1,200 abstracts",
+    ]  # fmt: skip
+    assert [ordinal(n) for n in (1, 2, 3, 4, 11, 21, 112, 1003)] == [
+        "1st", "2nd", "3rd", "4th", "11th", "21st", "112th", "1,003rd",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("agreement", Agreement)
+def test_every_agreement_has_words_and_names_of_models_are_no_templates(agreement):
+    told = AGREEMENT_WORDS[agreement]
+    assert told.icon
+    assert told.short
+    answer = Answer(CharSpan(0, 4), "{f1} {biom.__class__}", 1.0, 0.5)
+    said = verdict_words(Verdict(agreement, 0.5, answer, answer), "{vanilla}", "{0}")
+    assert said.startswith(told.lead)
+    assert said.endswith(".")
+    if "biom_text" in told.rest:
+        assert "“{f1} {biom.__class__}”" in said
+    if "{vanilla}" in told.rest:
+        assert "{0}" in said
+
+
+def test_a_verdict_in_a_sentence():
+    answers = Answer(CharSpan(0, 4), "CFTR", 1.0, 0.5), Answer(CharSpan(9, 12), "ALK", 1.0, 0.5)
+    assert (
+        verdict_words(Verdict(Agreement.DISAGREE, 0.0, *answers), "B", "V")
+        == "Disagree: B answers “CFTR”, V “ALK”."
+    )
+    overlap = verdict_words(Verdict(Agreement.OVERLAP, 2 / 3, *answers), "B", "V")
+    assert overlap == "Overlap (token F1 0.67): B answers “CFTR”, V “ALK”."
