@@ -270,7 +270,7 @@ class Session:
                 return _searched(again[0], limit, again[1])
             found, body = await ask(flight)
             answer = _searched(found, limit)
-            if answer.pmids and not answer.notices:
+            if answer.pmids and not answer.notices:  # not where nothing was found, or numbers differ
                 await client._keep({key: body.decode("utf-8", "surrogateescape")})
             return answer
 
@@ -318,7 +318,8 @@ class Session:
         have, old = _fresh_and_old(kept)
         chunks = _chunked([pmid for pmid in wanted if pmid not in have])
         stale, unasked, trouble = self._gather(chunks, fetch, have, old, progress)
-        missing = [pmid for pmid in wanted if pmid not in have and pmid not in unasked]
+        others = {*have, *unasked}
+        missing = [pmid for pmid in wanted if pmid not in others]
         seen = {pmid: kept[pmid][1].stored for pmid in stale}
         notices = _notices(trouble, missing, unasked)
         if seen:
@@ -365,7 +366,8 @@ class Session:
         chunks = _chunked([name for name in todo if name.scheme is Scheme.PMCID])
         chunks += [(name,) for name in todo if name.scheme is Scheme.DOI]
         stale, unasked, trouble = self._gather(chunks, resolve, have, old)
-        unknown = [name for name in wanted if name not in have and name not in unasked]
+        known_or_unasked = {*have, *unasked}
+        unknown = [name for name in wanted if name not in known_or_unasked]
         notices = _notices(trouble, [n.value for n in unknown], [n.value for n in unasked])
         if stale:
             day = _day(min(kept[name][1].stored for name in stale))
