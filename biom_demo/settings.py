@@ -58,7 +58,10 @@ class Settings:
         None, "BIOM_ENTREZ_URL", "Another server in NCBI's place, such as the local one."
     )
     pubmed_budget_s: float = _setting(
-        30.0, "BIOM_PUBMED_BUDGET", "Seconds a search or fetch may take, retries included.", at_least=1
+        30.0,
+        "BIOM_PUBMED_BUDGET",
+        "Seconds one question may ask PubMed: all its searches, fetches, retries and pauses.",
+        at_least=1,
     )
     pubmed_cache: str = _setting(
         "~/.cache/biom_demo", "BIOM_CACHE", "Folder of fetched records; off keeps none."
@@ -68,6 +71,12 @@ class Settings:
     )
     pubmed_cache_days: float = _setting(
         30.0, "BIOM_CACHE_DAYS", "Days after which a record is fetched again.", at_least=0
+    )
+    pubmed_search_hours: float = _setting(
+        12.0, "BIOM_SEARCH_HOURS", "Hours after which a search by relevance is made again.", at_least=0
+    )
+    pubmed_newest_minutes: float = _setting(
+        10.0, "BIOM_NEWEST_MINUTES", "Minutes after which a search for the newest is made again.", at_least=0
     )
     on_spaces: bool = _setting(False, "SPACE_ID", "Set by Hugging Face Spaces.")
 

@@ -11,6 +11,7 @@ import pytest
 from biom_demo.analysis.comparison import View
 from biom_demo.errors import FetchCancelled, InputError
 from biom_demo.models.catalogue import CATALOGUE, Checkpoint
+from biom_demo.pubmed.identify import identify
 from biom_demo.ui import compare_tab
 from biom_demo.ui.compare_tab import (
     answer,
@@ -20,6 +21,7 @@ from biom_demo.ui.compare_tab import (
     prepare,
     stop_download,
     take_for,
+    take_otherwise,
     view_of,
 )
 from biom_demo.ui.run import Inquiry, Placed, Run, head_of, remembered
@@ -228,6 +230,25 @@ def test_the_box_says_what_it_takes_its_content_for():
     assert "PMID 36990001" in take_for("36990001")["taken_for"]
     assert "Pasted text" in take_for(TEXT * 3)["taken_for"]
     assert take_for(None)["taken_for"]
+
+
+BOTH = "Mutations of CFTR cause cystic fibrosis"
+
+
+def test_what_could_be_taken_in_two_ways_is_offered_and_nothing_is_sent_by_the_offer():
+    taken = take_for(BOTH)
+    identified = identify(BOTH)
+    assert identified.alternative is not None
+    assert taken["offer"]["visible"]
+    assert taken["offer"]["value"] == identified.alternative.offer
+    other = take_otherwise(BOTH, "")
+    assert other["otherwise"] == BOTH
+    assert other["taken_for"] != taken["taken_for"]
+    assert take_otherwise(BOTH, BOTH)["otherwise"] == ""
+    assert take_otherwise("36990001", "") == {**take_for("36990001"), "otherwise": ""}
+    assert inquiry(typed=BOTH).taken_for == identified
+    assert inquiry(typed=BOTH, otherwise=BOTH).taken_for == identified.alternative
+    assert inquiry(typed=BOTH + " more", otherwise=BOTH).taken_for == identify(BOTH + " more")
 
 
 class Downloads:

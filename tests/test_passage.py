@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from biom_demo.analysis.passage import (
     check_input,
-    is_text,
     passage_of_records,
     passage_of_text,
     place_of,
@@ -102,6 +101,14 @@ def test_readable_text_keeps_its_offsets_and_can_be_sent(text):
     assert readable(None) == ""
 
 
-def test_a_text_is_told_from_a_name():
-    assert is_text(TEXT * 3)
-    assert not is_text("36990001")
+def test_a_paste_is_read_as_a_person_would_write_it_and_leads_back_to_what_was_given():
+    given_text = "Patients got dobu-\ntamine and IL-1&#x3b2; was high."
+    passage = passage_of_text(given_text)
+    assert passage.text == "Patients got dobutamine and IL-1β was high."
+    for word, as_given in (("dobutamine", "dobu-\ntamine"), ("IL-1β", "IL-1&#x3b2;"), ("high", "high")):
+        at = passage.text.index(word)
+        assert passage.in_given(CharSpan(at, at + len(word))).of(given_text) == as_given
+    exact = passage_of_text(given_text, exactly=True)
+    assert exact.text == given_text
+    assert exact.in_given(CharSpan(3, 9)) == CharSpan(3, 9)
+    assert passage_of_text(TEXT).mended is None

@@ -166,6 +166,39 @@ def test_killed_pre_training_ends_with_the_weights_of_an_uninterrupted_one(start
         run(tmp_path / "whole")
 
 
+def test_text_of_the_same_name_and_size_but_other_words_is_another_run(start, tmp_path):
+    text = tmp_path / "text.txt"
+    text.write_text(f"{TEXT}\n" * 20)
+    settings = {"start": start, "files": [text], "settings": SMOKE.pretraining, "seed": 1}
+    settings |= {"save_every_steps": 3, "out": tmp_path / "out"}
+    pretrain(**settings, stop_after_steps=2)
+    text.write_text(f"{TEXT.replace('gene', 'gane')}\n" * 20)
+    with pytest.raises(TrainingError, match="other data"):
+        pretrain(**settings)
+    text.write_text(f"{TEXT}\n" * 20)
+    pretrain(**settings)
+
+
+def test_uneven_pieces_read_the_whole_batch_and_count_its_blocks_alike(start, corpus, tmp_path, monkeypatch):
+    from train import pretrain as module
+
+    seen = []
+    forward = Electra.forward
+
+    def counting(self, ids, **options):
+        losses = forward(self, ids, **options)
+        seen.append((len(ids), losses.mlm))
+        return losses
+
+    monkeypatch.setattr(module.Electra, "forward", counting)
+    uneven = replace(SMOKE.pretraining, batch_size=5, micro_batch_size=3, steps=4)
+    pretrain(start=start, out=tmp_path, files=[corpus], settings=uneven, seed=1, save_every_steps=9)
+    assert [rows for rows, _ in seen] == [3, 2] * 4
+    rows = [json.loads(line) for line in (tmp_path / LOG_FILE).read_text().splitlines()]
+    expected = [(3 * seen[2 * i][1] + 2 * seen[2 * i + 1][1]) / 5 for i in range(4)]
+    assert [row["mlm"] for row in rows] == pytest.approx(expected, abs=1e-4)
+
+
 def test_pre_training_learns(start, corpus, tmp_path):
     pretrain(
         start=start,

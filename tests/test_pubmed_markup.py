@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from biom_demo.pubmed.markup import MAX_DEPTH, parts_of, readable, unescaped
+from biom_demo.pubmed.characters import unescaped
+from biom_demo.pubmed.markup import parts_of, readable
+from biom_demo.pubmed.mathml import MAX_DEPTH
 
 
 def said(inner):

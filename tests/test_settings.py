@@ -46,5 +46,6 @@ def test_a_bad_value_is_refused_by_name(variable, value):
 def test_the_readme_lists_every_variable_with_its_default():
     readme = (ROOT / "README.md").read_text("utf-8")
     for item in fields(Settings):
-        default = "" if item.default in (None, False) else f"`{item.default}`"
+        # By identity: 0 equals False, and is shown.
+        default = "" if item.default is None or item.default is False else f"`{item.default}`"
         assert f"| `{item.metadata['env']}` | {default} | {item.metadata['help']} |" in readme

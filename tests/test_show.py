@@ -261,7 +261,7 @@ def test_a_text_is_drawn_in_near_linear_time(kind):
     assert near_linear(cost, 25_000)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["labels", "blank lines", "brackets", "one word"])
 def test_the_difference_panel_is_drawn_in_near_linear_time(kind):
     def cost(size):
         text = KINDS[kind] * (size // len(KINDS[kind]))

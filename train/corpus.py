@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from biom_demo.errors import DataError
+from biom_demo.qa.datasets import read_squad
 from biom_demo.qa.windows import tokenize
+from train.held_out import SQUAD_TEST_ARTICLES
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -35,6 +37,21 @@ def read_passages(files: Sequence[Path]) -> Iterator[str]:
             raise DataError(f"There is no text file {path}. Check the path.") from None
         except (OSError, lzma.LZMAError, EOFError) as error:
             raise DataError(f"{path} cannot be read as text ({error}). Get it again.") from error
+
+
+def drawn_passages(files: Sequence[Path], share: float, seed: int) -> Iterator[str]:
+    """About ``share`` of the passages of text files and of the contexts of SQuAD files, by ``seed``.
+
+    SQuAD test articles are left out.
+    """
+    draw = random.Random(seed)
+    for path in files:
+        if path.suffix == ".json":
+            examples = read_squad(path, without_articles=SQUAD_TEST_ARTICLES)
+            passages: Iterable[str] = dict.fromkeys(example.context for example in examples)
+        else:
+            passages = read_passages([path])
+        yield from (passage for passage in passages if share >= 1 or draw.random() < share)
 
 
 def token_blocks(

@@ -20,9 +20,9 @@ import time
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from biom_demo.errors import TrainingError
-from biom_demo.qa.engines.pytorch import PyTorchEngine
+from biom_demo.qa.engines.pytorch import WEIGHTS_FILE, PyTorchEngine
 from biom_demo.qa.records import CharSpan, Example, Question
 from biom_demo.qa.sentences import split_sentences
 from biom_demo.qa.windows import build_windows, label, tokenizer_fingerprint
@@ -44,8 +44,12 @@ from train.checkpoint import (
     save_state,
 )
 from train.distributed import World
+from train.label import Labels, SoftTarget, no_target, stacked
 from train.optim import adamw, learning_rate_factor, set_learning_rate
 from train.recipes import Stage
+
+if TYPE_CHECKING:
+    from transformers.modeling_outputs import QuestionAnsweringModelOutput
 
 STATE_FILE = "training_state.pt"
 LOG_FILE = "loss.jsonl"
@@ -55,13 +59,16 @@ EXAMPLES_AT_ONCE = 256  # tokenised together
 class Feature(NamedTuple):
     """A window to learn from: its tokens, int32 (T,), and the position its context starts at.
 
-    ``start`` and ``end`` are the (first, last) positions of its answer; (0, 0) for none.
+    ``start`` and ``end`` are the (first, last) positions of its answer, (0, 0) for none; without
+    ``has_gold`` they mean nothing and the teacher alone is learned from.
     """
 
     ids: NDArray[np.int32]
     context_start: int
     start: int
     end: int
+    has_gold: bool
+    soft: SoftTarget
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,19 +76,24 @@ class Features:
     """N windows to learn from, as arrays: they take four bytes a token and 20 a window.
 
     ``ids`` has the tokens of all, int32; window i ends before ``ends[i]``, int64 (N,). ``labels``
-    has context_start, start and end of each, int32 (N, 3).
+    has context_start, start, end and has_gold of each, int32 (N, 4); ``soft`` what a teacher says,
+    (N, 2, K), where K is 0 without one.
     """
 
     ids: NDArray[np.int32]
     ends: NDArray[np.int64]
     labels: NDArray[np.int32]
+    soft: SoftTarget
 
     def __len__(self) -> int:
         return len(self.ends)
 
     def __getitem__(self, index: int) -> Feature:
         first = int(self.ends[index - 1]) if index else 0
-        return Feature(self.ids[first : int(self.ends[index])], *self.labels[index].tolist())
+        context_start, start, end, has_gold = self.labels[index].tolist()
+        ids = self.ids[first : int(self.ends[index])]
+        soft = SoftTarget(self.soft.positions[index], self.soft.scores[index])
+        return Feature(ids, context_start, start, end, bool(has_gold), soft)
 
     def lengths(self) -> list[int]:
         """The number of tokens of each window."""
@@ -89,7 +101,7 @@ class Features:
 
     def digest(self) -> str:
         """A hex digest; features of one digest are the same."""
-        return arrays_digest((self.ids, self.ends, self.labels))
+        return arrays_digest((self.ids, self.ends, self.labels, *self.soft))
 
 
 def with_short_contexts(examples: Sequence[Example], fraction: float, seed: int) -> list[Example]:
@@ -175,27 +187,50 @@ def _sentences_without_answer(example: Example) -> str:
     return example.context[longest[0].start : longest[-1].end] if longest else ""
 
 
-def build_features(engine: PyTorchEngine, examples: Iterable[Example], stage: Stage) -> Features:
-    """One feature for each window of each example, labelled with its first gold span."""
+def build_features(
+    engine: PyTorchEngine,
+    examples: Iterable[Example],
+    stage: Stage,
+    *,
+    unjudged: Iterable[Example] = (),
+    taught: Labels | None = None,
+) -> Features:
+    """One feature for each window of each example, labelled with its first gold span and as ``taught``.
+
+    ``unjudged`` are examples whose gold is not known. Raises ``TrainingError`` where one of them has
+    no label either.
+    """
     ids, ends, labels = array("i"), array("q"), array("i")
-    examples = iter(tqdm(examples, desc="windows", unit="pair", leave=False))
-    while chunk := list(islice(examples, EXAMPLES_AT_ONCE)):
+    soft: list[SoftTarget] = []
+    none = no_target(taught.top_k if taught else 0)
+    pairs = chain(((example, True) for example in examples), ((example, False) for example in unjudged))
+    pairs = iter(tqdm(pairs, desc="windows", unit="pair", leave=False))
+    while chunk := list(islice(pairs, EXAMPLES_AT_ONCE)):
         made = build_windows(
             engine.tokenizer,
-            [(example.question.text, example.context) for example in chunk],
+            [(example.question.text, example.context) for example, _ in chunk],
             max_seq_length=min(stage.max_seq_length, engine.max_positions),
             window_step_tokens=stage.window_step_tokens,
+            max_question_tokens=stage.max_question_tokens,
         )
-        for example, cut in zip(chunk, made, strict=True):
+        for (example, has_gold), cut in zip(chunk, made, strict=True):
             gold = example.gold_spans[0] if example.gold_spans else None
             for window in cut.windows:
+                target = taught.target(example.question.text, example.context, window) if taught else None
+                if target is None and not has_gold:
+                    raise TrainingError(
+                        f"The pair {example.question.id} has neither gold nor a teacher's label. "
+                        "Label its file (train label) and give the folder to --teacher-labels."
+                    )
                 ids.frombytes(window.ids.tobytes())
                 ends.append(len(ids))
-                labels.extend((window.context_start, *label(window, gold)))
+                labels.extend((window.context_start, *label(window, gold), has_gold))
+                soft.append(target or none)
     return Features(
         np.frombuffer(ids, np.int32),
         np.frombuffer(ends, np.int64),
-        np.frombuffer(labels, np.int32).reshape(-1, 3),
+        np.frombuffer(labels, np.int32).reshape(-1, 4),
+        stacked(soft or [none]),
     )
 
 
@@ -214,23 +249,50 @@ def batches_of_epoch(lengths: Sequence[int], batch_size: int, generator: torch.G
     return [batches[i] for i in torch.randperm(len(batches), generator=generator).tolist()]
 
 
-def span_loss(
+def span_losses(
     start_logits: torch.Tensor,
     end_logits: torch.Tensor,
     mask: torch.Tensor,
     starts: torch.Tensor,
     ends: torch.Tensor,
 ) -> torch.Tensor:
-    """Mean of the start and end cross-entropies over real positions, a scalar.
+    """Mean of the start and end cross-entropies over real positions, for each row (B,).
 
     run_squad also spreads probability over padding; here padding is masked out, so that the loss
     does not depend on how a batch was padded.
     """
     hidden = ~mask.bool()  # (B, T)
     low = torch.finfo(start_logits.dtype).min
-    start_loss = torch.nn.functional.cross_entropy(start_logits.masked_fill(hidden, low), starts)
-    end_loss = torch.nn.functional.cross_entropy(end_logits.masked_fill(hidden, low), ends)
+    cross_entropy = torch.nn.functional.cross_entropy
+    start_loss = cross_entropy(start_logits.masked_fill(hidden, low), starts, reduction="none")
+    end_loss = cross_entropy(end_logits.masked_fill(hidden, low), ends, reduction="none")
     return (start_loss + end_loss) / 2
+
+
+def teacher_losses(
+    start_logits: torch.Tensor,
+    end_logits: torch.Tensor,
+    mask: torch.Tensor,
+    soft: SoftTarget,
+    temperature: float,
+) -> torch.Tensor:
+    """Mean of the start and end divergences KL(teacher || student), for each row (B,); 0 without target.
+
+    ``soft`` is of the whole batch, (B, 2, K). Both sides are softened by ``temperature`` and the
+    result is multiplied by its square, so that gradients keep their size (Hinton et al. 2015, section
+    2). The teacher's kept positions count as all there is; the student answers for every real one.
+    """
+    logits = torch.stack((start_logits, end_logits), 1)  # (B, 2, T)
+    low = torch.finfo(logits.dtype).min
+    student = torch.log_softmax(logits.masked_fill(~mask.bool()[:, None], low) / temperature, dim=-1)
+    positions = torch.from_numpy(soft.positions).long().to(logits.device)  # (B, 2, K)
+    scores = torch.from_numpy(soft.scores).float().to(logits.device)
+    kept = positions >= 0
+    present = kept.any(-1)  # (B, 2)
+    scores = torch.where(kept, scores / temperature, -torch.inf)
+    teacher = torch.log_softmax(torch.where(present[..., None], scores, 0.0), dim=-1)
+    gap = torch.where(kept, teacher - student.gather(-1, positions.clamp(min=0)), 0.0)
+    return (torch.where(kept, teacher.exp(), 0.0) * gap).sum(-1).mean(-1) * temperature**2
 
 
 def finetune(
@@ -244,21 +306,24 @@ def finetune(
     threads: int = 1,
     compile_model: bool = False,
     stop_after_steps: int | None = None,
+    unjudged: Sequence[Example] = (),
+    labels: Labels | None = None,
 ) -> Path:
     """The folder ``out`` with the fine-tuned checkpoint (float32 safetensors, tokenizer, config).
 
     ``start`` is a checkpoint folder or a Hub id in the local cache (its QA head may be missing: it is
     then drawn from ``seed``).
     ``compile_model`` runs it through ``torch.compile``: worth its minutes on a GPU, not on a CPU.
-    ``stop_after_steps`` ends the process's share early with the state saved, as a kill would.
+    ``labels`` are a teacher's; pairs it has none for learn from gold alone, and ``unjudged`` ones,
+    whose gold nobody knows, from the teacher alone. ``stop_after_steps`` ends the process's share
+    early with the state saved, as a kill would.
 
     Raises ``TrainingError`` if nothing can be learned from the examples, if ``out`` holds a finished
     checkpoint, or on a foreign state.
     """
-    if not any(example.answerable for example in examples):
+    if not unjudged and not any(example.answerable for example in examples):
         raise TrainingError("No training pair holds an answer. Check the data files and the conversion.")
-    # With a state beside it, the run was killed while it wrote the checkpoint, and goes on.
-    if (out / "model.safetensors").exists() and not (out / STATE_FILE).exists():
+    if is_finished(out):
         raise TrainingError(f"{out} holds a finished checkpoint already. Give --out another folder.")
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
@@ -276,10 +341,10 @@ def finetune(
 
     prepared = with_short_contexts(examples, stage.short_context_fraction, seed)
     prepared = with_unanswerable(prepared, stage.unanswerable_fraction, seed)
-    features = build_features(engine, prepared, stage)
+    features = build_features(engine, prepared, stage, unjudged=unjudged, taught=labels)
     lengths = features.lengths()
     steps_per_epoch = -(-len(features) // stage.batch_size)
-    total_steps = steps_per_epoch * stage.epochs
+    total_steps = stage.max_steps or steps_per_epoch * stage.epochs
     optimizer = adamw(model, stage, layers=model.config.num_hidden_layers)
     weights_digest = arrays_digest(p.detach().cpu().numpy() for p in model.parameters())
     identity = run_identity(
@@ -319,7 +384,8 @@ def finetune(
     model.train()
     begun, seen, smooth = time.perf_counter(), 0, None
     with tqdm(total=total_steps, initial=step, desc="fine-tune", unit="step", disable=not world.leads) as bar:
-        for batch in remaining_batches(lengths, stage, seed, step, steps_per_epoch):
+        batches = remaining_batches(lengths, stage, seed, step, steps_per_epoch)
+        for batch in islice(batches, total_steps - step):
             factor = learning_rate_factor(
                 step, total_steps=total_steps, warmup_fraction=stage.warmup_fraction
             )
@@ -335,13 +401,8 @@ def finetune(
                 inputs = {key: value.to(device) for key, value in inputs.items()}
                 with torch.autocast(device.type, torch.bfloat16, enabled=stage.precision == "bfloat16"):
                     output = forward(**inputs)
-                loss = span_loss(
-                    output.start_logits.float(),
-                    output.end_logits.float(),
-                    inputs["attention_mask"],
-                    torch.tensor([row.start for row in rows], device=device),
-                    torch.tensor([row.end for row in rows], device=device),
-                ) * (len(piece) / len(batch))  # every pair counts alike, in a small last piece too
+                # Every pair counts alike, in a small last piece too.
+                loss = row_losses(output, inputs["attention_mask"], rows, stage).sum() / len(batch)
                 torch.autograd.backward(loss)
                 total += loss.item()
             total = world.sum(total)
@@ -371,11 +432,41 @@ def finetune(
     return out
 
 
+def is_finished(folder: Path) -> bool:
+    """Whether a run into the folder has ended: with a state beside its weights it was cut and goes on."""
+    return (folder / WEIGHTS_FILE).exists() and not (folder / STATE_FILE).exists()
+
+
+def row_losses(
+    output: QuestionAnsweringModelOutput, mask: torch.Tensor, rows: Sequence[Feature], stage: Stage
+) -> torch.Tensor:
+    """The loss of each row (B,): of gold, of the teacher, or the stage's mix of the two."""
+    logits = output.start_logits.float(), output.end_logits.float()
+    device = mask.device
+    gold = span_losses(
+        *logits,
+        mask,
+        torch.tensor([row.start for row in rows], device=device),
+        torch.tensor([row.end for row in rows], device=device),
+    )
+    taught_rows = [bool((row.soft.positions >= 0).any()) for row in rows]
+    if not any(taught_rows):
+        return gold
+    taught = teacher_losses(*logits, mask, stacked([row.soft for row in rows]), stage.teacher_temperature)
+    shares = [
+        0.0 if not has_teacher else stage.teacher_weight if row.has_gold else 1.0
+        for row, has_teacher in zip(rows, taught_rows, strict=True)
+    ]
+    share = torch.tensor(shares, device=device)
+    return share * taught + (1 - share) * gold
+
+
 def remaining_batches(
     lengths: Sequence[int], stage: Stage, seed: int, step: int, steps_per_epoch: int
 ) -> Iterator[list[int]]:
     """The batches from update number ``step`` on; each epoch's order hangs on seed and epoch alone."""
-    for epoch in range(step // steps_per_epoch, stage.epochs):
+    epochs = -(-stage.max_steps // steps_per_epoch) or stage.epochs
+    for epoch in range(step // steps_per_epoch, epochs):
         generator = torch.Generator().manual_seed(seed * 1000 + epoch)
         batches = batches_of_epoch(lengths, stage.batch_size, generator)
         yield from batches[max(step - epoch * steps_per_epoch, 0) :]

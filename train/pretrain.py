@@ -19,11 +19,20 @@ from tqdm import tqdm
 from transformers import AutoTokenizer, ElectraForPreTraining
 
 from biom_demo.errors import TrainingError
+from biom_demo.qa.engines.pytorch import whole_checkpoint
 from biom_demo.qa.windows import tokenizer_fingerprint
-from train.checkpoint import load_state, require_space, restore_rng, rng_states, run_identity, save_state
+from train.checkpoint import (
+    file_digest,
+    load_state,
+    require_space,
+    restore_rng,
+    rng_states,
+    run_identity,
+    save_state,
+)
 from train.corpus import read_passages, shuffled, token_blocks
 from train.electra import Electra
-from train.finetune import LOG_FILE, STATE_FILE, append_log, drop_log_after, set_dropout
+from train.finetune import LOG_FILE, STATE_FILE, append_log, drop_log_after, is_finished, set_dropout
 from train.optim import adamw, learning_rate_factor, set_learning_rate
 from train.recipes import Pretraining
 
@@ -51,7 +60,7 @@ def pretrain(
 
     Raises ``TrainingError`` for a foreign state or a finished ``out``, ``DataError`` for bad text.
     """
-    if (out / "model.safetensors").exists() and not (out / STATE_FILE).exists():
+    if is_finished(out):
         raise TrainingError(f"{out} holds a finished checkpoint already. Give --out another folder.")
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
@@ -73,7 +82,7 @@ def pretrain(
         asdict(settings),
         seed,
         tokenizer_fingerprint(tokenizer),
-        [(path.name, path.stat().st_size) for path in files if path.exists()],
+        [file_digest(path) for path in files],
         run_identity(*(p.detach().cpu().numpy().tobytes() for p in model.parameters())),
     )
     step = 0
@@ -103,7 +112,8 @@ def pretrain(
     special = torch.tensor(tokenizer.all_special_ids, device=device)
     blocks = _endless_blocks(tokenizer, files, settings.block_tokens, seed)
     next(islice(blocks, step * settings.batch_size, step * settings.batch_size), None)  # already seen
-    pieces = settings.batch_size // settings.micro_batch_size
+    micro = settings.micro_batch_size
+    sizes = [min(micro, settings.batch_size - i) for i in range(0, settings.batch_size, micro)]
     begun, first = time.perf_counter(), step
     with tqdm(total=settings.steps, initial=step, desc="pre-train", unit="step") as bar:
         while step < settings.steps:
@@ -112,8 +122,9 @@ def pretrain(
             )
             set_learning_rate(optimizer, settings.learning_rate * factor)
             row: dict[str, float] = {"step": step + 1, "mlm": 0.0, "rtd": 0.0, "rtd_recall": 0.0}
-            for _ in range(pieces):
-                ids = torch.tensor(list(islice(blocks, settings.micro_batch_size)), device=device)  # (B, T)
+            for size in sizes:
+                share = size / settings.batch_size  # every block counts alike, in a small last piece too
+                ids = torch.tensor(list(islice(blocks, size)), device=device)  # (B, T)
                 with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
                     losses = model(
                         ids,
@@ -123,9 +134,9 @@ def pretrain(
                         rtd_weight=settings.rtd_weight,
                         generator=generator,
                     )
-                torch.autograd.backward(losses.total / pieces)
+                torch.autograd.backward(losses.total * share)
                 for key in ("mlm", "rtd", "rtd_recall"):
-                    row[key] = round(row[key] + getattr(losses, key) / pieces, 5)
+                    row[key] = round(row[key] + getattr(losses, key) * share, 5)
             if not torch.isfinite(losses.total):
                 raise TrainingError(f"The loss is no number at step {step}. Lower the learning rate.")
             torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm)
@@ -147,8 +158,9 @@ def pretrain(
             if step % save_every_steps == 0 and step < settings.steps:
                 save()
     model.eval().cpu()
-    discriminator.electra.save_pretrained(out)
-    tokenizer.save_pretrained(out)
+    with whole_checkpoint(out) as folder:
+        discriminator.electra.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
     (out / STATE_FILE).unlink(missing_ok=True)
     return out
 

@@ -53,9 +53,12 @@ def publish(
         text += "\n## Loss\n\n![Training loss of each stage, smoothed](loss.png)\n"
     (partial / "README.md").write_text(text, encoding="utf-8")
     write_json({"results": [_figures(evaluation) for evaluation in evaluations]}, partial / "evaluation.json")
+    before = out.with_name(out.name + ".before")  # so that a kill leaves the old or the new one whole
+    shutil.rmtree(before, ignore_errors=True)
     if out.exists():
-        shutil.rmtree(out)
+        out.replace(before)
     partial.replace(out)
+    shutil.rmtree(before, ignore_errors=True)
     return out
 
 

@@ -23,7 +23,9 @@ class Stage:
     ``short_context_fraction``: such a share of the pairs is read with a few sentences around the
     answer instead of the whole context. ``unanswerable_fraction``: such a share of the pairs is
     added again with a context that holds none of the gold answers, labelled "no answer".
-    ``precision``: bfloat16 is autocast over float32 weights.
+    ``precision``: bfloat16 is autocast over float32 weights. ``teacher_weight``: the teacher's share of
+    a pair's loss where gold is known too; both distributions are softened by ``teacher_temperature``.
+    ``max_steps`` ends the stage after so many updates, within or beyond its epochs (0: at their end).
     """
 
     learning_rate: float
@@ -41,6 +43,10 @@ class Stage:
     short_context_fraction: float
     unanswerable_fraction: float
     precision: Precision
+    teacher_weight: float = 0.7
+    teacher_temperature: float = 2.0
+    max_question_tokens: int = 64
+    max_steps: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +197,9 @@ _TEACHER = replace(
 TEACHER = Recipe(
     name="teacher",
     squad=_TEACHER,
-    bioasq=replace(_TEACHER, learning_rate=2e-5, short_context_fraction=0.3, unanswerable_fraction=0.1),
+    bioasq=replace(
+        _TEACHER, learning_rate=2e-5, epochs=2, short_context_fraction=0.6, unanswerable_fraction=0.1
+    ),
     save_every_steps=50,
     parameters=110_000_000,
 )

@@ -15,7 +15,7 @@ SYLLABLES = ["ba", "ce", "di", "fo", "gu", "ka", "le", "mi", "no", "pu", "ra", "
 
 
 def write_smoke_data(out: Path, *, seed: int, count: int = 24) -> Path:
-    """``out`` with ``text.txt``, ``squad.json``, ``bioasq_train.json`` and ``bioasq_test.json``."""
+    """``out`` with ``text.txt``, ``squad.json``, ``bioasq_train.json`` and, last, ``bioasq_test.json``."""
     draw = random.Random(seed)
     passages: list[str] = []
     questions: list[dict[str, Any]] = []

@@ -6,7 +6,7 @@ Reading is the only step that costs; findings are pooled anew from what was read
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from biom_demo.analysis.comparison import Comparison, Readers, View, compare_many
@@ -14,24 +14,41 @@ from biom_demo.analysis.passage import passage_of_records
 from biom_demo.errors import InputError
 from biom_demo.models.catalogue import Checkpoint
 from biom_demo.pubmed.abstract import Abstract
-from biom_demo.pubmed.lookup import notices_of_age
-from biom_demo.pubmed.parse import SearchResult
-from biom_demo.pubmed.query import queries
-from biom_demo.pubmed.session import PubMed
+from biom_demo.pubmed.query import hint, queries, with_abstracts
+from biom_demo.pubmed.session import Searched, Session
 from biom_demo.qa.pooling import pool
 from biom_demo.qa.records import Answer, Prediction, Question
 from biom_demo.qa.sentences import sentence_around
 
 MAX_ABSTRACTS = 100
 MAX_QUERY_CHARS = 2_000
+ENOUGH = 0.75  # of the abstracts asked for: then no looser query is sent
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One query as it was sent, and PubMed's answer to it."""
+
+    query: str
+    found: Searched
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """A query as it was sent, and what PubMed found for it."""
+    """What was asked of PubMed for a question, strict to loose, and the PMIDs found in all, best first."""
 
-    query: str
-    found: SearchResult
+    rounds: tuple[Round, ...]
+    pmids: tuple[str, ...]
+
+    @property
+    def telling(self) -> Round:
+        """The strictest round that found anything; the last one where none did."""
+        return next((made for made in self.rounds if made.found.pmids), self.rounds[-1])
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What PubMed ignored or did not find, of all rounds, each once."""
+        return tuple(dict.fromkeys(w for made in self.rounds for w in made.found.warnings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,56 +90,50 @@ def queries_to_try(question: str, query: str) -> list[str]:
     """
     if len(query) > MAX_QUERY_CHARS:
         raise InputError(f"The query has {len(query):,} characters. Use at most {MAX_QUERY_CHARS:,}.")
-    tries = [query.strip()] if query.strip() else queries(question)
+    if query.strip():
+        return [query.strip()]
+    tries = [with_abstracts(made) for made in queries(question)]
     if not tries:
-        raise InputError("The question has no word to search for. Write a PubMed query of your own.")
+        raise InputError(
+            hint(question) or "The question has no word to search for. Write a PubMed query of your own."
+        )
     return tries
 
 
-def search(
-    tries: Iterable[str],
-    pubmed: PubMed,
-    *,
-    limit: int,
-    newest_first: bool = False,
-    api_key: str = "",
-    cancelled: threading.Event | None = None,
-) -> Search:
-    """The first of the queries that finds anything, and what it finds.
+def search(tries: Sequence[str], session: Session, *, limit: int, newest_first: bool = False) -> Search:
+    """What the queries find, one after the other, until about as many abstracts as asked for are there.
 
-    Raises ``InputError`` where none does, ``PubMedError`` where PubMed cannot be asked.
+    Records of a stricter query stand before those of a looser one. Raises ``InputError`` where none
+    finds anything, ``PubMedError`` where PubMed cannot be asked.
     """
-    made = None
-    for query in tries:
-        found = pubmed.search(
-            query, limit=limit, newest_first=newest_first, api_key=api_key, cancelled=cancelled
-        )
-        made = Search(query, found)
-        if found.pmids:
-            return made
-    if made is None:
+    if not tries:
         raise ValueError("at least one query is needed")
-    more = f" ({'; '.join(made.found.warnings)})" if made.found.warnings else ""
-    raise InputError(f"PubMed finds nothing for “{made.query}”{more}. Use fewer or other words.")
+    rounds: list[Round] = []
+    pmids: dict[str, None] = {}
+    for query in tries:
+        found = session.search(query, limit=limit, newest_first=newest_first)
+        rounds.append(Round(query, found))
+        pmids |= dict.fromkeys(found.pmids)
+        if len(pmids) >= ENOUGH * limit:
+            break
+    made = Search(tuple(rounds), tuple(pmids)[:limit])
+    if not pmids:
+        more = f" ({'; '.join(made.warnings)})" if made.warnings else ""
+        raise InputError(f"PubMed finds nothing for “{made.telling.query}”{more}. Use fewer or other words.")
+    return made
 
 
-def retrieve(
-    question: str,
-    made: Search,
-    pubmed: PubMed,
-    *,
-    api_key: str = "",
-    cancelled: threading.Event | None = None,
-) -> Retrieved:
+def retrieve(question: str, made: Search, session: Session) -> Retrieved:
     """The records that a search found.
 
     Raises ``InputError`` where none has a text, ``PubMedError`` where PubMed cannot be asked.
     """
-    fetched = pubmed.fetch(made.found.pmids, api_key=api_key, cancelled=cancelled)
+    fetched = session.fetch(made.pmids)
     records = tuple(record for record in fetched.records if record.text.strip())
     if not records:
         raise InputError("PubMed has no text of these records. Try another query.")
-    return Retrieved(question, made, records, tuple(notices_of_age(fetched)))
+    warnings = [f"PubMed: {warning}." for warning in made.warnings]
+    return Retrieved(question, made, records, tuple(dict.fromkeys((*warnings, *session.notices))))
 
 
 def read_abstracts(

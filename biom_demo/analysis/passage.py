@@ -9,9 +9,10 @@ from functools import lru_cache
 
 from biom_demo.errors import InputError
 from biom_demo.pubmed.abstract import Abstract, Section
-from biom_demo.pubmed.identify import Identified, Kind, identify
+from biom_demo.pubmed.identify import Identified
 from biom_demo.pubmed.lookup import look_up
-from biom_demo.pubmed.session import PubMed
+from biom_demo.pubmed.paste import ReadableText, readable_text
+from biom_demo.pubmed.session import Session
 from biom_demo.qa.records import CharSpan
 from biom_demo.qa.sentences import SECTION_LABEL, split_sentences
 
@@ -25,12 +26,18 @@ class Passage:
 
     ``text`` is the records' texts with a blank line between. ``named`` is how the records were
     named, "" for a pasted text; ``notices`` are sentences for the user about how they were found.
+    ``mended`` has where each character of a pasted text was given, ``None`` where it is read as given.
     """
 
     text: str
     records: tuple[Abstract, ...] = ()
     notices: tuple[str, ...] = ()
     named: str = ""
+    mended: ReadableText | None = None
+
+    def in_given(self, span: CharSpan) -> CharSpan:
+        """Where a span of ``text`` stands in what was given."""
+        return CharSpan(*self.mended.in_given(span.start, span.end)) if self.mended else span
 
     @property
     def pmids(self) -> tuple[str, ...]:
@@ -111,14 +118,17 @@ def place_of(passage: Passage, span: CharSpan) -> Place:
     return Place(passage.section_at(span.start), max(before, 1))
 
 
-def is_text(typed: str) -> bool:
-    """Whether ``typed`` is read as it stands, so that PubMed need not be asked."""
-    return identify(typed).kind is Kind.TEXT
+def passage_of_text(given: str, *, exactly: bool = False) -> Passage:
+    """The passage of a pasted text, as a person would have written it.
 
-
-def passage_of_text(typed: str) -> Passage:
-    """The passage of a pasted text."""
-    return Passage(typed)
+    A paste out of a PDF or a web page has words cut at line ends, ligatures and entities; they are
+    mended, and ``Passage.in_given`` leads back. ``exactly`` reads it as it stands, as a data set's
+    contexts are.
+    """
+    mended = None if exactly else readable_text(given)
+    if mended is None or mended.text == given:
+        return Passage(given)
+    return Passage(mended.text, mended=mended)
 
 
 def passage_of_records(
@@ -128,21 +138,13 @@ def passage_of_records(
     return Passage(BETWEEN_RECORDS.join(record.text for record in records), records, notices, named)
 
 
-def passage_of(typed: str, pubmed: PubMed, *, max_chars: int) -> Passage:
-    """The text itself, or the text of the record or records it names.
+def passage_of_names(identified: Identified, typed: str, session: Session, *, max_chars: int) -> Passage:
+    """The text of the records that ``typed``, understood as ``identified``, names.
 
     Raises ``InputError`` where nothing is found or it is longer than ``max_chars``, ``PubMedError``
     where PubMed cannot be asked.
     """
-    identified = identify(typed)
-    if identified.kind is Kind.TEXT:
-        return passage_of_text(typed)
-    return passage_of_names(identified, typed, pubmed, max_chars=max_chars)
-
-
-def passage_of_names(identified: Identified, typed: str, pubmed: PubMed, *, max_chars: int) -> Passage:
-    """The text of the records that ``typed``, understood as ``identified``, names; see ``passage_of``."""
-    found = look_up(pubmed, identified)
+    found = look_up(session, identified)
     passage = passage_of_records(found.records, notices=found.notices, named=typed.strip())
     if len(passage.text) > max_chars:
         raise InputError(

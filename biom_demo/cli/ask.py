@@ -27,7 +27,7 @@ from biom_demo.pubmed.session import PubMed
 from biom_demo.qa.records import Question
 from biom_demo.settings import Settings
 from biom_demo.show.export import comparison_json, literature_json
-from biom_demo.show.words import percent, verdict_words
+from biom_demo.show.words import percent, search_words, verdict_words
 
 if TYPE_CHECKING:
     from biom_demo.cli import Commands
@@ -74,8 +74,8 @@ def _ask_passage(arguments: argparse.Namespace, settings: Settings) -> None:
                 f"{arguments.pmid!r} names no single PubMed record. Give a PMID, PMCID, DOI or address."
             )
         check_question(question)
-        pubmed = PubMed.from_settings(settings)
-        passage = passage_of_names(identified, arguments.pmid, pubmed, max_chars=most)
+        with PubMed.from_settings(settings).session() as session:
+            passage = passage_of_names(identified, arguments.pmid, session, max_chars=most)
     else:
         text = _read_text(arguments.text)
         if not text.strip():
@@ -120,8 +120,8 @@ def _ask_literature(arguments: argparse.Namespace, settings: Settings) -> None:
     tries = queries_to_try(question, arguments.query)
     checkpoints = pair_of(settings, arguments.pair).checkpoints
     limit = max(1, min(arguments.top, MAX_ABSTRACTS))
-    pubmed = PubMed.from_settings(settings)
-    retrieved = retrieve(question, search(tries, pubmed, limit=limit), pubmed)
+    with PubMed.from_settings(settings).session() as session:
+        retrieved = retrieve(question, search(tries, session, limit=limit), session)
     models = Models(threads=settings.threads)
     read: list[Comparison] = []
     with progress_line(f"of {len(retrieved.records)} abstracts read") as progress:
@@ -134,8 +134,9 @@ def _ask_literature(arguments: argparse.Namespace, settings: Settings) -> None:
         return
     for notice in retrieved.notices:
         print(f"note: {notice}", file=sys.stderr)
-    found = retrieved.search.found
-    print(f"query: {retrieved.search.query}   {found.count:,} records match, {len(read)} read")
+    print(search_words(retrieved.search, len(read)))
+    if translation := retrieved.search.telling.found.translation:
+        print(f"PubMed read the query as: {translation}")
     for side, checkpoint in enumerate(checkpoints):
         print(checkpoint.label)
         for finding in findings(read, side, top_n=5):

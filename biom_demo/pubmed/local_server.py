@@ -4,8 +4,9 @@
     BIOM_ENTREZ_URL=http://127.0.0.1:8765 make demo
 
 It serves a handful of records of our own writing (``assets/play_records.json``): true facts in our
-words under PMIDs that do not exist. Searching is plain: all words of the query must occur, or any
-where it says OR; a field tag is ignored, ``[doi]`` apart.
+words under PMIDs that do not exist. Searching is plain: words and "phrases" must occur, AND, OR and NOT
+are taken from left to right as PubMed does, with brackets; ``hasabstract`` and ``[doi]`` are known, and all
+other field tags are ignored.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from xml.sax.saxutils import escape, quoteattr
 from biom_demo.settings import ASSETS
 
 RECORDS_FILE = ASSETS / "play_records.json"
+MAX_REQUEST_BYTES = 1_000_000
 DOCTYPE = (
     '<?xml version="1.0" ?>\n<!DOCTYPE PubmedArticleSet PUBLIC "-//NLM//DTD PubMedArticle, 1st January '
     '2026//EN" "https://dtd.nlm.nih.gov/ncbi/pubmed/out/pubmed_260101.dtd">\n'
@@ -112,24 +114,70 @@ class Library:
 
     def _search(self, parameters: Parameters) -> str:
         term = parameters.get("term", "")
+        unknown: list[str] = []
         if doi := re.fullmatch(r'"(.+)"\[doi\]', term):
             hits = [p for p, r in self.records.items() if r.get("doi", "").lower() == doi[1].lower()]
         else:
-            either = [self._all_of(part) for part in re.split(r"\sOR\s", term)]
-            score = {pmid: sum(pmid in part for part in either) for pmid in self.records}
-            hits = sorted((p for p, n in score.items() if n), key=lambda p: (-score[p], p))
-        limit = int(parameters.get("retmax", "20"))
+            found, terms = self._matching(term)
+            unknown = [name for name, pmids in terms.items() if not pmids]
+            score = {pmid: sum(pmid in pmids for pmids in terms.values()) for pmid in found}
+            newest = parameters.get("sort") == "pub_date"
+            year = {pmid: self.records[pmid].get("year", 2020) if newest else 0 for pmid in found}
+            hits = sorted(found, key=lambda p: (-year[p], -score[p], p))
+        limit = int(given) if (given := parameters.get("retmax", "20")).isdecimal() else 20
         ids = "".join(f"<Id>{pmid}</Id>" for pmid in hits[:limit])
+        errors = "".join(f"<PhraseNotFound>{escape(name)}</PhraseNotFound>" for name in unknown)
         return (
             f"<?xml version='1.0'?><eSearchResult><Count>{len(hits)}</Count><RetMax>{limit}</RetMax>"
             f"<RetStart>0</RetStart><IdList>{ids}</IdList>"
-            f"<QueryTranslation>{escape(term)}</QueryTranslation></eSearchResult>"
+            f"<QueryTranslation>{escape(term)}</QueryTranslation>"
+            f"{f'<ErrorList>{errors}</ErrorList>' if errors else ''}</eSearchResult>"
         )
 
-    def _all_of(self, query: str) -> set[str]:
-        plain = re.sub(r"\[[^\]]*\]|\bAND\b|[()\"]", " ", query).lower()
-        words = plain.split()
-        return {pmid for pmid, text in self._words.items() if words and all(word in text for word in words)}
+    def _matching(self, query: str) -> tuple[set[str], dict[str, set[str]]]:
+        """The PMIDs that match, and those of each term."""
+        terms: dict[str, set[str]] = {}
+        found: set[str] | None = None
+        operator = "AND"
+        outer: list[tuple[set[str] | None, str]] = []
+        for token in re.findall(r'"[^"]*"?|[()]|\[[^\]]*\]?|[^\s()\[\]"]+', query):
+            if token in {"AND", "OR", "NOT"}:
+                operator = token
+                continue
+            if token == "(":
+                outer.append((found, operator))
+                found, operator = None, "AND"
+                continue
+            if token == ")":
+                if not outer:
+                    continue
+                inner = found
+                found, operator = outer.pop()
+            elif token.startswith("["):
+                continue
+            else:
+                inner = terms[token] = self._with(token.strip('"*').lower())
+            if inner is not None:
+                found = inner if found is None else _COMBINE[operator](found, inner)
+            operator = "AND"
+        while outer:  # brackets that nobody closed
+            inner = found
+            found, operator = outer.pop()
+            if inner is not None:
+                found = inner if found is None else _COMBINE[operator](found, inner)
+        return found or set(), terms
+
+    def _with(self, words: str) -> set[str]:
+        if words == "hasabstract":
+            return {pmid for pmid, record in self.records.items() if record.get("sections")}
+        return {pmid for pmid, text in self._words.items() if words and words in text}
+
+
+_COMBINE: dict[str, Callable[[set[str], set[str]], set[str]]] = {
+    "AND": set.intersection,
+    "OR": set.union,
+    "NOT": set.difference,
+}
 
 
 def serve(
@@ -142,7 +190,8 @@ def serve(
             self._reply(urlsplit(self.path).query)
 
         def do_POST(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
+            given = self.headers.get("Content-Length") or ""
+            length = min(int(given), MAX_REQUEST_BYTES) if given.isdecimal() else 0
             self._reply(self.rfile.read(length).decode())
 
         def _reply(self, query: str) -> None:

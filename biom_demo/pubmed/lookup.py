@@ -2,83 +2,110 @@
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from biom_demo.errors import InputError
 from biom_demo.pubmed.abstract import Abstract
-from biom_demo.pubmed.identify import MAX_NAMES, Identified, Kind
-from biom_demo.pubmed.session import Fetched, PubMed
+from biom_demo.pubmed.identify import MAX_NAMES, Identified, Kind, Name, Scheme, same_title
+from biom_demo.pubmed.session import Fetched, Searched, Session, named
+
+TITLES_COMPARED = 5
 
 
 @dataclass(frozen=True, slots=True)
 class LookedUp:
-    """Abstracts, and what the user should know about them (one sentence each)."""
+    """Abstracts, and what the user should know about them (one sentence each).
+
+    ``search`` is PubMed's answer where the input was no name: what it made of it, and what it ignored.
+    """
 
     records: tuple[Abstract, ...]
     notices: tuple[str, ...] = ()
+    search: Searched | None = None
 
 
-def look_up(
-    pubmed: PubMed,
-    identified: Identified,
-    *,
-    limit: int = 1,
-    api_key: str = "",
-    cancelled: threading.Event | None = None,
-) -> LookedUp:
+def look_up(session: Session, identified: Identified, *, limit: int = 1) -> LookedUp:
     """The abstracts an input names: every record of a list, the first ``limit`` results of a query.
 
     Raises ``InputError`` where nothing is found or nothing of it has an abstract or a title,
     ``PubMedError`` where PubMed cannot be asked.
     """
     notices: list[str] = []
+    search: Searched | None = None
+    pmid_of: Mapping[Name, str] = {}
+    unknown: list[str] = []
     if identified.kind is Kind.RECORDS:
-        names = identified.names[:MAX_NAMES]
-        found = pubmed.resolve(names, api_key=api_key, cancelled=cancelled)
-        unknown = [name.value for name in names if name not in found]
-        pmids = [found[name] for name in names if name in found]
-        if not pmids:
-            raise InputError(f"PubMed does not know {_listed(unknown)}. Check it, or paste the text.")
-    elif identified.kind is Kind.QUERY:
-        answer = pubmed.search(identified.query, limit=limit, api_key=api_key, cancelled=cancelled)
-        if not answer.pmids:
-            more = f" ({'; '.join(answer.warnings)})" if answer.warnings else ""
-            raise InputError(
-                f"PubMed finds nothing for this query{more}. Use fewer words, or paste the abstract's text."
-            )
-        unknown, pmids = [], list(answer.pmids)
-        notices.append(f"{answer.count:,} records match; read: the first {len(pmids):,}.")
+        resolved = session.resolve(identified.names[:MAX_NAMES])
+        pmid_of, pmids = resolved.pmids, tuple(resolved.pmids.values())
+        unknown = [name.value for name in resolved.unknown]
+        notices += resolved.notices
+    elif identified.kind in (Kind.QUERY, Kind.TITLE):
+        wanted = TITLES_COMPARED if identified.kind is Kind.TITLE else limit
+        search = _first_found(session, identified, limit=wanted)
+        pmids = search.pmids
+        if identified.kind is Kind.QUERY:
+            notices.append(f"{search.count:,} records match; read: the first {len(pmids):,}.")
+        notices += [f"PubMed: {warning}." for warning in search.warnings]
+        notices += search.notices
     else:
         raise InputError(identified.explanation or "Name a record, write a PubMed query, or paste a text.")
-    fetched = pubmed.fetch(pmids, api_key=api_key, cancelled=cancelled)
+    fetched = session.fetch(pmids) if pmids else Fetched(())
     unknown += fetched.missing
-    if unknown:
-        notices.append(f"PubMed does not know {_listed(unknown)}.")
     records = tuple(record for record in fetched.records if record.text)
+    if identified.kind is Kind.TITLE and records:
+        records, said = _of_title(records, identified.title)
+        notices += said
     if not records:
         raise InputError(
-            f"PubMed does not know {_listed(unknown)}. Check it, or paste the text."
+            f"PubMed does not know {named(unknown)}. Check it, or paste the text."
             if unknown
             else "PubMed has neither title nor abstract of it. Paste the text."
         )
+    notices += fetched.notices
+    notices += _differing(pmid_of, fetched)
     notices += [
         f"PMID {r.pmid} has no abstract; only its title is read." for r in records if not r.has_abstract
     ]
-    notices += notices_of_age(fetched)
-    return LookedUp(records, tuple(notices))
+    return LookedUp(records, tuple(dict.fromkeys(notices)), search)
 
 
-def notices_of_age(fetched: Fetched) -> list[str]:
-    """What to say where PubMed could not be asked and an older copy was served."""
-    if not fetched.seen:
-        return []
-    oldest = min(stored for _, stored in fetched.seen)
-    date = datetime.fromtimestamp(oldest, UTC).strftime("%Y-%m-%d")
-    return [f"PubMed could not be asked: this is the copy of {date}; it may be out of date."]
+def _first_found(session: Session, identified: Identified, *, limit: int) -> Searched:
+    """The answer to the first of the input's queries that finds anything.
+
+    Raises ``InputError`` where none does.
+    """
+    for query in (identified.query, *identified.looser):
+        found = session.search(query, limit=limit)
+        if found.pmids:
+            return found
+    what = "no record of this title" if identified.kind is Kind.TITLE else "nothing for this query"
+    more = f" ({'; '.join(found.warnings)})" if found.warnings else ""
+    raise InputError(f"PubMed finds {what}{more}. Use fewer words, or paste the abstract's text.")
 
 
-def _listed(values: list[str]) -> str:
-    shown = ", ".join(values[:5])
-    return f"{shown} and {len(values) - 5} more" if len(values) > 5 else shown
+def _of_title(records: tuple[Abstract, ...], title: str) -> tuple[tuple[Abstract, ...], list[str]]:
+    """The one record that has the title, else the first with a word of warning."""
+    for record in records:
+        if same_title(record.title, title) or same_title(record.vernacular_title, title):
+            return (record,), []
+    return records[:1], ["No record has just this title; this is the nearest that PubMed finds. Check it."]
+
+
+def _differing(pmid_of: Mapping[Name, str], fetched: Fetched) -> list[str]:
+    """What to say where a name led to a record that has another: NCBI resolves some wrongly."""
+    records = {record.pmid: record for record in fetched.records}
+    notices = []
+    for name, pmid in pmid_of.items():
+        record = records.get(pmid)
+        if record is None:
+            continue
+        if name.version and name.version != record.version:
+            notices.append(f"PubMed has version {record.version} of PMID {pmid}, not version {name.version}.")
+        if name.scheme is Scheme.DOI:
+            own, same = record.doi, record.doi.lower() == name.value
+        else:
+            own, same = record.pmcid, record.pmcid.upper().split(".")[0] == name.value
+        if own and not same and name.scheme is not Scheme.PMID:
+            notices.append(f"PubMed gives PMID {pmid} for {name.value}, but that record is {own}. Check it.")
+    return notices

@@ -20,7 +20,8 @@ from defusedxml.ElementTree import DefusedXMLParser
 
 from biom_demo.errors import RecordError
 from biom_demo.pubmed.abstract import Abstract, Note, NoteKind, Section
-from biom_demo.pubmed.markup import parts_of, readable, unescaped
+from biom_demo.pubmed.characters import unescaped
+from biom_demo.pubmed.markup import parts_of, readable
 
 # Far beyond any record of PubMed; what is larger is no record.
 MAX_ELEMENTS = 250_000

@@ -1,101 +1,98 @@
-"""Ask PubMed: search, fetch, resolve. The only file that imports Bio.
+"""Ask PubMed on behalf of one question: one budget, one key and one stop for all that it takes.
 
-Biopython builds and sends the requests; pace, timeouts, retries and the time budget are ours, since
-its own pace is not safe with threads and it has no timeout.
+    with pubmed.session(api_key=theirs, cancelled=stop) as session:
+        found = session.search("cystic fibrosis", limit=20)
+        fetched = session.fetch(found.pmids)
 
-Source: NCBI E-utilities usage guidelines (3 requests a second, 10 with a key; tool and email).
+What PubMed cannot be asked for in time is taken from the cache however old it is, and what is missing even
+there is named: each result says in its ``notices`` what its reader must know.
+
+Source: NCBI E-utilities usage guidelines (200 ids a call, 9,999 results a search).
 """
 
 from __future__ import annotations
 
-import http.client
-import random
+import asyncio
+import re
 import threading
 import time
-import urllib.request
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
+from collections.abc import Callable, Coroutine, Hashable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
-from urllib.error import HTTPError, URLError
-from urllib.parse import urlencode
+from types import TracebackType
+from typing import Any, TypeVar
 
-from Bio import Entrez
+import httpx
 
-from biom_demo.errors import PubMedCancelled, PubMedError, RecordError, RefusedError
+from biom_demo.errors import InputError, PubMedCancelled, PubMedError, RecordError, RefusedError
 from biom_demo.pubmed.abstract import Abstract
-from biom_demo.pubmed.cache import Cache
+from biom_demo.pubmed.cache import Cache, Stored
+from biom_demo.pubmed.flight import Flight, Flights, in_thread
 from biom_demo.pubmed.identify import Name, Scheme
+from biom_demo.pubmed.pace import Pace
 from biom_demo.pubmed.parse import SearchResult, parse_articles, parse_idconv, parse_search
+from biom_demo.pubmed.request import Requests
+from biom_demo.pubmed.transport import Transport, UnknownIdsError
 from biom_demo.settings import Settings
 
-Answer = TypeVar("Answer")
-
-TOOL = "biom_demo"
-E_UTILITIES = "https://eutils.ncbi.nlm.nih.gov"
-ID_CONVERTER = "https://pmc.ncbi.nlm.nih.gov/tools/idconv/api/v1/articles/"
 MAX_RESULTS = 9_999  # esearch gives no more
 FETCH_SIZE = 200
-MAX_ATTEMPTS = 4
-FIRST_PAUSE_S = 0.5
-CALL_TIMEOUT_S = 15.0
-MAX_RESPONSE_BYTES = 64_000_000
-# A little wider than the limits, so that network jitter cannot push two calls into one slot.
-PAUSE_S = 0.36
-PAUSE_WITH_KEY_S = 0.11
+DISK_S = 0.8  # for a look into the cache that nothing hangs on
+MIN_SAID_AGE_S = 60.0
+# Goes up when ``parse`` makes something else of a record: those kept from before are then fetched again.
+RECORD_VERSION = 2
+_KEY = re.compile(r"[\w.-]{1,64}", re.ASCII)
+
+Made = TypeVar("Made")
+Item = TypeVar("Item", bound=Hashable)
+Value = TypeVar("Value")
 
 
-class Transport(Protocol):
-    """Sends one request and gives the whole answer; the seam for tests."""
+@dataclass(frozen=True, slots=True)
+class Searched(SearchResult):
+    """An answer of esearch, when PubMed gave it (seconds since 1970), and what to say beside it."""
 
-    def __call__(
-        self, service: str, parameters: Mapping[str, str], deadline: float, pace: Callable[[], None]
-    ) -> bytes:
-        """The body. ``service`` is esearch, efetch or idconv; ``deadline`` is on ``time.monotonic``.
-
-        ``pace`` waits for the process's turn and is called right before the request leaves.
-        Raises ``OSError`` (``HTTPError``, ``URLError``, ``TimeoutError``, ...) or ``HTTPException``.
-        """
-        ...
-
-
-class Pace:
-    """Lets requests of this process through no faster than allowed, whatever thread they are of."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._next: dict[str, float] = {}
-
-    def slot(self, api_key: str) -> float:
-        """When (on ``time.monotonic``) the caller may send; each call takes a slot of its own."""
-        with self._lock:
-            at = max(time.monotonic(), self._next.get(api_key, 0.0))
-            self._next[api_key] = at + (PAUSE_WITH_KEY_S if api_key else PAUSE_S)
-            return at
-
-
-PACE = Pace()  # the limit is for the whole process
+    asked: float = 0.0
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """Records in the order asked for, the PMIDs PubMed does not have, and notes for the user.
+    """Records in the order asked for, and what became of the other PMIDs.
 
-    ``seen`` has, for each record served from the cache past its time because PubMed could not be
-    asked, when it was fetched (seconds since 1970).
+    ``missing`` are those PubMed does not have, ``unasked`` those it could not be asked for. ``seen`` has,
+    for each record served from the cache past its time, when it was fetched (seconds since 1970).
+    ``notices`` say all this in words.
     """
 
     records: tuple[Abstract, ...]
     missing: tuple[str, ...] = ()
+    unasked: tuple[str, ...] = ()
     seen: tuple[tuple[str, float], ...] = ()
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The PMID of each name that PubMed knows, the names it does not, and those it could not be asked for."""
+
+    pmids: Mapping[Name, str]
+    unknown: tuple[Name, ...] = ()
+    unasked: tuple[Name, ...] = ()
+    notices: tuple[str, ...] = ()
+
+
+Said = TypeVar("Said", Searched, Fetched, Resolved)
 
 
 class PubMed:
-    """Search and fetch. Safe to share between threads.
+    """What sessions share: the way to the server, its pace, the cache, and the requests under way.
 
-    Every public call ends within ``budget_s`` seconds, retries and pauses included, and stops when
-    its ``cancelled`` event is set. ``api_key`` of a call is a visitor's own and is used for it alone.
+    Safe to share between threads. ``http`` is what httpx sends with, for tests. Raises ``InputError`` for a
+    ``base_url`` that is no address or an ``api_key`` that cannot be one.
     """
 
     def __init__(
@@ -106,25 +103,29 @@ class PubMed:
         base_url: str | None = None,
         budget_s: float = 30.0,
         cache: Cache | None = None,
-        transport: Transport | None = None,
-        pace: Pace = PACE,
+        max_search_age_s: float = 43_200.0,
+        max_newest_age_s: float = 600.0,
+        pace: Pace | None = None,
+        http: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._email = email or ""
-        self._api_key = api_key or ""
+        transport = Transport(base_url, http=http)
+        key = _checked_key(api_key, "NCBI_API_KEY holds no NCBI API key. Correct it, or unset it.")
+        self._server = transport.server
+        self._requests = Requests(transport, pace or Pace(), email=email or "", api_key=key)
         self._budget_s = budget_s
         self._cache = cache
-        self._transport: Transport = transport or EntrezTransport(base_url)
-        self._pace = pace
+        self._max_search_age_s = max_search_age_s
+        self._max_newest_age_s = max_newest_age_s
+        self._flights = Flights()
 
     @classmethod
     def from_settings(cls, settings: Settings) -> PubMed:
         """The client that the settings ask for, with its cache."""
-        cache = None
+        cache, folder = None, None
         if settings.pubmed_cache.lower() not in {"off", "none", "0"}:
-            # Another server's records are kept apart: its PMIDs may not be PubMed's.
             folder = Path(settings.pubmed_cache)
             cache = Cache(
-                folder / "other_server" if settings.entrez_url else folder,
+                folder,
                 max_bytes=settings.pubmed_cache_mb * 1_000_000,
                 max_age_s=settings.pubmed_cache_days * 86_400,
             )
@@ -134,7 +135,17 @@ class PubMed:
             base_url=settings.entrez_url,
             budget_s=settings.pubmed_budget_s,
             cache=cache,
+            max_search_age_s=settings.pubmed_search_hours * 3600,
+            max_newest_age_s=settings.pubmed_newest_minutes * 60,
+            pace=Pace(folder),
         )
+
+    def session(self, *, api_key: str = "", cancelled: threading.Event | None = None) -> Session:
+        """A session whose budget begins now; ``api_key`` is a visitor's own and is forgotten at its end.
+
+        Raises ``InputError`` for a key that cannot be one.
+        """
+        return Session(self, api_key, cancelled)
 
     def search(
         self,
@@ -144,30 +155,10 @@ class PubMed:
         newest_first: bool = False,
         api_key: str = "",
         cancelled: threading.Event | None = None,
-    ) -> SearchResult:
-        """The first ``limit`` records that match, most relevant (or newest) first, and how many match.
-
-        Raises ``PubMedError`` where PubMed cannot be asked, ``RefusedError`` for a query it refuses.
-        """
-        limit = min(limit, MAX_RESULTS)
-        order = "pub_date" if newest_first else "relevance"
-        key = f"search {order} {limit} {query}"
-        stored = self._cache.get([key]).get(key) if self._cache else None
-        if stored and stored.fresh:
-            return _found(stored.value)
-        call = _Call(self, api_key, cancelled)
-        parameters = {"db": "pubmed", "term": query, "retmax": str(limit), "sort": order, "retmode": "xml"}
-        try:
-            found = call.ask("esearch", parameters, parse_search)
-        except (PubMedCancelled, RefusedError):
-            raise
-        except PubMedError:
-            if stored:
-                return _found(stored.value)
-            raise
-        if self._cache:
-            self._cache.put({key: [found.count, found.pmids, found.translation, found.warnings]})
-        return found
+    ) -> Searched:
+        """``Session.search`` in a session of its own."""
+        with self.session(api_key=api_key, cancelled=cancelled) as session:
+            return session.search(query, limit=limit, newest_first=newest_first)
 
     def fetch(
         self,
@@ -177,252 +168,357 @@ class PubMed:
         cancelled: threading.Event | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> Fetched:
-        """The records of the PMIDs, in their order; ``progress`` gets (have, wanted).
-
-        A record seen before costs no request while it is fresh. Where PubMed cannot be asked, older
-        ones are served and named in ``seen``. Raises ``PubMedError`` where nothing can be served.
-        """
-        wanted = list(dict.fromkeys(pmids))
-        stored = self._cache.get(f"record {pmid}" for pmid in wanted) if self._cache else {}
-        have: dict[str, Abstract] = {}
-        old: dict[str, tuple[Abstract, float]] = {}
-        for pmid in wanted:
-            if entry := stored.get(f"record {pmid}"):
-                try:
-                    record = Abstract.from_json(entry.value)
-                except RecordError:
-                    continue
-                if entry.fresh:
-                    have[pmid] = record
-                else:
-                    old[pmid] = (record, entry.stored)
-        call = _Call(self, api_key, cancelled)
-        seen: dict[str, float] = {}
-        todo = [pmid for pmid in wanted if pmid not in have]
-        for first in range(0, len(todo), FETCH_SIZE):
-            chunk = todo[first : first + FETCH_SIZE]
-            if progress:
-                progress(len(have), len(wanted))
-            try:
-                records = call.ask("efetch", _fetch_parameters(chunk), parse_articles)
-            except (PubMedCancelled, RefusedError):
-                raise
-            except PubMedError:
-                kept = [pmid for pmid in todo if pmid in old]
-                if not kept and not have:
-                    raise
-                if len(have) + len(kept) < len(wanted) and not kept:
-                    raise
-                for pmid in kept:
-                    have[pmid], seen[pmid] = old[pmid]
-                if len(have) < len(wanted):
-                    raise
-                break
-            new = {record.pmid: record for record in records}
-            have |= new
-            if self._cache:
-                self._cache.put({f"record {pmid}": record.as_json() for pmid, record in new.items()})
-        if progress:
-            progress(len(have), len(wanted))
-        return Fetched(
-            tuple(have[pmid] for pmid in wanted if pmid in have),
-            tuple(pmid for pmid in wanted if pmid not in have),
-            tuple(seen.items()),
-        )
+        """``Session.fetch`` in a session of its own."""
+        with self.session(api_key=api_key, cancelled=cancelled) as session:
+            return session.fetch(pmids, progress=progress)
 
     def resolve(
         self, names: Sequence[Name], *, api_key: str = "", cancelled: threading.Event | None = None
-    ) -> dict[Name, str]:
-        """The PMID of each name; those PubMed does not know are left out.
+    ) -> Resolved:
+        """``Session.resolve`` in a session of its own."""
+        with self.session(api_key=api_key, cancelled=cancelled) as session:
+            return session.resolve(names)
 
-        PMCIDs go through the ID Converter, DOIs through a search of PubMed's article ids.
-        Raises ``PubMedError``.
-        """
-        found = {name: name.value for name in names if name.scheme is Scheme.PMID}
-        others = [name for name in dict.fromkeys(names) if name.scheme is not Scheme.PMID]
-        if self._cache:
-            stored = self._cache.get(f"name {name.value}" for name in others)
-            # What a name stands for does not change, so age does not matter.
-            found |= {
-                name: str(stored[f"name {name.value}"].value)
-                for name in others
-                if f"name {name.value}" in stored
-            }
-        call = _Call(self, api_key, cancelled)
-        pmcids = [n for n in others if n.scheme is Scheme.PMCID and n not in found]
-        new: dict[Name, str] = {}
-        for first in range(0, len(pmcids), FETCH_SIZE):
-            chunk = pmcids[first : first + FETCH_SIZE]
-            parameters = {"ids": ",".join(name.value for name in chunk), "format": "json"}
-            known = call.ask("idconv", parameters, parse_idconv)
-            new |= {name: known[name.value] for name in chunk if name.value in known}
-        for name in others:
-            if name.scheme is Scheme.DOI and name not in found:
-                parameters = {"db": "pubmed", "term": f'"{name.value}"[doi]', "retmax": "2", "retmode": "xml"}
-                answer = call.ask("esearch", parameters, parse_search)
-                if answer.count == 1 and len(answer.pmids) == 1:
-                    new[name] = answer.pmids[0]
-        if self._cache:
-            self._cache.put({f"name {name.value}": pmid for name, pmid in new.items()})
-        return found | new
+    # What the cache holds, by the server that said it: it is no answer of another.
+
+    def _key(self, kind: str, name: str) -> str:
+        return f"{self._server} {kind} {name}"
+
+    def _record_key(self, pmid: str) -> str:
+        return self._key(f"record {RECORD_VERSION}", pmid)
+
+    def _kept(self, keys: Iterable[str], *, max_age_s: float | None = None) -> dict[str, Stored]:
+        return self._cache.get(keys, max_age_s=max_age_s) if self._cache else {}
+
+    def _kept_search(self, key: str, max_age_s: float) -> tuple[SearchResult, Stored] | None:
+        entry = self._kept([key], max_age_s=max_age_s).get(key)
+        found = _decoded(entry, lambda xml: parse_search(xml.encode("utf-8", "surrogateescape")))
+        return (found, entry) if found and entry else None
+
+    def _kept_records(self, pmids: Iterable[str]) -> dict[str, tuple[Abstract, Stored]]:
+        keys = {self._record_key(pmid): pmid for pmid in pmids}
+        records = {}
+        for key, entry in self._kept(keys).items():
+            record = _decoded(entry, Abstract.from_json)
+            if record and record.pmid == keys[key] and isinstance(record.text, str):
+                records[record.pmid] = record, entry
+        return records
+
+    def _kept_names(self, names: Iterable[Name]) -> dict[Name, tuple[str, Stored]]:
+        keys = {self._key("name", name.value): name for name in names}
+        return {
+            keys[key]: (entry.value, entry)
+            for key, entry in self._kept(keys).items()
+            if isinstance(entry.value, str) and entry.value.isdecimal()
+        }
+
+    async def _keep(self, values: Mapping[str, Any]) -> None:
+        if self._cache and values:
+            await _of_disk(partial(self._cache.put, values))
 
 
-def _fetch_parameters(pmids: Sequence[str]) -> dict[str, str]:
-    return {"db": "pubmed", "id": ",".join(pmids), "retmode": "xml"}
+class Session:
+    """All that one question of a user asks PubMed, within the client's ``budget_s`` from its beginning.
 
-
-def _found(value: Any) -> SearchResult:
-    count, pmids, translation, warnings = value
-    return SearchResult(int(count), tuple(pmids), str(translation), tuple(warnings))
-
-
-class _Call:
-    """One public call: its deadline, its key, its cancellation."""
+    Every call ends at that deadline, or a moment after ``cancelled`` is set, with ``PubMedCancelled``.
+    ``notices`` has those of all results so far, each once. For one thread.
+    """
 
     def __init__(self, client: PubMed, api_key: str, cancelled: threading.Event | None) -> None:
         self._client = client
-        self._api_key = api_key or client._api_key
-        self._cancelled = cancelled or threading.Event()
-        self._deadline = time.monotonic() + client._budget_s
-
-    def ask(self, service: str, parameters: Mapping[str, str], parse: Callable[[bytes], Answer]) -> Answer:
-        """The parsed answer, after as many attempts as the budget allows."""
-        whole = {**parameters, "tool": TOOL}
-        if self._client._email:
-            whole["email"] = self._client._email
-        if self._api_key and service != "idconv":
-            whole["api_key"] = self._api_key
-        for attempt in range(1, MAX_ATTEMPTS + 1):
-            pause = random.uniform(0.5, 1.0) * FIRST_PAUSE_S * 2 ** (attempt - 1)
-            try:
-                deadline = min(self._deadline, time.monotonic() + CALL_TIMEOUT_S)
-                return parse(self._client._transport(service, whole, deadline, self._turn))
-            except HTTPError as error:
-                failure = _refusal(error, service)
-                if failure is None:  # efetch of PMIDs that do not exist
-                    return parse(b"<PubmedArticleSet/>")
-                if isinstance(failure, RefusedError):
-                    raise failure from None
-                pause = max(pause, _retry_after_s(error))
-            except RecordError as error:
-                failure = error
-            except (OSError, http.client.HTTPException) as error:
-                failure = PubMedError(_words_of(error))
-            if attempt == MAX_ATTEMPTS or time.monotonic() + pause >= self._deadline:
-                raise failure
-            self._sleep_until(time.monotonic() + pause)
-        raise AssertionError("the loop returns or raises")
-
-    def _turn(self) -> None:
-        self._sleep_until(self._client._pace.slot(self._api_key))
-
-    def _sleep_until(self, at: float) -> None:
-        if at >= self._deadline:
-            raise PubMedError("PubMed is busy and the request was given up. Try again in a minute.")
-        if self._cancelled.wait(max(0.0, at - time.monotonic())):
-            raise PubMedCancelled("Stopped.")
-
-
-def _refusal(error: HTTPError, service: str) -> PubMedError | None:
-    """What an HTTP error means for the user; ``None`` for "no such record"."""
-    try:
-        body = error.read(2000).decode("utf-8", "replace")
-    except (OSError, http.client.HTTPException):
-        body = ""
-    if error.code == 429:
-        return PubMedError(
-            "PubMed gets too many requests from here. Wait a minute, or give your own NCBI key."
+        self._api_key = _checked_key(
+            api_key, "This is no NCBI API key; those have 36 letters and digits. Correct it, or leave it out."
         )
-    if error.code >= 500:
-        return PubMedError(f"PubMed has trouble (HTTP {error.code}). Try again in a minute.")
-    if "api key" in body.lower() or "api_key" in body.lower():
-        return RefusedError("NCBI does not accept the API key. Check it, or leave it out.")
-    if service == "efetch" and error.code == 400:
-        return None
-    return RefusedError(f"PubMed refuses the request (HTTP {error.code}). Check the query or the PMID.")
+        self._stop = cancelled or threading.Event()
+        self._deadline = time.monotonic() + client._budget_s
+        self.notices: tuple[str, ...] = ()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._api_key = ""
+
+    def search(self, query: str, *, limit: int, newest_first: bool = False) -> Searched:
+        """The first ``limit`` records that match, most relevant (or newest) first, and how many match.
+
+        An answer of a while ago costs no request and says its age; an older one is given where PubMed
+        cannot be asked. Raises ``PubMedError`` where there is none, ``RefusedError`` for a query that
+        PubMed refuses.
+        """
+        client = self._client
+        limit = max(1, min(limit, MAX_RESULTS))
+        order = "pub_date" if newest_first else "relevance"
+        key = client._key(f"search {order} {limit}", query)
+        look = partial(
+            client._kept_search, key, client._max_newest_age_s if newest_first else client._max_search_age_s
+        )
+        parameters = {"db": "pubmed", "term": query, "retmax": str(limit), "sort": order, "retmode": "xml"}
+        ask = partial(
+            client._requests.ask,
+            service="esearch",
+            parameters=parameters,
+            parse=lambda body: (_listing(body), body),
+            api_key=self._api_key,
+        )
+
+        async def search(flight: Flight) -> Searched:
+            # Another thread may have asked since this one looked.
+            if (again := await _of_disk(look)) and again[1].fresh:
+                return _searched(again[0], limit, again[1])
+            found, body = await ask(flight)
+            answer = _searched(found, limit)
+            if answer.pmids and not answer.notices:  # not where nothing was found, or numbers differ
+                await client._keep({key: body.decode("utf-8", "surrogateescape")})
+            return answer
+
+        kept = self._at_hand(look)
+        if kept and kept[1].fresh:
+            return self._saying(_searched(kept[0], limit, kept[1]))
+        try:
+            return self._saying(self._join(key, search))
+        except (PubMedCancelled, RefusedError):
+            raise
+        except PubMedError as error:
+            if kept is None:
+                raise
+            trouble = str(error)
+        return self._saying(_searched(kept[0], limit, kept[1], trouble))
+
+    def fetch(self, pmids: Sequence[str], *, progress: Callable[[int, int], None] | None = None) -> Fetched:
+        """The records of the PMIDs, in their order; ``progress`` gets (have, wanted).
+
+        A record seen before costs no request while it is fresh. Where PubMed cannot be asked for all of
+        them, or in time, what is at hand is given, old copies too, and the rest is named. Raises
+        ``PubMedError`` where that is nothing.
+        """
+        client, api_key = self._client, self._api_key
+        wanted = list(dict.fromkeys(pmids))
+
+        async def fetch(chunk: tuple[str, ...], flight: Flight) -> dict[str, Abstract]:
+            again = await _of_disk(partial(client._kept_records, chunk)) or {}
+            got = {pmid: record for pmid, (record, entry) in again.items() if entry.fresh}
+            if not (rest := [pmid for pmid in chunk if pmid not in got]):
+                return got
+            parameters = {"db": "pubmed", "id": ",".join(rest), "retmode": "xml"}
+            try:
+                records = await client._requests.ask(
+                    flight, "efetch", parameters, parse_articles, api_key=api_key
+                )
+            except UnknownIdsError:
+                records = []
+            # What was not asked for is not taken, and the first of two is the record.
+            new = {record.pmid: record for record in reversed(records) if record.pmid in rest}
+            await client._keep({client._record_key(pmid): record.as_json() for pmid, record in new.items()})
+            return got | new
+
+        kept = self._at_hand(partial(client._kept_records, wanted)) or {}
+        have, old = _fresh_and_old(kept)
+        chunks = _chunked([pmid for pmid in wanted if pmid not in have])
+        stale, unasked, trouble = self._gather(chunks, fetch, have, old, progress)
+        others = {*have, *unasked}
+        missing = [pmid for pmid in wanted if pmid not in others]
+        seen = {pmid: kept[pmid][1].stored for pmid in stale}
+        notices = _notices(trouble, missing, unasked)
+        if seen:
+            notices.append(_copies(seen, len(wanted)))
+        return self._saying(
+            Fetched(
+                tuple(have[pmid] for pmid in wanted if pmid in have),
+                tuple(missing),
+                tuple(unasked),
+                tuple(seen.items()),
+                tuple(notices),
+            )
+        )
+
+    def resolve(self, names: Sequence[Name]) -> Resolved:
+        """The PMID of each name; PMCIDs go through the ID Converter, DOIs through a search of article ids.
+
+        Where PubMed cannot be asked for all, what is at hand is given, old answers too. Raises
+        ``PubMedError`` where that is nothing.
+        """
+        client, api_key = self._client, self._api_key
+        wanted = list(dict.fromkeys(names))
+
+        async def resolve(chunk: tuple[Name, ...], flight: Flight) -> dict[Name, str]:
+            if chunk[0].scheme is Scheme.PMCID:
+                parameters = {"ids": ",".join(name.value for name in chunk), "format": "json"}
+                known = await client._requests.ask(flight, "idconv", parameters, parse_idconv)
+                new = {name: known[name.value] for name in chunk if name.value in known}
+            else:
+                (name,) = chunk
+                term = '"{}"[doi]'.format(name.value.replace('"', " "))
+                parameters = {"db": "pubmed", "term": term, "retmax": "2", "retmode": "xml"}
+                answer = await client._requests.ask(flight, "esearch", parameters, _listing, api_key=api_key)
+                new = {name: answer.pmids[0]} if answer.count == len(answer.pmids) == 1 else {}
+            await client._keep({client._key("name", name.value): pmid for name, pmid in new.items()})
+            return new
+
+        have = {name: name.value for name in wanted if name.scheme is Scheme.PMID}
+        others = [name for name in wanted if name not in have]
+        kept = self._at_hand(partial(client._kept_names, others)) or {}
+        fresh, old = _fresh_and_old(kept)
+        have |= fresh
+        todo = [name for name in others if name not in have]
+        chunks = _chunked([name for name in todo if name.scheme is Scheme.PMCID])
+        chunks += [(name,) for name in todo if name.scheme is Scheme.DOI]
+        stale, unasked, trouble = self._gather(chunks, resolve, have, old)
+        known_or_unasked = {*have, *unasked}
+        unknown = [name for name in wanted if name not in known_or_unasked]
+        notices = _notices(trouble, [n.value for n in unknown], [n.value for n in unasked])
+        if stale:
+            day = _day(min(kept[name][1].stored for name in stale))
+            notices.append(f"What {named([n.value for n in stale])} stands for was asked on {day}.")
+        pmids = {name: have[name] for name in wanted if name in have}
+        return self._saying(Resolved(pmids, tuple(unknown), tuple(unasked), tuple(notices)))
+
+    def _gather(
+        self,
+        chunks: Sequence[tuple[Item, ...]],
+        ask: Callable[[tuple[Item, ...], Flight], Coroutine[Any, Any, dict[Item, Value]]],
+        have: dict[Item, Value],
+        old: Mapping[Item, Value],
+        progress: Callable[[int, int], None] | None = None,
+    ) -> tuple[list[Item], list[Item], str]:
+        """Whose old value had to do, what was not asked for, and why; ``have`` gets all there is.
+
+        Raises ``PubMedError`` where there is neither.
+        """
+        unasked = [item for chunk in chunks for item in chunk]
+        wanted = len(have) + len(unasked)
+        trouble = ""
+        for chunk in chunks:
+            if progress:
+                progress(len(have), wanted)
+            try:
+                have |= self._join((chunk, self._api_key), partial(ask, chunk))
+            except PubMedCancelled:
+                raise
+            except PubMedError as error:
+                if not have and not old:
+                    raise
+                trouble = str(error)
+                break
+            del unasked[: len(chunk)]
+        # Never over what came just now: only where nothing did.
+        stale = [item for chunk in chunks for item in chunk if item in old and item not in have]
+        have |= {item: old[item] for item in stale}
+        if progress:
+            progress(len(have), wanted)
+        return stale, [item for item in unasked if item not in have], trouble
+
+    def _join(self, key: Hashable, ask: Callable[[Flight], Coroutine[Any, Any, Made]]) -> Made:
+        return self._client._flights.join((key, self._api_key), ask, deadline=self._deadline, stop=self._stop)
+
+    def _at_hand(self, look: Callable[[], Made]) -> Made | None:
+        """What the cache has, even when the budget is used up."""
+        within_s = max(DISK_S, (self._deadline - time.monotonic()) / 2)
+        return self._client._flights.join(
+            object(),
+            lambda _: _of_disk(look, within_s),
+            deadline=time.monotonic() + within_s + DISK_S,
+            stop=self._stop,
+        )
+
+    def _saying(self, result: Said) -> Said:
+        self.notices = tuple(dict.fromkeys((*self.notices, *result.notices)))
+        return result
 
 
-def _retry_after_s(error: HTTPError) -> float:
-    """Seconds the server asks to wait, 0 if it does not say."""
-    given = (error.headers.get("Retry-After") or "").strip() if error.headers else ""
-    if given.isdigit():
-        return float(given)
-    try:
-        return max(0.0, parsedate_to_datetime(given).timestamp() - time.time())
-    except (ValueError, TypeError):
-        return 0.0
+def _checked_key(api_key: str | None, words: str) -> str:
+    key = (api_key or "").strip()
+    if key and not _KEY.fullmatch(key):
+        raise InputError(words)
+    return key
 
 
-def _words_of(error: Exception) -> str:
-    reason = error.reason if isinstance(error, URLError) else error
-    if isinstance(reason, TimeoutError):
-        return "PubMed did not answer in time. Try again, or paste the abstract's text."
-    if isinstance(reason, http.client.HTTPException):
-        return "PubMed broke off its answer. Try again."
-    return "PubMed cannot be reached. Check the network, or paste the abstract's text."
+async def _of_disk(work: Callable[[], Made], within_s: float = DISK_S) -> Made | None:
+    """What ``work`` gives, or ``None`` where the disk takes too long: no answer waits for a cache."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(within_s):
+            return await in_thread(work)
+    return None
 
 
-class EntrezTransport:
-    """Requests through ``Bio.Entrez``, with a timeout and a deadline it does not have itself.
-
-    ``base_url`` puts another server in NCBI's place (see ``local_server``).
-    """
-
-    def __init__(self, base_url: str | None = None) -> None:
-        self._base_url = (base_url or "").rstrip("/")
-
-    def __call__(
-        self, service: str, parameters: Mapping[str, str], deadline: float, pace: Callable[[], None]
-    ) -> bytes:
-        """See ``Transport``."""
-        _sending.deadline, _sending.base_url, _sending.pace = deadline, self._base_url, pace
-        given = dict(parameters)
-        given.setdefault("email", "")  # Biopython warns where it is not set
-        if service == "idconv":
-            request = urllib.request.Request(f"{ID_CONVERTER}?{urlencode(given)}")
-            return _read(_open(request), deadline)
-        function = {"esearch": Entrez.esearch, "efetch": Entrez.efetch}[service]
-        answer: bytes = _read(function(**given), deadline)
-        return answer
+def _decoded(entry: Stored | None, decode: Callable[[Any], Made]) -> Made | None:
+    """What was stored, or ``None`` where it is of another shape than what is stored today."""
+    if entry is not None:
+        with suppress(RecordError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            return decode(entry.value)
+    return None
 
 
-_sending = threading.local()
+def _fresh_and_old(kept: Mapping[Item, tuple[Value, Stored]]) -> tuple[dict[Item, Value], dict[Item, Value]]:
+    fresh = {item: value for item, (value, entry) in kept.items() if entry.fresh}
+    return fresh, {item: value for item, (value, _) in kept.items() if item not in fresh}
 
 
-def _open(request: urllib.request.Request, *_args: Any, **_options: Any) -> Any:
-    """``urlopen`` with the calling thread's timeout and server."""
-    if _sending.base_url:
-        for real in (E_UTILITIES, "https://pmc.ncbi.nlm.nih.gov"):
-            request.full_url = request.full_url.replace(real, _sending.base_url, 1)
-    # Here and not earlier: Biopython has a pause of its own, which would bunch the turns up again.
-    _sending.pace()
-    left = _sending.deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError("no time left")
-    return urllib.request.urlopen(request, timeout=left)
+def _chunked(items: Sequence[Item]) -> list[tuple[Item, ...]]:
+    return [tuple(items[first : first + FETCH_SIZE]) for first in range(0, len(items), FETCH_SIZE)]
 
 
-def _read(handle: Any, deadline: float) -> bytes:
-    """The whole body; a server that sends a byte now and then is cut off at the deadline."""
-    raw = getattr(handle, "buffer", handle)  # Biopython wraps text/plain
-    parts: list[bytes] = []
-    total = 0
-    with handle:
-        while part := raw.read1(65_536):
-            parts.append(part)
-            total += len(part)
-            if total > MAX_RESPONSE_BYTES:
-                raise RecordError("PubMed's answer is too large to be one of ours. Ask for fewer records.")
-            if time.monotonic() > deadline:
-                raise TimeoutError("the answer took too long")
-        length = getattr(raw, "headers", {}).get("Content-Length")
-        if length and length.isdigit() and total < int(length):
-            raise http.client.IncompleteRead(b"", int(length) - total)
-    return b"".join(parts)
+def _listing(body: bytes) -> SearchResult:
+    """An esearch answer. One that counts records and lists none is a fault of the moment: ``RecordError``."""
+    found = parse_search(body)
+    if found.count and not found.pmids:
+        raise RecordError(f"PubMed counts {found.count:,} records, but lists none. Try again in a minute.")
+    return found
 
 
-# Biopython's own retries come at once and know no Retry-After: one try, ours around it.
-Entrez.max_tries = 1
-Entrez.sleep_between_tries = 0
-Entrez.tool = TOOL
-setattr(Entrez, "urlopen", _open)  # noqa: B010  # not among its typed names
+def _searched(found: SearchResult, limit: int, entry: Stored | None = None, trouble: str = "") -> Searched:
+    """The answer with what is to be said: of its age, where it was stored, and where its numbers differ."""
+    pmids = tuple(dict.fromkeys(found.pmids))[:limit]
+    notices = []
+    if not min(found.count, limit) == len(pmids) == len(found.pmids):
+        notices.append(
+            f"PubMed counts {found.count:,} records and lists {len(found.pmids):,}: do not rely on it."
+        )
+    if trouble and entry:
+        notices.append(
+            f"{trouble} Shown is PubMed's answer of {_day(entry.stored)}; newer records are not in it."
+        )
+    elif entry and entry.age_s >= MIN_SAID_AGE_S:
+        notices.append(f"PubMed gave this list of records {_ago(entry.age_s)} ago.")
+    whole = replace(found, count=max(found.count, len(pmids)), pmids=pmids)
+    return Searched(
+        **{field.name: getattr(whole, field.name) for field in fields(whole)},
+        asked=entry.stored if entry else time.time(),
+        notices=tuple(notices),
+    )
+
+
+def _notices(trouble: str, missing: Sequence[str], unasked: Sequence[str]) -> list[str]:
+    notices = [trouble] if trouble else []
+    if missing:
+        notices.append(f"PubMed does not know {named(missing)}.")
+    if unasked:
+        notices.append(f"PubMed could not be asked for {named(unasked)}.")
+    return notices
+
+
+def _copies(seen: Mapping[str, float], wanted: int) -> str:
+    day = _day(min(seen.values()))
+    if len(seen) == wanted:
+        return f"Shown is the copy of {day}{' or later' if wanted > 1 else ''}; it may be out of date."
+    return f"Shown is the copy of {day} or later, maybe out of date, of {named(list(seen))}."
+
+
+def named(values: Sequence[str]) -> str:
+    """The first five of the values, and how many more there are."""
+    shown = ", ".join(values[:5])
+    return f"{shown} and {len(values) - 5:,} more" if len(values) > 5 else shown
+
+
+def _day(stored: float) -> str:
+    return datetime.fromtimestamp(stored, UTC).strftime("%Y-%m-%d")
+
+
+def _ago(age_s: float) -> str:
+    for unit, size_s in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if age_s >= size_s:
+            count = int(age_s // size_s)
+            return f"{count} {unit}{'s' if count > 1 else ''}"
+    return "less than a minute"

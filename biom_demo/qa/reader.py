@@ -41,6 +41,7 @@ class Decoding:
 
     max_seq_length: int = windows.MAX_SEQ_LENGTH
     window_step_tokens: int = windows.WINDOW_STEP_TOKENS
+    max_question_tokens: int = windows.MAX_QUESTION_TOKENS
     max_answer_length: int = spans.MAX_ANSWER_LENGTH
     n_best: int = 20
     run_squad: bool = False
@@ -133,6 +134,7 @@ class Reader:
             [(question.text, context) for question, context in pairs],
             max_seq_length=self.max_seq_length,
             window_step_tokens=self.decoding.window_step_tokens,
+            max_question_tokens=self.decoding.max_question_tokens,
         )
         waiting: list[_Pending] = []
         try:

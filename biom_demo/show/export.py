@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from biom_demo.analysis.comparison import Comparison, Side, View
 from biom_demo.analysis.difference import CrossScore, Difference, rounded
 from biom_demo.analysis.literature import Finding, Retrieved, findings
+from biom_demo.analysis.passage import Passage, passage_of_records
 from biom_demo.errors import InputError
 from biom_demo.models.catalogue import Checkpoint
 from biom_demo.pubmed.abstract import Abstract
@@ -136,7 +137,8 @@ def _plain(text: str) -> str:
 def comparison_json(comparison: Comparison, view: View | None = None) -> dict[str, Any]:
     """A complete comparison as plain JSON values; offsets count characters of ``text``, half-open."""
     view = view or View()
-    biom, vanilla, *further = (side_json(side, view) for side in comparison.sides)
+    passage = comparison.passage
+    biom, vanilla, *further = (side_json(side, passage, view) for side in comparison.sides)
     return {**_asked_json(comparison, view), "biom": biom, "vanilla": vanilla, "further": further}
 
 
@@ -149,7 +151,7 @@ def comparison_document(found: Difference, *, pair: str = "") -> dict[str, Any]:
         "words": [[word.start, word.end] for word in found.words],
         "models": [
             {
-                **side_json(side.side, found.view),
+                **side_json(side.side, found.comparison.passage, found.view),
                 "start_probabilities": rounded(side.curve.start),
                 "end_probabilities": rounded(side.curve.end),
             }
@@ -206,35 +208,42 @@ def _standing_json(record: Abstract) -> dict[str, Any]:
     }
 
 
-def side_json(side: Side, view: View) -> dict[str, Any]:
+def side_json(side: Side, passage: Passage, view: View) -> dict[str, Any]:
     """What one model said as plain JSON values; ``answer`` is ``None`` where it abstains."""
     prediction = side.prediction(view)
     return {
         "model": side.label,
         "trained_on": side.checkpoint.trained_on,
-        **_said_json(side, view),
-        "n_best": [answer_json(answer) for answer in prediction.answers],
+        **_said_json(side, passage, view),
+        "n_best": [answer_json(answer, passage) for answer in prediction.answers],
         "notices": list(prediction.notices),
         "seconds": side.seconds,
     }
 
 
-def _said_json(side: Side, view: View) -> dict[str, Any]:
+def _said_json(side: Side, passage: Passage, view: View) -> dict[str, Any]:
     prediction = side.prediction(view)
     answer = side.answer(view)
     return {
-        "answer": answer_json(answer) if answer else None,
+        "answer": answer_json(answer, passage) if answer else None,
         "p_no_answer": prediction.null_probability,
         "null_score": prediction.null_score,
     }
 
 
-def answer_json(answer: Answer) -> dict[str, Any]:
-    """An answer as plain JSON values."""
+def answer_json(answer: Answer, passage: Passage) -> dict[str, Any]:
+    """An answer as plain JSON values.
+
+    ``start`` and ``end`` count characters of the text as read, ``given_start`` and ``given_end`` of what
+    was given: they differ where a paste was mended.
+    """
+    given = passage.in_given(answer.span)
     return {
         "text": answer.text,
         "start": answer.span.start,
         "end": answer.span.end,
+        "given_start": given.start,
+        "given_end": given.end,
         "score": answer.score,
         "probability": answer.probability,
     }
@@ -265,13 +274,22 @@ def literature_json(
     the abstract's text, half-open.
     """
     view = View(null_threshold=null_threshold)
-    found = retrieved.search.found
+    telling = retrieved.search.telling
     return {
         "question": retrieved.question,
-        "query": retrieved.search.query,
-        "translation": found.translation,
-        "warnings": list(found.warnings),
-        "matches": found.count,
+        "query": telling.query,
+        "translation": telling.found.translation,
+        "matches": telling.found.count,
+        "warnings": list(retrieved.search.warnings),
+        "rounds": [
+            {
+                "query": made.query,
+                "translation": made.found.translation,
+                "matches": made.found.count,
+                "warnings": list(made.found.warnings),
+            }
+            for made in retrieved.search.rounds
+        ],
         "read": len(read),
         "notices": list(retrieved.notices),
         **{
@@ -289,7 +307,10 @@ def literature_json(
             {
                 **record_json(record),
                 "agreement": str(comparison.verdict(view).agreement),
-                **{name: _said_json(side, view) for name, side in zip(_PAIR, comparison.sides, strict=False)},
+                **{
+                    name: _said_json(side, comparison.passage, view)
+                    for name, side in zip(_PAIR, comparison.sides, strict=False)
+                },
             }
             for comparison in read
             for record in comparison.passage.records
@@ -309,7 +330,7 @@ def _finding_json(finding: Finding) -> dict[str, Any]:
             {
                 "pmid": e.record.pmid,
                 **_standing_json(e.record),
-                **answer_json(e.answer),
+                **answer_json(e.answer, passage_of_records((e.record,))),
                 "sentence": e.sentence,
             }
             for e in finding.evidence

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from biom_demo.analysis.comparison import Agreement, Verdict
 from biom_demo.analysis.difference import Difference, ViewedSide
+from biom_demo.analysis.literature import Search
 
 
 def percent(value: float) -> str:
@@ -153,3 +154,11 @@ def _abstains(side: ViewedSide) -> str:
         f"{side.name} abstains: “no answer” scores {side.abstains_by:.1f} logits above its best span, "
         f"“{side.top.text}” in {side.place}."
     )
+
+
+def search_words(search: Search, read: int) -> str:
+    """What was asked of PubMed and how much it found, in a sentence; ``read`` abstracts were taken."""
+    first, *looser = [made for made in search.rounds if made.found.pmids] or [search.telling]
+    words = f"{counted(first.found.count, 'record')} match “{first.query}”"
+    words += "".join(f", {made.found.count:,} the looser “{made.query}”" for made in looser)
+    return f"{words}; read: the first {read:,}."

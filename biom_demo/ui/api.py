@@ -43,9 +43,9 @@ def ask_pubmed(site: Site, question: str, query: str, abstracts: int, pair: str)
     check_question(question)
     checkpoints = site.checkpoints(pair)
     limit = max(1, min(int(abstracts), MAX_ABSTRACTS))
-    with site.pubmed_gate.passed():
-        made = search(queries_to_try(question, query), site.pubmed, limit=limit)
-        retrieved = retrieve(question, made, site.pubmed)
+    tries = queries_to_try(question, query)
+    with site.pubmed_gate.passed(), site.pubmed.session() as session:
+        retrieved = retrieve(question, search(tries, session, limit=limit), session)
     read = list(read_abstracts(retrieved, checkpoints, site.models))
     return literature_json(retrieved, read, checkpoints=checkpoints)
 

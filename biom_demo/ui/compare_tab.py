@@ -13,11 +13,11 @@ from typing import Any
 import gradio as gr
 
 from biom_demo.analysis.comparison import MAX_SIDES, Comparison, View, compare
-from biom_demo.analysis.passage import check_input, is_text, passage_of, passage_of_text, readable
+from biom_demo.analysis.passage import check_input, passage_of_names, passage_of_text, readable
 from biom_demo.errors import FetchCancelled, InputError
 from biom_demo.models.catalogue import ModelPair
 from biom_demo.models.download import fetching, progress_words
-from biom_demo.pubmed.identify import identify
+from biom_demo.pubmed.identify import Identified, Kind, identify
 from biom_demo.qa.records import Question
 from biom_demo.show.cards import ACCENTS, status_html
 from biom_demo.show.export import VIEW_LIMITS
@@ -40,7 +40,7 @@ class Tab:
 
 
 SHOWN = ("head", "record", "verdict", *ACCENTS[:MAX_SIDES], "difference")
-BOXES = ("context", "question", "pair", "further", "blind", "placed")
+BOXES = ("context", "question", "pair", "further", "blind", "placed", "otherwise")
 
 
 def inquiry_of(
@@ -50,14 +50,34 @@ def inquiry_of(
     further: Sequence[str] | None,
     blind: bool,
     placed: Placed | None,
+    otherwise: str,
 ) -> Inquiry:
     """What stands in the boxes, in the order of ``BOXES``."""
-    return Inquiry(readable(typed), readable(question), pair, tuple(further or ()), bool(blind), placed)
+    return Inquiry(
+        readable(typed), readable(question), pair, tuple(further or ()), bool(blind), placed, otherwise
+    )
 
 
-def take_for(typed: str) -> Update:
-    """What the input box's content is taken for."""
-    return {"taken_for": status_html(identify(readable(typed)).explanation)}
+def take_for(typed: str | None) -> Update:
+    """What the input box's content is taken for, and the offer to take it otherwise."""
+    return _taken(identify(readable(typed)))
+
+
+def take_otherwise(typed: str | None, otherwise: str) -> Update:
+    """The content taken in the other way it can be taken, or back again. Nothing is sent by this."""
+    typed = readable(typed)
+    identified = identify(typed)
+    if identified.alternative is None or otherwise == typed:
+        return {**_taken(identified), "otherwise": ""}
+    return {**_taken(replace(identified.alternative, alternative=identified)), "otherwise": typed}
+
+
+def _taken(identified: Identified) -> Update:
+    other = identified.alternative
+    return {
+        "taken_for": status_html(identified.explanation),
+        "offer": gr.update(visible=other is not None, value=other.offer if other else ""),
+    }
 
 
 def prepare(site: Site, asked: Inquiry) -> Iterator[Update]:
@@ -73,12 +93,16 @@ def prepare(site: Site, asked: Inquiry) -> Iterator[Update]:
                 f"{', '.join(c.label for c in absent)}: not on this machine yet. Press “Fetch these "
                 "models”, or choose the mini pair."
             )
-        if asked.is_text or is_text(asked.typed):
-            passage = passage_of_text(asked.typed)
+        if asked.is_text or asked.taken_for.kind is Kind.TEXT:
+            # A data set's context is read as it stands: its gold answers do.
+            exactly = asked.is_text and asked.placed is not None and asked.placed.gold is not None
+            passage = passage_of_text(asked.typed, exactly=exactly)
         else:
             yield {"prepared": None, "status": status_html("Asking PubMed …")}
-            with site.pubmed_gate.passed():
-                passage = passage_of(asked.typed, site.pubmed, max_chars=site.settings.max_context_chars)
+            with site.pubmed_gate.passed(), site.pubmed.session() as session:
+                passage = passage_of_names(
+                    asked.taken_for, asked.typed, session, max_chars=site.settings.max_context_chars
+                )
         yield {"prepared": Prepared(asked, passage, checkpoints), "status": status_html("Reading …")}
     except Exception as error:
         words = words_of(error, "preparing an inquiry")
@@ -197,7 +221,9 @@ def build(site: Site, page: gr.Blocks) -> Tab:
                 max_lines=11,  # as high when filled as when empty: nothing below it jumps
                 elem_id="context",
             )
-            parts["taken_for"] = gr.HTML(str(status_html("")), elem_id="taken-for", padding=False)
+            with gr.Row(elem_id="taken"):
+                parts["taken_for"] = gr.HTML(str(status_html("")), elem_id="taken-for", padding=False)
+                parts["offer"] = gr.Button("", visible=False, size="sm", elem_id="take-otherwise")
         with gr.Column(scale=2, min_width=320):
             parts["question"] = gr.Textbox(
                 label="Question",
@@ -229,7 +255,7 @@ def build(site: Site, page: gr.Blocks) -> Tab:
         api_visibility="private",
     )
     columns, vote_row = _layout_results(site, parts)
-    parts["placed"], parts["prepared"] = gr.State(None), gr.State(None)
+    parts["placed"], parts["prepared"], parts["otherwise"] = gr.State(None), gr.State(None), gr.State("")
     parts["view"] = gr.State(View())
     parts["run"] = gr.State(None, time_to_live=3600)
     parts["history"] = gr.State((), time_to_live=3600)
@@ -311,8 +337,14 @@ def _wire_boxes(parts: Parts, columns: list[gr.Column]) -> None:
     parts["context"].change(
         lambda typed: parts.changed(take_for(typed)),
         [parts["context"]],
-        parts.of("taken_for"),
+        parts.of("taken_for", "offer"),
         trigger_mode="always_last",
+        **QUIET,
+    )
+    parts["offer"].click(
+        lambda typed, otherwise: parts.changed(take_otherwise(typed, otherwise)),
+        parts.of("context", "otherwise"),
+        parts.of("taken_for", "offer", "otherwise"),
         **QUIET,
     )
     for name in ("context", "question", "pair", "further"):

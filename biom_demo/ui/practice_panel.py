@@ -11,8 +11,8 @@ import gradio as gr
 
 from biom_demo.analysis.comparison import View, compare_many
 from biom_demo.analysis.passage import passage_of_text
-from biom_demo.errors import DataError, InputError
-from biom_demo.qa.datasets import convert, read_bioasq, read_json, read_squad
+from biom_demo.errors import InputError
+from biom_demo.qa.datasets import BioAsqFile, convert, read_dataset
 from biom_demo.qa.metrics import squad_exact_match
 from biom_demo.qa.records import Example
 from biom_demo.show.cards import status_html
@@ -24,6 +24,7 @@ from biom_demo.ui.site import Site, Update, words_of
 from biom_demo.ui.wiring import QUIET, QUIET_IN_QUEUE, READS, Parts, script
 
 SEARCHED = 60  # questions read at most to find the next one the models disagree on
+MAX_DECK_BYTES = 64_000_000
 SCORED_KEPT = 200  # runs of a file's questions in a session's tally, with their readings
 NO_FILE = "Upload a file to go through its questions."
 VOTES = {"A": "A is better", "B": "B is better", "tie": "Both are right", "none": "Both are wrong"}
@@ -37,17 +38,23 @@ class Deck:
     name: str
     examples: tuple[Example, ...]
     at: int = 0
+    notes: tuple[str, ...] = ()  # what was mended or left out of the file
 
 
 def put(deck: Deck) -> Update:
     """The deck's question into the boxes, to be asked at once."""
     example = deck.examples[deck.at]
-    words = f"{deck.name}: question {deck.at + 1:,} of {len(deck.examples):,}."
+    words = " ".join([f"{deck.name}: question {deck.at + 1:,} of {len(deck.examples):,}.", *deck.notes])
     return {
         "deck": deck,
         "context": example.context,
         "question": example.question.text,
-        "placed": Placed(example.context, example.question.text, example.gold_texts, deck.at),
+        "placed": Placed(
+            example.context,
+            example.question.text,
+            example.gold_texts if example.labelled else None,
+            deck.at,
+        ),
         "place": status_html(words),
         "ready": "ask",
     }
@@ -175,19 +182,17 @@ def ballots_csv(ballots: Sequence[Ballot]) -> str:
 def read_deck(path: str) -> Deck:
     """The questions of a BioASQ or SQuAD file; of BioASQ its factoids with each snippet that holds an answer.
 
-    Raises ``DataError`` where it is neither, or holds none.
+    Raises ``DataError`` where it is neither, ``InputError`` where it holds none.
     """
-    document = read_json(path)
     name = path.replace("\\", "/").rsplit("/", 1)[-1]
-    if isinstance(document, dict) and "questions" in document:
-        examples = convert(read_bioasq(path), mode="wide").examples
-    elif isinstance(document, dict) and "data" in document:
-        examples = tuple(read_squad(path))
+    found = read_dataset(path, max_bytes=MAX_DECK_BYTES)
+    if isinstance(found, BioAsqFile):
+        examples = convert(found.questions, mode="wide").examples
     else:
-        raise DataError(f"{name} is neither a BioASQ nor a SQuAD file: it has no “questions” and no “data”.")
+        examples = found.examples
     if not examples:
         raise InputError(f"{name} holds no factoid question with an answer in one of its snippets.")
-    return Deck(name, examples)
+    return Deck(name, examples, notes=found.notes)
 
 
 def build(site: Site, tab: Tab) -> None:

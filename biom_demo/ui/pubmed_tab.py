@@ -24,6 +24,7 @@ from biom_demo.errors import InputError
 from biom_demo.models.catalogue import Checkpoint
 from biom_demo.show.cards import personas, status_html
 from biom_demo.show.pubmed import abstracts_html, findings_html
+from biom_demo.show.words import search_words
 from biom_demo.ui.site import Site, Update, missing, words_of
 from biom_demo.ui.wiring import MAY_ASK_PUBMED, QUIET, READS, Parts, on_session, script
 
@@ -83,14 +84,16 @@ def find_abstracts(
         tries = queries_to_try(question, own)
         nothing: Update = {"to_read": None}
         yield {**nothing, "pubmed_status": status_html("Searching PubMed …")}
-        with site.pubmed_gate.passed():
-            made = search(
-                tries, site.pubmed, limit=limit, newest_first=newest_first, api_key=api_key, cancelled=stop
-            )
-            known = {"query": made.query, "generated": None if own else Generated(question, made.query)}
-            words = f"{made.found.count:,} records match; fetching {len(made.found.pmids)} …"
+        with (
+            site.pubmed_gate.passed(),
+            site.pubmed.session(api_key=api_key, cancelled=stop) as asking,
+        ):
+            made = search(tries, asking, limit=limit, newest_first=newest_first)
+            sent = made.telling.query
+            known = {"query": sent, "generated": None if own else Generated(question, sent)}
+            words = f"{made.telling.found.count:,} records match; fetching {len(made.pmids)} …"
             yield {**nothing, **known, "pubmed_status": status_html(words)}
-            retrieved = retrieve(question, made, site.pubmed, api_key=api_key, cancelled=stop)
+            retrieved = retrieve(question, made, asking)
         yield {
             **known,
             "to_read": ToRead(retrieved, checkpoints, stop),
@@ -121,7 +124,8 @@ def read_found(site: Site, to_read: ToRead | None, view: View, session: str) -> 
                 share = len(comparisons) / len(records)
                 words = f"Read {len(comparisons)} of {len(records)} …"
                 yield so_far(status_html(words, progress=share))
-        words = " ".join([_counts(to_read.retrieved), *to_read.retrieved.notices])
+        counts = search_words(to_read.retrieved.search, len(records))
+        words = " ".join([counts, *to_read.retrieved.notices])
         if len(comparisons) < len(records):
             words = f"Stopped after {len(comparisons)} of {len(records)} abstracts; what was read is kept."
         yield so_far(status_html(words))
@@ -129,10 +133,6 @@ def read_found(site: Site, to_read: ToRead | None, view: View, session: str) -> 
         yield so_far(status_html(words_of(error, "reading abstracts"), kind="error"))
     finally:
         site.stops.end(session, to_read.stop)
-
-
-def _counts(retrieved: Retrieved) -> str:
-    return f"{retrieved.search.found.count:,} records match; read: the first {len(retrieved.records)}."
 
 
 def drawn_findings(read: ReadSoFar | None, view: View) -> Update:

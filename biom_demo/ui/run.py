@@ -10,6 +10,7 @@ from biom_demo.analysis.comparison import MAX_SIDES, Comparison, View
 from biom_demo.analysis.difference import difference_of, short_names
 from biom_demo.analysis.passage import Passage
 from biom_demo.models.catalogue import Checkpoint
+from biom_demo.pubmed.identify import Identified, identify
 from biom_demo.qa.metrics import squad_exact_match, squad_f1
 from biom_demo.show.cards import (
     ACCENTS,
@@ -61,11 +62,20 @@ class Inquiry:
     further: tuple[str, ...] = ()
     blind: bool = False
     placed: Placed | None = None
+    otherwise: str = ""  # what the user asked to have taken in the other way it can be taken
 
     @property
     def is_text(self) -> bool:
-        """Whether what was typed is read as it is, because the page put it there as a text."""
+        """Whether what was typed is read as a text, because the page put it there as one."""
         return self.placed is not None and self.placed.text == self.typed
+
+    @property
+    def taken_for(self) -> Identified:
+        """What the typed is taken for; the other way it can be taken where the user asked for that."""
+        identified = identify(self.typed)
+        if self.otherwise == self.typed and identified.alternative:
+            return identified.alternative
+        return identified
 
     def gold(self, text: str) -> tuple[str, ...] | None:
         """The gold answers to the question over ``text``, ``None`` where none are known."""
@@ -187,11 +197,9 @@ def head_of(run: Run | None, boxes: Inquiry | None = None) -> str:
     if run is None:
         return no_head_html()
     asked = run.asked
-    stale = boxes is not None and (boxes.typed, boxes.question, boxes.pair, boxes.further) != (
-        asked.typed,
-        asked.question,
-        asked.pair,
-        asked.further,
+    stale = boxes is not None and any(
+        getattr(boxes, name) != getattr(asked, name)
+        for name in ("typed", "question", "pair", "further", "otherwise")
     )
     models = " · ".join(short_names(run.comparison.labels)) if not run.blind else "which is which is hidden"
     return head_html(asked.question, run.passage.source, models, stale=stale)

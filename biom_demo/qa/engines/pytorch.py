@@ -6,9 +6,11 @@ The only file outside ``train/`` that imports torch and transformers.
 from __future__ import annotations
 
 import inspect
+import os
 import pickle
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from biom_demo.qa.records import Ids
 
 T = TypeVar("T")
+WEIGHTS_FILE = "model.safetensors"
 
 
 class ModelInput(Protocol):
@@ -131,17 +134,10 @@ class PyTorchEngine:
             ) from error
 
     def save(self, folder: Path) -> None:
-        """Write config, tokenizer and float32 safetensors so that ``load`` finds them.
-
-        The weights come last and whole: a folder that has them is finished, however a run ends.
-        """
-        partial = folder / "partial"
-        shutil.rmtree(partial, ignore_errors=True)
-        self.model.save_pretrained(partial)
-        self.tokenizer.save_pretrained(partial)
-        for file in sorted(partial.iterdir(), key=lambda file: file.suffix == ".safetensors"):
-            file.replace(folder / file.name)
-        partial.rmdir()
+        """Write config, tokenizer and float32 safetensors, whole, so that ``load`` finds them."""
+        with whole_checkpoint(folder) as partial:
+            self.model.save_pretrained(partial)
+            self.tokenizer.save_pretrained(partial)
 
     def logits(self, windows: Sequence[Window]) -> list[SpanLogits]:
         """Start and end logits of each window, in order; float32 (T,) with T the window's length.
@@ -172,6 +168,30 @@ class PyTorchEngine:
         if self._sends_types:
             inputs["token_type_ids"] = torch.from_numpy(types)
         return inputs
+
+
+@contextmanager
+def whole_checkpoint(out: Path) -> Iterator[Path]:
+    """A folder to write a checkpoint into, whose files are then moved to ``out``, the weights last.
+
+    So a folder with ``model.safetensors`` is a whole checkpoint, whenever the process was killed.
+    What is in ``out`` under other names (a training state, a log) stays.
+    """
+    partial = out / "checkpoint.part"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    for path in partial.iterdir():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())  # what made it (a training state) may be deleted next
+    (out / WEIGHTS_FILE).unlink(missing_ok=True)  # of another checkpoint: not with this one's tokenizer
+    for path in sorted(partial.iterdir(), key=lambda path: (path.name == WEIGHTS_FILE, path.name)):
+        path.replace(out / path.name)
+    partial.rmdir()
 
 
 def _max_positions(model: PreTrainedModel) -> int:
