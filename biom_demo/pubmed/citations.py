@@ -125,22 +125,21 @@ _NEW_ENTRY = re.compile(r"\n\s*\n|\n(?=[ \t]{0,9}(?:\(?[0-9]{1,3}[.)]|\[[0-9]{1,
 MAX_CITATION_WORDS = 80  # without its names
 _EXPORT = re.compile(r"\s*(?:PMID\s?- ?[0-9]|TY  - |@[A-Za-z]+\s?\{|%0 [A-Z])")
 _EXPORTED_PMID = re.compile(r"(?m)^(?:PMID|AN)\s{0,2}- ?([0-9]{1,8})\s*$")
-_PART_END = re.compile(
-    r"(?<=[^\W\d_][^\W_])[.?!][\"”]?\s+|\((?:1[89]|20)[0-9]{2}[a-z]?[^)]{0,20}\)[.,]?\s+|[\"“”]"
-)
+_PART_END = re.compile(r"(?<=[\w)])[.?!][\"”]?\s+|\((?:1[89]|20)[0-9]{2}[a-z]?[^)]{0,20}\)[.,]?\s+|[\"“”]")
+# The first three say where in a journal the work stands.
+_LOCATORS = 3
 _BIBLIOGRAPHY = (
     re.compile(r"\b(?:1[89]|20)[0-9]{2}\b[^.;\n]{0,20};\s?[0-9]+"),  # 2019 Mar 5;12
     re.compile(r"\b[0-9]+\s?\([^()\n]{1,14}\)\s?[:,]\s?(?:pp?\.\s?)?[A-Za-z]{0,2}[0-9]+"),  # 12(3):101
+    re.compile(r"\bvol(?:ume|\.)\s?[0-9]+|\bpp?\.\s?[0-9]+|\bno\.\s?[0-9]+", re.IGNORECASE),
     re.compile(r"\((?:1[89]|20)[0-9]{2}[a-z]?(?:, [A-Z][a-z]+(?: [0-9]{1,2})?)?\)"),  # (2019)
     re.compile(r"\bet al\b|\bEpub\b|\[Internet\]|\bAvailable (?:from|at)\b|\bAccessed\b"),
-    re.compile(r"\bvol(?:ume|\.)\s?[0-9]+|\bpp?\.\s?[0-9]+|\bno\.\s?[0-9]+", re.IGNORECASE),
     re.compile(  # Smith AB, or Smith, A. B.
         r"(?:\A|\n)\W{0,3}(?:[0-9]{1,3}[.)]\s)?[^\W\d_][\w'’-]{1,30},? (?:[A-Z]\.?[ -]?){1,3}"
         r"(?:[,.;:(]| and| &|\Z)"
     ),
-    re.compile(
-        r"\b[A-Z][a-z]{2,12}(?: [A-Z][a-z]{1,12}){0,5}\.\s(?:1[89]|20)[0-9]{2}\b"
-    ),  # J Clin Invest. 2019
+    # J Clin Invest. 2019
+    re.compile(r"\b[A-Z][a-z]{2,12}(?: [A-Z][a-z]{1,12}){0,5}\.\s(?:1[89]|20)[0-9]{2}\b"),
 )
 
 
@@ -195,8 +194,8 @@ def cited_title(text: str) -> str:
     """
     if len(text.split()) > MAX_CITATION_WORDS or "\n\n" in text:
         return ""
-    signs = sum(pattern.search(text) is not None for pattern in _BIBLIOGRAPHY)
-    if signs < 2:
+    found = [pattern.search(text) is not None for pattern in _BIBLIOGRAPHY]
+    if sum(found) < 2 or not any(found[:_LOCATORS]):
         return ""
     parts = [part.strip(" \n\t.\"“”'") for part in _PART_END.split(text)]
     titles = [part for part in parts if len(re.findall(r"\b[^\W\d_]{3,}", part)) >= 3]

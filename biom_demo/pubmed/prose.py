@@ -146,6 +146,7 @@ def _ends(head: str) -> int:
     )
 
 
+_CAPITAL_LABEL = re.compile(r"(?m)^[ \t]{0,9}[A-Z][A-Z ,/&-]{2,60}:")
 _LABEL = re.compile(r"(?m)^[ \t]{0,9}([A-Z][A-Za-z ,/&-]{2,60})(:|[ \t]*$)")
 
 
@@ -173,6 +174,7 @@ def _syntax(head: str, *, cased: bool) -> int:
     AND, OR and NOT count where they stand out from the words around them; a tag does not where it is
     the short form of the words before it, as in "insulin resistance [IR]".
     """
+    head = _CAPITAL_LABEL.sub(" ", head)
     count = sum(
         is_field_tag(match[1]) and not is_short_form(head, match) for match in BRACKETED.finditer(head)
     )

@@ -1,0 +1,48 @@
+"""Strings that cost careless code too much, and how a function's cost grows with them."""
+
+from __future__ import annotations
+
+import time
+
+CHARS = 100_000
+MAX_RATIO = 10.0  # linear code comes to 4, quadratic to 16
+# fmt: off
+PIECES = (
+    ")", "(", "]", "[", "<", ">", '"', "'", "a", "é", "\u0301", "\u200b", "\u00ad", "\ud800", "中", "。",
+    "ﬁ ", "1", "0", "-", ".", "%", "%25", "&amp;", "&#x3b2;", "AND ", "OR(", "[ti]", "[ti", "a.",
+    "A. ", "a. ", "x-\n", "\n", "\n ", " ", "PMID", "PMID: ", "doi:", "PMC1 ", "12345678, ", "1;",
+    "1,000,", "10.5555/", "10.5555/a;", "10.5555/a)", "http://", "www.", "a.b.", "https://x.org/?url=",
+    "https://pubmed.ncbi.nlm.nih.gov/?term=", "t(9;", "(S)-", "2',3'-", "N,N-", "HLA-B*27:", "::",
+    "+/-", "<sup>", "<a ", "2019;1:", "Smith AB, ", "a ", "1 ", "vitamin A ", "a AND ", "word of the ",
+    "Was ", "ALL ", "(1) ", "a (b) ", "(a ", "a or ", "a,b or ",
+)
+# fmt: on
+
+
+def hostile(piece, chars=CHARS):
+    """A string of ``chars`` characters of one piece, over and over."""
+    return (piece * (chars // len(piece) + 1))[:chars]
+
+
+def _seconds(function, text):
+    best = float("inf")
+    for _ in range(3):
+        start = time.perf_counter()
+        function(text)
+        best = min(best, time.perf_counter() - start)
+        if best > 0.05:
+            break
+    return best
+
+
+def costliest(function, *, before=""):
+    """(ratio, piece) of the hostile string whose fourfold costs the most times more.
+
+    Times under 10 ms say nothing and count as 10 ms.
+    """
+    worst = (0.0, "")
+    for piece in PIECES:
+        short = _seconds(function, before + hostile(piece, CHARS // 4))
+        long = _seconds(function, before + hostile(piece))
+        worst = max(worst, (long / max(short, 0.01), piece))
+    return worst
