@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from biom_demo.errors import CheckpointError
@@ -45,10 +46,14 @@ class WordModels:
 
 
 class BlockedPubMed:
-    """In the place of ``PubMed``: every call waits until ``answer`` is set, and then fails."""
+    """In the place of ``PubMed``: what a session asks waits until ``answer`` is set, and then fails."""
 
     def __init__(self):
         self.answer, self.asked = threading.Event(), threading.Semaphore(0)
+
+    @contextmanager
+    def session(self, **_options):
+        yield self
 
     def __getattr__(self, name):
         def call(*_args, **_options):

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from biom_demo.analysis.comparison import View
-from biom_demo.errors import FetchCancelled, InputError
+from biom_demo.errors import FetchCancelled, InputError, PubMedCancelled
 from biom_demo.models.catalogue import CATALOGUE, Checkpoint
 from biom_demo.pubmed.identify import identify
 from biom_demo.ui import compare_tab
@@ -116,16 +116,28 @@ def test_text_never_waits_for_pubmed():
         pubmed.answer.set()
         for thread in waiting:
             thread.join(10)
-    with site.pubmed_gate.passed():  # all places were given back
+    with site.pubmed_gate.passed(within_s=1):  # all places were given back
         pass
 
 
 def test_a_gate_gives_every_place_back():
     gate = Gate(at_once=1, waiting=0)
     for _ in range(3):
-        with pytest.raises(ZeroDivisionError), gate.passed():
+        with pytest.raises(ZeroDivisionError), gate.passed(within_s=1):
             raise ZeroDivisionError
-    with gate.passed(), pytest.raises(InputError), gate.passed():
+    with gate.passed(within_s=1), pytest.raises(InputError), gate.passed(within_s=1):
+        pass
+
+
+def test_a_gate_is_waited_at_within_the_budget_and_until_stopped():
+    gate, stop = Gate(at_once=1, waiting=2), threading.Event()
+    with gate.passed(within_s=1):
+        with pytest.raises(InputError), gate.passed(within_s=0):
+            pass
+        stop.set()
+        with pytest.raises(PubMedCancelled), gate.passed(within_s=30, stop=stop):
+            pass
+    with gate.passed(within_s=1):
         pass
 
 

@@ -16,11 +16,11 @@ from markdown_it import MarkdownIt  # it comes with Gradio, by way of typer and 
 
 from biom_demo.analysis.comparison import View
 from biom_demo.analysis.difference import difference_of
-from biom_demo.analysis.literature import Retrieved, Search
+from biom_demo.analysis.literature import Retrieved, Round, Search
 from biom_demo.analysis.passage import Passage, passage_of_records
 from biom_demo.errors import InputError
 from biom_demo.pubmed.abstract import Abstract, Note, NoteKind
-from biom_demo.pubmed.parse import SearchResult
+from biom_demo.pubmed.session import Searched
 from biom_demo.qa.records import Question
 from biom_demo.show.export import (
     MAX_LINKED_TEXT_CHARS,
@@ -50,7 +50,7 @@ WITHDRAWN = Abstract(
     year=1999,
     notes=(Note(NoteKind.RETRACTED_BY, "8", "J 2010"), Note(NoteKind.ERRATUM_IN, "9", "J 2000")),
 )
-ANSWER = {"text", "start", "end", "score", "probability"}
+ANSWER = {"text", "start", "end", "given_start", "given_end", "score", "probability"}
 SIDE = {"model", "trained_on", "answer", "p_no_answer", "null_score", "n_best", "notices", "seconds"}
 
 
@@ -277,8 +277,9 @@ def test_an_answer_a_side_and_a_record_have_one_shape():
 def test_findings_over_abstracts_carry_warnings_and_notices():
     plain = Abstract("5", "T", "Only CFTR gene.", (), has_abstract=True)
     read = [compared(record.text, passage=passage_of_records((record,))) for record in (WITHDRAWN, plain)]
-    hits = SearchResult(12, ("7", "5"), "cftr[all]", ("x was ignored",))
-    retrieved = Retrieved("Which gene?", Search("cftr", hits), (WITHDRAWN, plain), ("An older copy.",))
+    hits = Searched(12, ("7", "5"), "cftr[all]", ("x was ignored",))
+    made = Search((Round("cftr", hits),), hits.pmids)
+    retrieved = Retrieved("Which gene?", made, (WITHDRAWN, plain), ("An older copy.",))
     checkpoints = read[0].checkpoints
     document = as_json(literature_json(retrieved, read, top_n=2, checkpoints=checkpoints))
     assert (document["question"], document["query"], document["matches"], document["read"]) == (

@@ -11,6 +11,7 @@ import pytest
 from biom_demo.analysis.comparison import Agreement, View
 from biom_demo.analysis.literature import (
     Retrieved,
+    Round,
     Search,
     findings,
     queries_to_try,
@@ -19,10 +20,11 @@ from biom_demo.analysis.literature import (
     search,
 )
 from biom_demo.cli import main
-from biom_demo.errors import InputError
+from biom_demo.errors import InputError, PubMedCancelled, PubMedError
 from biom_demo.pubmed.local_server import article_xml
-from biom_demo.pubmed.parse import SearchResult, parse_articles
-from biom_demo.pubmed.session import Pace, PubMed
+from biom_demo.pubmed.pace import Pace
+from biom_demo.pubmed.parse import parse_articles
+from biom_demo.pubmed.session import PubMed, Searched
 from tests.entrez_server import PLAY, entrez_server
 from tests.site import MINI, WordModels
 
@@ -40,8 +42,8 @@ def models(biom="CFTR", vanilla="IL"):
 
 
 def retrieved(given, question="Which gene?"):
-    found = SearchResult(len(given), tuple(record.pmid for record in given))
-    return Retrieved(question, Search("gene", found), tuple(given))
+    found = Searched(len(given), tuple(record.pmid for record in given))
+    return Retrieved(question, Search((Round("gene", found),), found.pmids), tuple(given))
 
 
 def test_abstracts_are_read_a_few_at_a_time_and_reading_stops_when_told():
@@ -83,11 +85,10 @@ def test_500_abstracts_are_read_in_bounded_memory():
         {"pmid": str(i), "title": f"Gene{i % 7} of trial {i}", "sections": [["", "word " * 200]]}
         for i in range(1, 501)
     ]
-    with entrez_server(items) as server:
-        client = PubMed(base_url=server.url, pace=Pace())
-        made = search(["zebra unicorn", "trial"], client, limit=500)
-        assert (made.query, made.found.count) == ("trial", 500)
-        fetched = retrieve("Which gene?", made, client)
+    with entrez_server(items) as server, PubMed(base_url=server.url, pace=Pace()).session() as session:
+        made = search(["zebra unicorn", "trial"], session, limit=500)
+        assert (made.telling.query, made.telling.found.count) == ("trial", 500)
+        fetched = retrieve("Which gene?", made, session)
     tracemalloc.start()
     read = list(read_abstracts(fetched, PAIR, models("Gene3", "Gene4")))
     best = findings(read, BIOM, top_n=5)
@@ -100,12 +101,52 @@ def test_500_abstracts_are_read_in_bounded_memory():
 
 def test_a_users_query_is_taken_as_it_is():
     assert queries_to_try("Which gene?", " aspirin[ti] ") == ["aspirin[ti]"]
-    assert queries_to_try("Which gene causes CF?", "")[0].endswith("CF")
+    made = queries_to_try("Which gene causes CF?", "")
+    assert all("CF" in query and query.endswith("AND hasabstract") for query in made)
     for question, query, words in (("What is it?", "", "no word"), ("Which gene?", "x" * 3000, "at most")):
         with pytest.raises(InputError, match=words):
             queries_to_try(question, query)
     with pytest.raises(ValueError, match="at least one"):
-        search([], PubMed(base_url="http://127.0.0.1:9"), limit=1)
+        search([], None, limit=1)
+
+
+class Searches:
+    """In the place of a session: what each query finds, or what it raises."""
+
+    def __init__(self, found):
+        self.found, self.asked = found, []
+
+    def search(self, query, *, limit, newest_first):
+        self.asked.append(query)
+        pmids = self.found[query]
+        if isinstance(pmids, Exception):
+            raise pmids
+        return Searched(len(pmids), tuple(pmids)[:limit], "", (f"{query} warned",))
+
+
+def test_looser_queries_follow_until_about_as_many_are_found_as_were_asked_for():
+    session = Searches({"a AND b": "1", "a": "123", "a OR b": "23456789"})
+    made = search(list(session.found), session, limit=8)
+    assert made.pmids == tuple("12345678")  # what a stricter query found stands first
+    assert made.telling.query == "a AND b"
+    assert made.warnings == ("a AND b warned", "a warned", "a OR b warned")
+    session = Searches({"a AND b": "1", "a": "1234", "a OR b": "23456789"})
+    assert search(list(session.found), session, limit=4).pmids == tuple("1234")
+    assert session.asked == ["a AND b", "a"]
+    with pytest.raises(InputError, match=r"finds nothing for “b”.*b warned"):
+        search(["a", "b"], Searches({"a": "", "b": ""}), limit=4)
+
+
+def test_what_was_found_before_pubmed_failed_is_kept():
+    failing = {"a": "12", "b": PubMedError("PubMed has trouble.")}
+    made = search(list(failing), Searches(failing), limit=9)
+    assert made.pmids == ("1", "2")
+    assert "PubMed has trouble" in made.trouble
+    for error in (PubMedError("It has trouble."), PubMedCancelled("Stopped.")):
+        with pytest.raises(type(error)):
+            search(["a", "b"], Searches({"a": "", "b": error}), limit=9)
+    with pytest.raises(PubMedCancelled):
+        search(["a", "b"], Searches({"a": "1", "b": PubMedCancelled("Stopped.")}), limit=9)
 
 
 def test_the_command_line_asks_pubmed(capsys, monkeypatch, tmp_path):
@@ -120,7 +161,9 @@ def test_the_command_line_asks_pubmed(capsys, monkeypatch, tmp_path):
         assert document["text"][answer["start"] : answer["end"]] == answer["text"]
         assert main(["ask", question, "--query", "--json"]) == 0
         document = json.loads(capsys.readouterr().out)
-        assert (document["query"], document["read"]) == ("cystic AND fibrosis", 2)
+        assert "cystic fibrosis" in document["query"]
+        assert document["query"].endswith("AND hasabstract")
+        assert document["read"] == 2
         assert document["biom"]["answers"][0]["evidence"]
         assert main(["ask", question, "--query", "cystic", "--top", "1"]) == 0
         out = capsys.readouterr().out

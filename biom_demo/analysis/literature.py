@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from biom_demo.analysis.comparison import Comparison, Readers, View, compare_many
 from biom_demo.analysis.passage import passage_of_records
-from biom_demo.errors import InputError
+from biom_demo.errors import InputError, PubMedCancelled, PubMedError
 from biom_demo.models.catalogue import Checkpoint
 from biom_demo.pubmed.abstract import Abstract
 from biom_demo.pubmed.query import hint, queries, with_abstracts
@@ -39,6 +39,7 @@ class Search:
 
     rounds: tuple[Round, ...]
     pmids: tuple[str, ...]
+    trouble: str = ""  # why it ended early, with what had been found
 
     @property
     def telling(self) -> Round:
@@ -110,13 +111,22 @@ def search(tries: Sequence[str], session: Session, *, limit: int, newest_first: 
         raise ValueError("at least one query is needed")
     rounds: list[Round] = []
     pmids: dict[str, None] = {}
+    trouble = ""
     for query in tries:
-        found = session.search(query, limit=limit, newest_first=newest_first)
+        try:
+            found = session.search(query, limit=limit, newest_first=newest_first)
+        except PubMedCancelled:
+            raise
+        except PubMedError as error:
+            if not pmids:
+                raise
+            trouble = f"No looser query was tried: {error}"
+            break
         rounds.append(Round(query, found))
         pmids |= dict.fromkeys(found.pmids)
         if len(pmids) >= ENOUGH * limit:
             break
-    made = Search(tuple(rounds), tuple(pmids)[:limit])
+    made = Search(tuple(rounds), tuple(pmids)[:limit], trouble)
     if not pmids:
         more = f" ({'; '.join(made.warnings)})" if made.warnings else ""
         raise InputError(f"PubMed finds nothing for “{made.telling.query}”{more}. Use fewer or other words.")
@@ -133,7 +143,8 @@ def retrieve(question: str, made: Search, session: Session) -> Retrieved:
     if not records:
         raise InputError("PubMed has no text of these records. Try another query.")
     warnings = [f"PubMed: {warning}." for warning in made.warnings]
-    return Retrieved(question, made, records, tuple(dict.fromkeys((*warnings, *session.notices))))
+    trouble = [made.trouble] if made.trouble else []
+    return Retrieved(question, made, records, tuple(dict.fromkeys((*trouble, *warnings, *session.notices))))
 
 
 def read_abstracts(

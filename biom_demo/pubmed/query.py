@@ -77,7 +77,9 @@ def _tells_titles_apart(word: str) -> bool:
 
 def with_abstracts(query: str) -> str:
     """The query for records that have an abstract."""
-    return query if "hasabstract" in query else f"({query}) AND hasabstract"
+    if "hasabstract" in query:
+        return query
+    return f"({query}) AND hasabstract" if " OR " in query else f"{query} AND hasabstract"
 
 
 def hint(question: str) -> str:

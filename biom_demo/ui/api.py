@@ -44,7 +44,7 @@ def ask_pubmed(site: Site, question: str, query: str, abstracts: int, pair: str)
     checkpoints = site.checkpoints(pair)
     limit = max(1, min(int(abstracts), MAX_ABSTRACTS))
     tries = queries_to_try(question, query)
-    with site.pubmed_gate.passed(), site.pubmed.session() as session:
+    with site.asking_pubmed() as session:
         retrieved = retrieve(question, search(tries, session, limit=limit), session)
     read = list(read_abstracts(retrieved, checkpoints, site.models))
     return literature_json(retrieved, read, checkpoints=checkpoints)

@@ -99,7 +99,7 @@ def prepare(site: Site, asked: Inquiry) -> Iterator[Update]:
             passage = passage_of_text(asked.typed, exactly=exactly)
         else:
             yield {"prepared": None, "status": status_html("Asking PubMed …")}
-            with site.pubmed_gate.passed(), site.pubmed.session() as session:
+            with site.asking_pubmed() as session:
                 passage = passage_of_names(
                     asked.taken_for, asked.typed, session, max_chars=site.settings.max_context_chars
                 )

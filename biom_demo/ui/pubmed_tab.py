@@ -84,10 +84,7 @@ def find_abstracts(
         tries = queries_to_try(question, own)
         nothing: Update = {"to_read": None}
         yield {**nothing, "pubmed_status": status_html("Searching PubMed …")}
-        with (
-            site.pubmed_gate.passed(),
-            site.pubmed.session(api_key=api_key, cancelled=stop) as asking,
-        ):
+        with site.asking_pubmed(api_key=api_key, stop=stop) as asking:
             made = search(tries, asking, limit=limit, newest_first=newest_first)
             sent = made.telling.query
             known = {"query": sent, "generated": None if own else Generated(question, sent)}

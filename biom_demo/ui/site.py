@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from biom_demo.analysis.comparison import MAX_SIDES
-from biom_demo.errors import BioMError, InputError
+from biom_demo.errors import BioMError, InputError, PubMedCancelled
 from biom_demo.models.catalogue import CATALOGUE, Checkpoint, ModelPair, given, locate, resolve_pair
 from biom_demo.models.store import Models
-from biom_demo.pubmed.session import PubMed
+from biom_demo.pubmed.session import PubMed, Session
 from biom_demo.settings import Settings
 
 # What an event changes, by the name of the part of the page.
@@ -45,16 +46,28 @@ class Gate:
         return True
 
     @contextmanager
-    def passed(self) -> Iterator[None]:
-        """Inside, the caller may ask. Raises ``InputError`` where too many wait already."""
+    def passed(self, *, within_s: float, stop: threading.Event | None = None) -> Iterator[None]:
+        """Inside, the caller may ask.
+
+        Raises ``InputError`` where too many wait already, or the wait takes longer than ``within_s``
+        seconds; ``PubMedCancelled`` once ``stop`` is set.
+        """
+        busy = InputError(
+            "Many visitors are asking PubMed just now. Try again in a minute, or paste the abstract’s text."
+        )
         if not self._all.acquire(blocking=False):
-            raise InputError(
-                "Many visitors are asking PubMed just now. Try again in a minute, or paste the abstract’s "
-                "text."
-            )
+            raise busy
         try:
-            with self._inside:
+            deadline = time.monotonic() + within_s
+            while not self._inside.acquire(timeout=0.1):
+                if stop is not None and stop.is_set():
+                    raise PubMedCancelled("Stopped.")
+                if time.monotonic() > deadline:
+                    raise busy
+            try:
                 yield
+            finally:
+                self._inside.release()
         finally:
             self._all.release()
 
@@ -135,6 +148,15 @@ class Site:
         Whoever can name a folder can have it opened: on a public page only the catalogue is on offer.
         """
         return self.settings.host in ("127.0.0.1", "localhost", "::1") and not self.settings.on_spaces
+
+    @contextmanager
+    def asking_pubmed(self, *, api_key: str = "", stop: threading.Event | None = None) -> Iterator[Session]:
+        """A session for one question of a visitor; the wait for the gate is within its budget."""
+        with (
+            self.pubmed.session(api_key=api_key, cancelled=stop) as session,
+            self.pubmed_gate.passed(within_s=self.settings.pubmed_budget_s, stop=stop),
+        ):
+            yield session
 
     def pair_named(self, name: str) -> ModelPair:
         """The pair of that name. Raises ``InputError`` where it is not on offer."""
