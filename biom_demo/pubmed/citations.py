@@ -126,6 +126,10 @@ MAX_CITATION_WORDS = 80  # without its names
 _EXPORT = re.compile(r"\s*(?:PMID\s?- ?[0-9]|TY  - |@[A-Za-z]+\s?\{|%0 [A-Z])")
 _EXPORTED_PMID = re.compile(r"(?m)^(?:PMID|AN)\s{0,2}- ?([0-9]{1,8})\s*$")
 _PART_END = re.compile(r"(?<=[\w)])[.?!][\"”]?\s+|\((?:1[89]|20)[0-9]{2}[a-z]?[^)]{0,20}\)[.,]?\s+|[\"“”]")
+_AUTHORS = re.compile(  # Smith AB, or Smith, A. B.
+    r"(?:\A|\n)\W{0,3}(?:[0-9]{1,3}[.)]\s)?[^\W\d_][\w'’-]{1,30},? (?:[A-Z]\.?[ -]?){1,3}"
+    r"(?:[,.;:(]| and| &|\Z)"
+)
 # The first three say where in a journal the work stands.
 _LOCATORS = 3
 _BIBLIOGRAPHY = (
@@ -134,10 +138,7 @@ _BIBLIOGRAPHY = (
     re.compile(r"\bvol(?:ume|\.)\s?[0-9]+|\bpp?\.\s?[0-9]+|\bno\.\s?[0-9]+", re.IGNORECASE),
     re.compile(r"\((?:1[89]|20)[0-9]{2}[a-z]?(?:, [A-Z][a-z]+(?: [0-9]{1,2})?)?\)"),  # (2019)
     re.compile(r"\bet al\b|\bEpub\b|\[Internet\]|\bAvailable (?:from|at)\b|\bAccessed\b"),
-    re.compile(  # Smith AB, or Smith, A. B.
-        r"(?:\A|\n)\W{0,3}(?:[0-9]{1,3}[.)]\s)?[^\W\d_][\w'’-]{1,30},? (?:[A-Z]\.?[ -]?){1,3}"
-        r"(?:[,.;:(]| and| &|\Z)"
-    ),
+    _AUTHORS,
     # J Clin Invest. 2019
     re.compile(r"\b[A-Z][a-z]{2,12}(?: [A-Z][a-z]{1,12}){0,5}\.\s(?:1[89]|20)[0-9]{2}\b"),
 )
@@ -192,7 +193,7 @@ def cited_title(text: str) -> str:
 
     It is the longest of its parts that is made of words; "Smith AB, Doe C. Title. Journal. 2019;1:2-3."
     """
-    if len(text.split()) > MAX_CITATION_WORDS or "\n\n" in text:
+    if len(text.split()) > MAX_CITATION_WORDS or "\n\n" in text or not _AUTHORS.match(text):
         return ""
     found = [pattern.search(text) is not None for pattern in _BIBLIOGRAPHY]
     if sum(found) < 2 or not any(found[:_LOCATORS]):

@@ -23,6 +23,7 @@ from biom_demo.pubmed.prose import (
     Shape,
     is_field_tag,
     is_short_form,
+    opens_as_question,
     shape_of,
 )
 from biom_demo.pubmed.query import queries, title_queries
@@ -126,17 +127,18 @@ def _of_words(head: str, shape: Shape) -> Identified:
 
 
 def _of_many_words(head: str, shape: Shape) -> Identified:
-    """Text, but for search strategies, and for long titles and questions that cannot be an abstract."""
+    """Text, but for search strategies and plain questions: what may be of an abstract is sent nowhere."""
     text = _text(shape.words)
     if _is_long_query(shape):
         return replace(_query(head), alternative=text)
-    if shape.sentences > 1 or shape.tells or shape.words > MAX_TITLE_WORDS or "\n\n" in head:
+    one_sentence = shape.sentences == 1 and shape.words <= MAX_TITLE_WORDS and "\n\n" not in head
+    if not one_sentence or shape.tells:
         return replace(text, alternative=_query(head)) if shape.syntax else text
     if shape.end == "?":
-        return replace(_question(head), alternative=text)
-    if shape.end or shape.verbs or not _opens_like_title(head):
-        return replace(text, alternative=_title(head))
-    return replace(_title(head), alternative=text)
+        question = _question(head)
+        opens_as_one = opens_as_question(head)
+        return replace(question, alternative=text) if opens_as_one else replace(text, alternative=question)
+    return replace(text, alternative=_title(head))
 
 
 def _of_few_words(head: str, shape: Shape) -> Identified:

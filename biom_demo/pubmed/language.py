@@ -30,13 +30,16 @@ def language_of(text: str) -> str:
     script = max(shares, key=lambda name: shares[name], default="")
     if script and shares[script] > MIN_FOREIGN_SHARE:
         return script
-    found = re.findall(r"[^\W\d_]+", text.lower())
-    english = words("question_stops") | {"in", "on"}
+    written = re.findall(r"[^\W\d_]+", text)
+    found = [word.lower() for word in written if not (word.isupper() and len(word) > 1)]  # EST is a library
+    english = words("question_stops")
     counts = {
-        name: sum(word in words(f"stops_{code}") and word not in english for word in found)
-        for code, name in _LANGUAGES.items()
+        code: sum(word in words(f"stops_{code}") and word not in english for word in found)
+        for code in _LANGUAGES
     }
-    best = max(counts, key=lambda name: counts[name])
-    own = words(f"stops_{next(code for code, name in _LANGUAGES.items() if name == best)}")
+    best = max(counts, key=lambda code: counts[code])
+    own = words(f"stops_{best}")
     in_english = sum(word in english and word not in own for word in found)
-    return best if counts[best] > max(1, in_english) or (counts[best] and set("¿¡") & set(text)) else ""
+    asks = not in_english and any(word in words("foreign_question_words") for word in found)
+    is_foreign = counts[best] > max(1, in_english) or (counts[best] and (asks or set("¿¡") & set(text)))
+    return _LANGUAGES[best] if is_foreign else ""

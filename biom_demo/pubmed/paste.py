@@ -68,7 +68,13 @@ def readable_text(given: str) -> ReadableText:
     invisible signs go. Blank lines, and line breaks before labels and lists, stay.
     """
     mended = ReadableText(given, given)
-    for pattern, replace in ((_MARKUP, _plain_markup), (_LAYOUT, _plain_layout()), (_WRAP, _run_on)):
+    for pattern, replace in (
+        (_MARKUP, _plain_markup),
+        (_SIGN, _plain_sign),
+        (_CUT, _mending_cuts()),
+        (_SPACES, _one_space),
+        (_WRAP, _run_on),
+    ):
         mended = _mended(mended, pattern, replace)
     return mended
 
@@ -138,63 +144,63 @@ def _without_tag(match: re.Match[str]) -> str:
     return ""
 
 
-# --- characters and words cut at a line's end --------------------------------------------------------
+# --- characters -------------------------------------------------------------------------------------
 
-# PDF readers put U+0002, U+FFFE or a soft hyphen where a line's end cut a word.
-_CUT = "\u00ad\u0002\ufffe"
-_HYPHENS = "-‐‑¬" + _CUT
-_SPACE = " \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
-_NEWLINE = r"(?:\r\n|[\n\r\v\f\x85\u2028])"
-_PATTERN = (
-    rf"(?P<cut>(?<=\w)[{_HYPHENS}]{{1,2}}[{_SPACE}]*{_NEWLINE}[{_SPACE}]*(?=[\w(\[]))"
-    rf"|(?P<soft>[{_CUT}])"
-    "|(?P<invisible>[\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff])"
-    rf"|(?P<space>(?:[\t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]|[ ](?=[{_SPACE}\r\n]))[{_SPACE}]*)"
-    r"|(?P<newline>\r\n|[\r\v\f\x85\u2028\u2029])"
+_ODD_SPACE = "\t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
+_SIGN = re.compile(
+    "(?P<invisible>[\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff])"
+    rf"|(?P<space>[{_ODD_SPACE}])"
+    "|(?P<newline>\r\n|[\r\v\f\x85\u2028\u2029])"
     # "signiﬁ cant": PDF readers leave a gap after these, with which no English word ends.
-    r"|(?P<ligature>[ﬀ-ﬆ](?:(?<=[ﬁﬂﬃﬄ])[ ](?=[a-z]))?)"
-    r"|(?P<compatible>[\U0001d400-\U0001d7ff])"
+    "|(?P<ligature>[ﬀ-ﬆ](?:(?<=[ﬁﬂﬃﬄ])[ \u00a0](?=[a-z]))?)"
+    "|(?P<compatible>[\U0001d400-\U0001d7ff])"
     r"|(?P<marked>[^\W\d_][\u0300-\u036f]{1,4})"
     "|(?P<symbol>[\uf02d\uf061-\uf07a\uf0a3\uf0b0\uf0b1\uf0b3\uf0b4])"
-    r"|(?P<hyphen>[‐‑])"
+    "|(?P<hyphen>[‐‑])"
     "|(?P<surrogate>[\ud800-\udfff])"
 )
-_LAYOUT = re.compile(_PATTERN)
 # Word and PDF write Greek in the Symbol font, whose letters lie in the private area.
 _SYMBOLS = dict(zip(range(0xF061, 0xF07B), "αβχδεφγηιϕκλμνοπθρστυϖωξψζ", strict=True)) | {
     0xF02D: "−", 0xF0A3: "≤", 0xF0B0: "°", 0xF0B1: "±", 0xF0B3: "≥", 0xF0B4: "×",
 }  # fmt: skip
-_CUT_WORD = re.compile(rf"[^\W_]{{1,40}}[{_HYPHENS}]{{1,2}}[{_SPACE}]*{_NEWLINE}[{_SPACE}]*[^\W_]+")
+_PLAIN = {"invisible": "", "space": " ", "hyphen": "-", "surrogate": "\ufffd"}
+
+
+def _plain_sign(match: re.Match[str]) -> str:
+    kind, found = match.lastgroup or "", match[0]
+    if kind == "newline":
+        return "\n\n" if found == "\u2029" else "\n"
+    if kind in ("ligature", "compatible"):
+        return unicodedata.normalize("NFKC", found.strip())
+    if kind == "marked":
+        return unicodedata.normalize("NFC", found)
+    return _SYMBOLS[ord(found)] if kind == "symbol" else _PLAIN[kind]
+
+
+# --- words cut at a line's end ------------------------------------------------------------------------
+
+# PDF readers put U+0002, U+FFFE or a soft hyphen where a line's end cut a word; a word processor "¬".
+_SOFT = "\u00ad\u0002\ufffe"
+_LINE_END = rf"[-¬{_SOFT}]{{1,2}}[ ]*\n[ ]*"
+_CUT = re.compile(rf"(?<=\w){_LINE_END}(?=[\w(\[])|(?P<soft>[{_SOFT}])")
+_CUT_WORD = re.compile(rf"[^\W_]{{1,40}}{_LINE_END}[^\W_]+")
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _LAST_PART = re.compile(r"[^\W_]+$")
 _FIRST_PART = re.compile(r"[^\W_]+")
 _LOOK = 40  # characters; longer than any part of a word
 
 
-def _plain_layout() -> Replace:
-    """What each match of ``_LAYOUT`` becomes; the words of the text are counted when first needed."""
-    seen: dict[str, None] = {}
+def _mending_cuts() -> Replace:
+    """What each match of ``_CUT`` becomes; the words of the text are gathered when first needed."""
+    seen: list[frozenset[str]] = []
 
     def replace(match: re.Match[str]) -> str:
-        kind, found = match.lastgroup, match[0]
-        if kind == "cut":
-            if not seen:
-                whole_ones = _CUT_WORD.sub(" ", match.string)
-                seen.update(dict.fromkeys(_WORD.findall(whole_ones.lower())))
-            return _joint(match, seen)
-        if kind == "soft":
-            return _soft(match)
-        if kind == "space":
-            return "" if match.end() == len(match.string) or match.string[match.end()] in "\r\n" else " "
-        if kind == "newline":
-            return "\n\n" if found == "\u2029" else "\n"
-        if kind in ("ligature", "compatible"):
-            return unicodedata.normalize("NFKC", found.strip())
-        if kind == "marked":
-            return unicodedata.normalize("NFC", found)
-        return {"symbol": _SYMBOLS.get(ord(found[0]), found), "hyphen": "-", "surrogate": "\ufffd"}.get(
-            kind or "", ""
-        )
+        if match["soft"]:
+            return _within_line(match)
+        if not seen:
+            whole_ones = _CUT_WORD.sub(" ", match.string)
+            seen.append(frozenset(_WORD.findall(whole_ones.lower())))
+        return _joint(match, seen[0])
 
     return replace
 
@@ -232,7 +238,7 @@ def _is_plain(left: str) -> bool:
     return len(left) > 1 and left.isalpha() and left[1:].islower() and left.isascii()
 
 
-def _soft(match: re.Match[str]) -> str:
+def _within_line(match: re.Match[str]) -> str:
     """Nothing for a soft hyphen inside a word; some PDFs write COVID-19 with one, which stays a hyphen."""
     text, at = match.string, match.start()
     before, after = text[at - 1 : at], text[at + 1 : at + 2]
@@ -242,7 +248,15 @@ def _soft(match: re.Match[str]) -> str:
     return "" if inside and (after.islower() or before.isupper()) else "-"
 
 
-# --- wrapped lines -------------------------------------------------------------------------------------
+# --- spaces and wrapped lines -----------------------------------------------------------------------------
+
+_SPACES = re.compile(r"[ ](?=[ \n])[ ]*")
+
+
+def _one_space(match: re.Match[str]) -> str:
+    """One space for several, none at a line's end."""
+    return "" if match.string[match.end() : match.end() + 1] in ("", "\n") else " "
+
 
 _WRAP = re.compile(r"[ ]?\n[ ]?(?=\S)")
 _MIN_WRAPPED_CHARS = 40

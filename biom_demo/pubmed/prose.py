@@ -130,6 +130,11 @@ def _asks(head: str, end: str, *, sentences: int) -> bool:
         return True
     if end == ".":  # "When treated early, most patients recover." is none
         return sentences == 1 and _PLAIN_QUESTION_WORD.match(head) is not None
+    return opens_as_question(head)
+
+
+def opens_as_question(head: str) -> bool:
+    """Whether it begins as questions do: "In which gene", "Does"."""
     return _QUESTION_WORD.match(head) is not None
 
 

@@ -99,7 +99,7 @@ def hint(question: str) -> str:
 
 
 def _all(concepts: Sequence[Concept]) -> str:
-    return " AND ".join(concept.render() for concept in concepts)
+    return " AND ".join(dict.fromkeys(part for concept in concepts for part in concept.phrases()))
 
 
 def _all_words(concepts: Sequence[Concept]) -> str:

@@ -67,6 +67,12 @@ class Concept:
         """Any of its names, as phrases."""
         return _either([term.render() for term in self.terms])
 
+    def phrases(self) -> list[str]:
+        """What to require where its words stand together."""
+        if len(self.terms) == 1 and any(unit.quoted for unit in self.terms[0].units):
+            return self.words()
+        return [self.render()]
+
     def words(self) -> list[str]:
         """What to require where its words need not stand together."""
         if len(self.terms) == 1:
@@ -197,7 +203,8 @@ _AFTER_HOW = frozenset(
 _BRACKET_OF_ITS_OWN = frozenset(
     ("in", "with", "without", "of", "for", "from", "during", "at", "on", "by", "not", "after", "before")
 )
-_MODIFIER = re.compile(r"[0-9]{1,3}[a-z]?|[^\W\d_]|[IVX]{1,4}")
+_MODIFIER = re.compile(r"[0-9]{1,3}[a-z]?|[^\W\d_]|[IVX]{1,4}a?")
+_NUMBER = re.compile(r"[0-9]+[.,][0-9.,]+|[0-9]{4,}(?:'?s)?|[0-9.,]+%")
 _NO_SENTENCE_END = frozenset(
     ("e.g", "eg", "i.e", "ie", "vs", "cf", "al", "etc", "approx", "dr", "prof", "resp", "incl", "no", "st")
 )
@@ -251,7 +258,7 @@ def _sentences(text: str) -> list[list[_Word]]:
     sentences: list[list[_Word]] = [[]]
     found = list(_TOKEN.finditer(text))
     names = [match["name"] for match in found if match["name"]]
-    cased = any(name.islower() for name in names if len(name) > 1)
+    cased = len(names) < 3 or any(name.islower() for name in names if len(name) > 1)
     stops = [name for name in names[1:] if name.lower() in words("question_stops")]
     cased_stops = sum(name.islower() for name in stops) * 2 > len(stops)
     for match in found:
@@ -267,7 +274,8 @@ def _sentences(text: str) -> list[list[_Word]]:
             elif match["mark"] != "'":
                 sentence.append(_Word(match["mark"], mark=True))
         else:
-            sentence.append(_word(match["name"], sentence, cased=cased, cased_stops=cased_stops))
+            written = match["name"] if cased else match["name"].lower()
+            sentence.append(_word(written, sentence, cased=cased, cased_stops=cased_stops))
     return [_with_known_names(_quantifiers(sentence)) for sentence in sentences if sentence]
 
 
@@ -281,6 +289,8 @@ def _word(written: str, before: list[_Word], *, cased: bool, cased_stops: bool) 
         return _Word(text, stop=True)
     if last is not None and last.low == "how" and low in _AFTER_HOW:
         return _Word(text, stop=True)
+    if _NUMBER.fullmatch(text):
+        return _Word(text, stop=True)
     # "bundle of His", "Lamin Associated Domains": a capital where none is due makes a name.
     proper = text.istitle() and cased and cased_stops and not opens
     if low not in words("question_stops") and low not in words("polite_words"):
@@ -289,7 +299,8 @@ def _word(written: str, before: list[_Word], *, cased: bool, cased_stops: bool) 
         lettered = last is not None and last.low in (
             words("numbered_nouns") | words("lettered_nouns") if text.isupper() else words("lettered_nouns")
         )
-        return _Word(text, stop=not (lettered or (text == "A" and cased and not opens)))
+        after_name = text == "I" and cased and last is not None and not (last.stop or last.mark)  # complex I
+        return _Word(text, stop=not (lettered or after_name or (text == "A" and cased and not opens)))
     if cased and text.isupper() and text not in _EMPHASIS and not (opens and _HELPERS.fullmatch(text)):
         return _Word(text)
     return _Word(text, stop=not proper)
@@ -338,8 +349,14 @@ def _without_requests(sentences: list[list[_Word]]) -> list[list[_Word]]:
     for sentence in sentences:
         content = [word for word in sentence if not word.stop and not word.mark]
         if any(word.low not in words("answer_words") for word in content):
-            kept.append(sentence)
+            requests = any(word.stop and word.low in words("polite_words") for word in sentence)
+            kept.append([_unasked(word) for word in sentence] if requests else sentence)
     return kept or sentences
+
+
+def _unasked(word: _Word) -> _Word:
+    """The word, to be passed over if it only says how to answer: "Please answer briefly: ..."."""
+    return replace(word, stop=word.stop or (word.low in words("answer_words") and not word.quoted))
 
 
 # --- from words to concepts ----------------------------------------------------------------------------
@@ -468,8 +485,11 @@ def _units(run: list[_Word], behind: str) -> Iterator[Unit]:
         named_before = at > 1 and not generic[at - 2] and run[at - 1].low in words("numbered_nouns")
         if modifies[at] and at:
             glued[at] = True
-            if named_before:
-                glued[at - 1] = True  # diabetes type 2
+            if named_before:  # diabetes mellitus type 2
+                for before in range(at - 1, 0, -1):
+                    if generic[before - 1]:
+                        break
+                    glued[before] = True
         if at and modifies[at - 1] and not modifies[at]:
             first = at == 1 or all(modifies[:at])
             classed = at > 1 and run[at - 2].low in words("numbered_nouns") and not glued[at - 2]
@@ -532,5 +552,5 @@ def _foreign_names(text: str) -> list[list[_Word]]:
             for part in latin
             if re.search("[A-Za-z]{2}", part)
         ]
-    names = [m["name"] for m in _TOKEN.finditer(text) if m["name"]]
+    names = [re.sub(r"-[A-Z]?[^\W\d_A-Z]{4,}$", "", m["name"]) for m in _TOKEN.finditer(text) if m["name"]]
     return [[_Word(name)] for name in names if re.search(r"[A-Z].*[A-Z0-9]|[a-z][0-9]", name)]
