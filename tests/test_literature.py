@@ -167,7 +167,7 @@ def test_the_command_line_asks_pubmed(capsys, monkeypatch, tmp_path):
         assert document["biom"]["answers"][0]["evidence"]
         assert main(["ask", question, "--query", "cystic", "--top", "1"]) == 0
         out = capsys.readouterr().out
-        assert "2 records match, 1 read" in out
+        assert "2 records match “cystic”; read: the first 1." in out
         assert "PMID 90000001" in out
         assert main(["ask", question, "--pmid", "90000006"]) == 0
         assert "This article was retracted" in capsys.readouterr().out
