@@ -40,6 +40,7 @@ class Tab:
 
 
 SHOWN = ("head", "record", "verdict", *ACCENTS[:MAX_SIDES], "difference")
+ANSWERED = (*SHOWN, "status", "run", "history")
 BOXES = ("context", "question", "pair", "further", "blind", "placed", "otherwise")
 
 
@@ -362,11 +363,11 @@ def head_of_boxes(*values: Any) -> str:
 def _wire_asking(site: Site, parts: Parts, ask: gr.Button) -> None:
 
     def on_ask(*boxes: Any) -> Iterator[dict[Any, Any]]:
-        yield from map(parts.changed, prepare(site, inquiry_of(*boxes)))
+        yield from parts.streamed(prepare(site, inquiry_of(*boxes)), "prepared", "status")
 
     # Gradio names an event's address after its function: this one must not take "answer" from the API.
     def on_prepared(*values: Any) -> Iterator[dict[Any, Any]]:
-        yield from map(parts.changed, answer(site, *values))
+        yield from parts.streamed(answer(site, *values), *ANSWERED)
 
     for trigger in (ask.click, parts["question"].submit):
         trigger(
@@ -378,7 +379,7 @@ def _wire_asking(site: Site, parts: Parts, ask: gr.Button) -> None:
         ).then(
             on_prepared,
             parts.of("prepared", "view", "history"),
-            parts.of(*SHOWN, "status", "run", "history"),
+            parts.of(*ANSWERED),
             show_progress_on=parts.of("status"),
             **READS,
         ).then(
@@ -393,7 +394,8 @@ def _wire_asking(site: Site, parts: Parts, ask: gr.Button) -> None:
 def _wire_fetching(site: Site, parts: Parts, page: gr.Blocks) -> None:
 
     def on_fetch(name: str, further: list[str] | None, request: gr.Request) -> Iterator[dict[Any, Any]]:
-        yield from map(parts.changed, download(site, name, further, request.session_hash or ""))
+        updates = download(site, name, further, request.session_hash or "")
+        yield from parts.streamed(updates, "get", "cancel", "status")
 
     for offer in (parts["pair"].change, parts["further"].change):
         offer(

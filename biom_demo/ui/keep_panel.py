@@ -35,7 +35,7 @@ def make_link(run: Run | None, with_text: bool, view: View) -> Update:
     """The permalink of the run under a view; a pasted text is in it only where that was chosen."""
     if run is None:
         return {"query": "", "link_status": status_html("")}
-    pasted = "" if run.passage.named else run.passage.text
+    pasted = "" if run.passage.named else run.asked.typed  # as it was given, not as it was mended
     link = Link(
         named=run.passage.named,
         text=pasted if with_text else "",

@@ -236,7 +236,7 @@ def build(site: Site, tab: Tab) -> None:
         )
 
     def on_disagree(deck: Deck | None, pair: str, view: View) -> Iterator[dict[Any, Any]]:
-        yield from map(panel.changed, next_disagreement(site, deck, pair, view))
+        yield from panel.streamed(next_disagreement(site, deck, pair, view), *ON_PAGE)
 
     ask_at_once(
         disagree.click(

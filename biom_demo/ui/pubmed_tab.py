@@ -29,6 +29,8 @@ from biom_demo.ui.site import Site, Update, missing, words_of
 from biom_demo.ui.wiring import MAY_ASK_PUBMED, QUIET, READS, Parts, on_session, script
 
 CARDS = ("found-biom", "found-vanilla")
+FOUND = ("query", "generated", "to_read", "pubmed_status")
+READ = ("read", *CARDS, "abstracts", "pubmed_status")
 DRAWN_EVERY = 8  # abstracts
 
 
@@ -213,7 +215,7 @@ def build(site: Site, page: gr.Blocks) -> None:
         own_key: str | None,
         request: gr.Request,
     ) -> Iterator[dict[Any, Any]]:
-        for update in find_abstracts(
+        updates = find_abstracts(
             site,
             readable(asked),
             readable(typed),
@@ -222,15 +224,14 @@ def build(site: Site, page: gr.Blocks) -> None:
             newest_first=first == "newest",
             api_key=(own_key or "").strip(),
             session=request.session_hash or "",
-        ):
-            yield parts.changed(update)
+        )
+        yield from parts.streamed(updates, *FOUND)
 
     def on_found(
         to_read: ToRead | None, threshold: float, shown: float, request: gr.Request
     ) -> Iterator[dict[Any, Any]]:
         view = View(null_threshold=float(threshold), shown=int(shown))
-        for update in read_found(site, to_read, view, request.session_hash or ""):
-            yield parts.changed(update)
+        yield from parts.streamed(read_found(site, to_read, view, request.session_hash or ""), *READ)
 
     def on_view(read: ReadSoFar | None, threshold: float, shown: float) -> dict[Any, Any]:
         view = View(null_threshold=float(threshold), shown=int(shown))
@@ -240,13 +241,13 @@ def build(site: Site, page: gr.Blocks) -> None:
         trigger(
             on_ask,
             [question, query, parts["generated"], count, order, key],
-            parts.of("query", "generated", "to_read", "pubmed_status"),
+            parts.of(*FOUND),
             show_progress_on=parts.of("pubmed_status"),
             **MAY_ASK_PUBMED,
         ).then(
             on_found,
             [parts["to_read"], *sliders],
-            parts.of("read", *CARDS, "abstracts", "pubmed_status"),
+            parts.of(*READ),
             show_progress_on=parts.of("pubmed_status"),
             **READS,
         )

@@ -89,7 +89,7 @@ def build(site: Site, tab: Tab) -> None:
     panel = Parts(tab.parts | parts)
 
     def on_explain(run: Run | None, view: View) -> Iterator[dict[Any, Any]]:
-        yield from map(panel.changed, show_why(site, run, view))
+        yield from panel.streamed(show_why(site, run, view), "why_cost", "why")
 
     explain.click(
         on_explain,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import gradio as gr
@@ -42,6 +42,18 @@ class Parts(dict[str, Any]):
         """An update as Gradio takes it."""
         # Escaped text goes out as plain text: outside of show/ it is not to be built upon.
         return {self[name]: str(value) if isinstance(value, str) else value for name, value in update.items()}
+
+    def streamed(self, updates: Iterable[Update], *outputs: str) -> Iterator[dict[Any, Any]]:
+        """Updates as a Gradio event over ``outputs`` gives them, one after the other.
+
+        An event that gives nothing at all would leave its outputs blank; here they stay as they are.
+        """
+        given = False
+        for update in updates:
+            given = True
+            yield self.changed(update)
+        if not given:
+            yield {self[name]: gr.skip() for name in outputs}
 
 
 def script(name: str) -> str:
