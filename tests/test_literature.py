@@ -163,7 +163,7 @@ def test_the_command_line_asks_pubmed(capsys, monkeypatch, tmp_path):
         assert document["record"]["text"][answer["start"] : answer["end"]] == answer["text"]
         assert main(["ask", question, "--query", "--json"]) == 0
         document = json.loads(capsys.readouterr().out)
-        assert (document["query"], document["read"]) == ("cystic AND fibrosis", 2)
+        assert (document["query"], document["read"]) == ("(cystic fibrosis)", 2)
         assert document["biom"]["answers"][0]["evidence"]
         assert main(["ask", question, "--query", "cystic", "--top", "1"]) == 0
         out = capsys.readouterr().out

@@ -41,14 +41,14 @@ def test_the_table_is_of_a_size_to_judge_by():
 @pytest.mark.parametrize(
     ("question", "must", "never"),
     [
-        ("Is serum IgA raised in IgA nephropathy?", ["(IgA nephropathy)"], ["raised AND", "Is"]),
+        ("Is serum IgA raised in IgA nephropathy?", ["(IgA nephropathy)"], ["Is"]),
         ("Which drug?", ["drug"], []),
         ("Does drug A or drug B help?", ["(drug A"], []),
         ("Is complex I deficient in Parkinson disease?", ["(complex I) AND", "(Parkinson disease)"], []),
         ("Should I take vitamin D?", ["(vitamin D)"], ["take", " I"]),
         ("Is group A streptococcus penicillin sensitive?", ["group A"], []),
         ("Do drug(s) or toxin(s) cause it?", ["toxin"], ["(s)"]),
-        ("List the drug interactions of zornin", ["zornin AND (drug interactions)"], ["List"]),
+        ("List the drug interactions of zornin", ["(drug interactions) AND zornin"], ["List"]),
         (
             'Is "hand eczema" (dermatitis of the hands) contagious?',
             ['"hand eczema"', "dermatitis"],

@@ -41,7 +41,7 @@ def queries(question: str) -> list[str]:
         rounds = [_all(asked), _any(asked)] if len(asked) > 1 else [_all(asked)]
         return [query for query in dict.fromkeys(rounds) if query]
     loose = [concept.loosened() for concept in specific]
-    rounds = [_all(specific + asked), _all(specific), _all_words(loose)]
+    rounds = [_all(concepts), _all(specific), _all_words(loose)]
     parts = loose if len(loose) > 1 else loose[0].parts()
     telling = sorted((part for part in parts if not part.broad), key=lambda part: not part.is_name)
     if len(parts) > 2:

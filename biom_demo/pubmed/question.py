@@ -157,7 +157,7 @@ _TOKEN = re.compile(
       )*
       [+]{0,2}
     )
-  | (?P<mark>\S)
+  | (?P<sign>\S)
     """.replace("W", r"[^\W_]"),  # a letter or digit, Greek ones too
     re.VERBOSE,
 )
@@ -227,10 +227,7 @@ class _Word:
 
 
 def concepts_of(question: str, *, limit: int) -> list[Concept]:
-    """What the question is about, each once, in order: first what it names, then what it asks of that.
-
-    At most ``limit`` of each.
-    """
+    """What the question is about, each once, in order; at most ``limit`` that name and ``limit`` that ask."""
     text = readable_text(question[:MAX_QUESTION_CHARS]).text.translate(_STRAIGHT)
     text = _SPACED_HYPHEN.sub("-", text)
     sentences = _foreign_names(text) if language_of(text) else _without_requests(_sentences(text))
@@ -240,7 +237,9 @@ def concepts_of(question: str, *, limit: int) -> list[Concept]:
             found.setdefault(concept.render().lower(), concept)
     others = {term.render().lower() for c in found.values() if len(c.terms) > 1 for term in c.terms}
     kept = [c for key, c in found.items() if len(c.terms) > 1 or key not in others]
-    return [c for c in kept if not c.generic][:limit] + [c for c in kept if c.generic][:limit]
+    specific = [c for c in kept if not c.generic][:limit]
+    asked = [c for c in kept if c.generic][:limit]
+    return [c for c in kept if c in specific or c in asked]
 
 
 def with_names_quoted(text: str) -> str:
@@ -265,14 +264,14 @@ def _sentences(text: str) -> list[list[_Word]]:
         sentence = sentences[-1]
         if match["quoted"]:
             sentence.append(_Word(_safe(match["quoted"]), quoted=True))
-        elif match["mark"]:
+        elif match["sign"]:
             after_short_form = bool(sentence) and sentence[-1].low in _NO_SENTENCE_END
-            if match["mark"] == "." and after_short_form:
+            if match["sign"] == "." and after_short_form:
                 continue
-            if match["mark"] in ".?!¿¡":
+            if match["sign"] in ".?!¿¡":
                 sentences.append([])
-            elif match["mark"] != "'":
-                sentence.append(_Word(match["mark"], mark=True))
+            elif match["sign"] != "'":
+                sentence.append(_Word(match["sign"], mark=True))
         else:
             written = match["name"] if cased else match["name"].lower()
             sentence.append(_word(written, sentence, cased=cased, cased_stops=cased_stops))
