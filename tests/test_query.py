@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from biom_demo.pubmed.query import MAX_TERMS, hint, queries, title_queries, with_abstracts
+from biom_demo.pubmed.query import MAX_TERMS, enough, hint, queries, title_queries, with_abstracts
 from biom_demo.pubmed.question import concepts_of, with_names_quoted
 from biom_demo.pubmed.words import words
 from tests.costs import MAX_RATIO, costliest
@@ -210,12 +210,17 @@ def test_no_question_smuggles_in_syntax(question):
 
 
 def test_a_question_s_concepts_come_with_all_their_names():
-    first, second, asked = concepts_of(
-        "Which receptor of zornin (ZRN, cuprin) is lost in MG?", limit=MAX_TERMS
-    )[:3]
-    assert first.render() == "receptor"
-    assert second.render() == "(zornin OR ZRN OR cuprin)"
-    assert asked.render() == "(MG OR (myasthenia gravis))"
+    found = concepts_of("Which receptor of zornin (ZRN, cuprin) is lost in MG?", limit=MAX_TERMS)
+    named = [concept.render() for concept in found if not concept.generic]
+    assert named == ["receptor", "(zornin OR ZRN OR cuprin)", "(MG OR (myasthenia gravis))"]
+    assert [concept.render() for concept in found if concept.generic] == ["lost"]
+    assert len(concepts_of("zinc, copper, iron, lead, gold and tin", limit=3)) == 3
+
+
+def test_about_as_many_as_were_asked_for_are_enough():
+    assert [enough(found, 20) for found in (0, 1, 15, 16, 20)] == [False, False, False, True, True]
+    assert enough(1, 1)
+    assert not enough(0, 1)
 
 
 def test_key_words_keep_their_names_whole():

@@ -18,6 +18,7 @@ from biom_demo.pubmed.words import words
 MAX_TERMS = 12
 MAX_PAIRED = 4
 MAX_TITLE_TERMS = 16
+ENOUGH_SHARE = 0.8
 
 
 def queries(question: str) -> list[str]:
@@ -31,7 +32,7 @@ def queries(question: str) -> list[str]:
     5. any of them, for PubMed to rank by relevance.
 
     Equal ones are left out. A caller that wants N abstracts asks one after the other, keeps what each
-    finds, and stops when there are about N. An empty list for a question without a word to search
+    finds in that order, and stops when there are ``enough``. An empty list for a question without a word to search
     for, and for one in another language that holds no name (``hint`` says so).
     """
     concepts = concepts_of(question, limit=MAX_TERMS)
@@ -78,6 +79,11 @@ def _tells_titles_apart(word: str) -> bool:
 def with_abstracts(query: str) -> str:
     """The query for records that have an abstract."""
     return query if "hasabstract" in query else f"({query}) AND hasabstract"
+
+
+def enough(found: int, wanted: int) -> bool:
+    """Whether about as many abstracts are at hand as were asked for, so that no looser round is due."""
+    return found >= ENOUGH_SHARE * wanted
 
 
 def hint(question: str) -> str:
