@@ -32,8 +32,8 @@ def queries(question: str) -> list[str]:
     5. any of them, for PubMed to rank by relevance.
 
     Equal ones are left out. A caller that wants N abstracts asks one after the other, keeps what each
-    finds in that order, and stops when there are ``enough``. An empty list for a question without a word to search
-    for, and for one in another language that holds no name (``hint`` says so).
+    finds in that order, and stops when there are ``enough``. An empty list for a question without a
+    word to search for, and for one in another language that holds no name (``hint`` says so).
     """
     concepts = concepts_of(question, limit=MAX_TERMS)
     specific = [concept for concept in concepts if not concept.generic]
