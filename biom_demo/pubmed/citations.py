@@ -33,13 +33,13 @@ _BROKEN_DOI = re.compile(
 _SEPARATORS = re.compile(r"[\s,;|]+")
 _WRAPPERS = re.compile(r"[<(\[{\"'`´“”„‘’«»‹›]+")
 _JOINER = re.compile(r"(?:and|or|&|\+)(?=\s)", re.IGNORECASE)
-_MARKER = re.compile(r"(?:\(?[0-9]{1,3}[.):]|\[[0-9]{1,3}\]|[-–*•·#])\s{1,9}(?=\S)")
+_MARKER = re.compile(r"(?:\(?(?:[0-9]{1,3}|[A-Za-z])[.):]|\[[0-9]{1,3}\]|[-–*•·#①-⑳])\s{1,9}(?=\S)")
 _TOKEN = re.compile(r"\S+")
 # Where one name ends and the next begins without a space: before an address, a DOI, a label, a PMID.
 _NEXT_NAME = re.compile(
     r"[,;|]+(?=https?:|www\.|10\.[0-9]{4,9}/|pmc\s?[0-9]|pmid|doi|[0-9]{7,8}(?:[,;|]|$))", re.IGNORECASE
 )
-_IN_TOKEN = re.compile(r"[,;|]+")
+_IN_TOKEN = re.compile(r"[,;|]+|/(?=pmc[0-9]|pmid|doi)", re.IGNORECASE)
 
 
 def names_alone(text: str) -> tuple[Name, ...]:
