@@ -36,6 +36,7 @@ TABLE = [
     ("antibody. Then anti-\nbody", "antibody. Then antibody", "likewise"),
     ("HYPER-\nTENSION and HYPERTENSION", "HYPERTENSION and HYPERTENSION", "capitals, as elsewhere"),
     ("poly-\n(ADP-ribose)", "poly-(ADP-ribose)", "before a bracket"),
+    ("copper--\nand zinc", "copper--and zinc", "a typewriter's dash"),
     ("2–\n3 days", "2–3 days", "a dash between numbers"),
     # soft hyphens within a line
     ("dobu\u00adtamine", "dobutamine", "a soft hyphen is not seen"),
