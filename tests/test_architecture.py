@@ -31,7 +31,7 @@ ONLY = {
     "torch": ("biom_demo/qa/engines/", "train/"),
     "transformers": ("biom_demo/qa/engines/", "train/"),
     "gradio": ("biom_demo/ui/",),
-    "nltk": ("biom_demo/qa/sentences.py", "biom_demo/pubmed/query.py"),
+    "nltk": ("biom_demo/qa/sentences.py",),
     "Bio": ("biom_demo/pubmed/transport.py",),
     "defusedxml": ("biom_demo/pubmed/parse.py",),
     "sqlite3": ("biom_demo/pubmed/cache.py",),

@@ -97,7 +97,7 @@ def test_a_title_is_asked_for_word_by_word_and_then_anywhere():
 
 def test_a_question_goes_on_to_looser_queries():
     found = identify("Which gene is mutated in Wilson disease?")
-    assert found.query == "(Wilson disease) AND gene AND mutated"
+    assert found.query == "gene AND mutated AND (Wilson disease)"
     assert found.looser == ("(Wilson disease)",)
     assert found.query in found.explanation
 

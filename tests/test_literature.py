@@ -100,7 +100,7 @@ def test_500_abstracts_are_read_in_bounded_memory():
 
 
 def test_a_users_query_is_taken_as_it_is():
-    assert queries_to_try("Which gene?", " aspirin[ti] ") == ["aspirin[ti]"]
+    assert queries_to_try("Which gene?", " aspirin[ti] ") == ["aspirin[ti] AND hasabstract"]
     made = queries_to_try("Which gene causes CF?", "")
     assert all("CF" in query and query.endswith("AND hasabstract") for query in made)
     for question, query, words in (("What is it?", "", "no word"), ("Which gene?", "x" * 3000, "at most")):
@@ -167,7 +167,7 @@ def test_the_command_line_asks_pubmed(capsys, monkeypatch, tmp_path):
         assert document["biom"]["answers"][0]["evidence"]
         assert main(["ask", question, "--query", "cystic", "--top", "1"]) == 0
         out = capsys.readouterr().out
-        assert "2 records match “cystic”; read: the first 1." in out
+        assert "2 records match “cystic AND hasabstract”; read: the first 1." in out
         assert "PMID 90000001" in out
         assert main(["ask", question, "--pmid", "90000006"]) == 0
         assert "This article was retracted" in capsys.readouterr().out

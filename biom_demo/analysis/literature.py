@@ -14,7 +14,7 @@ from biom_demo.analysis.passage import passage_of_records
 from biom_demo.errors import InputError, PubMedCancelled, PubMedError
 from biom_demo.models.catalogue import Checkpoint
 from biom_demo.pubmed.abstract import Abstract
-from biom_demo.pubmed.query import hint, queries, with_abstracts
+from biom_demo.pubmed.query import enough, hint, queries, with_abstracts
 from biom_demo.pubmed.session import Searched, Session
 from biom_demo.qa.pooling import pool
 from biom_demo.qa.records import Answer, Prediction, Question
@@ -22,7 +22,6 @@ from biom_demo.qa.sentences import sentence_around
 
 MAX_ABSTRACTS = 100
 MAX_QUERY_CHARS = 2_000
-ENOUGH = 0.75  # of the abstracts asked for: then no looser query is sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +91,7 @@ def queries_to_try(question: str, query: str) -> list[str]:
     if len(query) > MAX_QUERY_CHARS:
         raise InputError(f"The query has {len(query):,} characters. Use at most {MAX_QUERY_CHARS:,}.")
     if query.strip():
-        return [query.strip()]
+        return [with_abstracts(query.strip())]
     tries = [with_abstracts(made) for made in queries(question)]
     if not tries:
         raise InputError(
@@ -124,7 +123,7 @@ def search(tries: Sequence[str], session: Session, *, limit: int, newest_first: 
             break
         rounds.append(Round(query, found))
         pmids |= dict.fromkeys(found.pmids)
-        if len(pmids) >= ENOUGH * limit:
+        if enough(len(pmids), limit):
             break
     made = Search(tuple(rounds), tuple(pmids)[:limit], trouble)
     if not pmids:
@@ -143,8 +142,8 @@ def retrieve(question: str, made: Search, session: Session) -> Retrieved:
     if not records:
         raise InputError("PubMed has no text of these records. Try another query.")
     warnings = [f"PubMed: {warning}." for warning in made.warnings]
-    trouble = [made.trouble] if made.trouble else []
-    return Retrieved(question, made, records, tuple(dict.fromkeys((*trouble, *warnings, *session.notices))))
+    told = [words for words in (hint(question), made.trouble) if words]
+    return Retrieved(question, made, records, tuple(dict.fromkeys((*told, *warnings, *session.notices))))
 
 
 def read_abstracts(

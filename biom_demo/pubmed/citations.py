@@ -33,13 +33,13 @@ _BROKEN_DOI = re.compile(
 _SEPARATORS = re.compile(r"[\s,;|]+")
 _WRAPPERS = re.compile(r"[<(\[{\"'`´“”„‘’«»‹›]+")
 _JOINER = re.compile(r"(?:and|or|&|\+)(?=\s)", re.IGNORECASE)
-_MARKER = re.compile(r"(?:\(?[0-9]{1,3}[.):]|\[[0-9]{1,3}\]|[-–*•·#])\s{1,9}(?=\S)")
+_MARKER = re.compile(r"(?:\(?(?:[0-9]{1,3}|[A-Za-z])[.):]|\[[0-9]{1,3}\]|[-–*•·#①-⑳])\s{1,9}(?=\S)")
 _TOKEN = re.compile(r"\S+")
 # Where one name ends and the next begins without a space: before an address, a DOI, a label, a PMID.
 _NEXT_NAME = re.compile(
     r"[,;|]+(?=https?:|www\.|10\.[0-9]{4,9}/|pmc\s?[0-9]|pmid|doi|[0-9]{7,8}(?:[,;|]|$))", re.IGNORECASE
 )
-_IN_TOKEN = re.compile(r"[,;|]+")
+_IN_TOKEN = re.compile(r"[,;|]+|/(?=pmc[0-9]|pmid|doi)", re.IGNORECASE)
 
 
 def names_alone(text: str) -> tuple[Name, ...]:
@@ -149,14 +149,22 @@ class Cited:
     """The records that a text cites, one a citation; ``rest`` is the text without their names.
 
     ``signs`` counts the kinds of bibliographic matter in it: volume and pages, authors' initials,
-    "et al", ... ``export`` is true for a file of a reference manager or of PubMed.
+    "et al", ...; ``authors`` says whether it opens with names. ``export`` is true for a file of a
+    reference manager or of PubMed.
     """
 
     names: tuple[Name, ...]
     rest: str
     entries: int
     signs: int
+    authors: bool = False
     export: bool = False
+
+    @property
+    def is_citation(self) -> bool:
+        """Whether it reads like citations, no more, and not like a text that mentions a record."""
+        longest = MAX_CITATION_WORDS if self.authors else MAX_CITATION_WORDS // 2
+        return self.signs >= 2 and len(self.rest.split()) <= longest * self.entries
 
 
 def cited(text: str) -> Cited:
@@ -185,7 +193,8 @@ def cited(text: str) -> Cited:
     chosen = dict.fromkeys(name for entry in by_entry.values() for name in _best(entry))
     remaining = _DECORATION.sub(" ", " ".join(rest))
     signs = sum(pattern.search(remaining) is not None for pattern in _BIBLIOGRAPHY)
-    return Cited(tuple(chosen), remaining.strip(), len(by_entry), signs, bool(_EXPORT.match(text)))
+    authors = _AUTHORS.match(remaining) is not None
+    return Cited(tuple(chosen), remaining.strip(), len(by_entry), signs, authors, bool(_EXPORT.match(text)))
 
 
 def cited_title(text: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from biom_demo.pubmed.addresses import Address, is_address, read_address
-from biom_demo.pubmed.citations import MAX_CITATION_WORDS, Cited, cited, cited_title, names_alone
+from biom_demo.pubmed.citations import Cited, cited, cited_title, names_alone
 from biom_demo.pubmed.names import Name, Scheme, plain_signs, without_signs_behind
 from biom_demo.pubmed.prose import (
     BRACKETED,
@@ -116,8 +116,8 @@ def _identify(typed: str, nested: int) -> Identified:
     found = cited(head)
     if found.names:
         return _of_citation(found, shape)
-    if shape.tells == 0 and (title := cited_title(head)):
-        return replace(_title(title), alternative=_text(shape.words))
+    if shape.tells == 0 and (title := _title(cited_title(head))):
+        return replace(title, alternative=_text(shape.words))
     return _of_words(head, shape)
 
 
@@ -216,10 +216,11 @@ def _question(written: str) -> Identified:
     )
 
 
-def _title(written: str) -> Identified:
+def _title(written: str) -> Identified | None:
+    """``written`` as a title, ``None`` where it has no word to look one up by."""
     tries = title_queries(written)
     if not tries:
-        return _query(written)
+        return None
     return Identified(
         Kind.TITLE,
         "A title: the record that has it is looked up in PubMed.",
@@ -266,13 +267,12 @@ def _of_citation(found: Cited, shape: Shape) -> Identified:
     """The records a citation names, or the text that merely mentions them."""
     records = _records(found.names)
     text = _text(shape.words)
-    beside = len(found.rest.split())
     if found.export:
         return records
-    reads_like_one = found.signs >= 2 or (found.signs and not shape.verbs)
-    if reads_like_one and shape.tells < 2 and beside <= MAX_CITATION_WORDS * found.entries:
+    if found.is_citation and shape.tells < 2:
         return replace(records, alternative=text)
-    if beside <= MAX_WORDS_BESIDE_NAME and not (shape.verbs or shape.tells):
+    beside = len(found.rest.split())
+    if not (shape.verbs or shape.tells) and beside <= (2 if found.signs else 1) * MAX_WORDS_BESIDE_NAME:
         return records
     return replace(text, alternative=records)
 

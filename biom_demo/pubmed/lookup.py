@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from biom_demo.errors import InputError
 from biom_demo.pubmed.abstract import Abstract
 from biom_demo.pubmed.identify import MAX_NAMES, Identified, Kind, Name, Scheme, same_title
+from biom_demo.pubmed.names import doi_of
 from biom_demo.pubmed.session import Fetched, Searched, Session, named
 
 TITLES_COMPARED = 5
@@ -103,7 +104,7 @@ def _differing(pmid_of: Mapping[Name, str], fetched: Fetched) -> list[str]:
         if name.version and name.version != record.version:
             notices.append(f"PubMed has version {record.version} of PMID {pmid}, not version {name.version}.")
         if name.scheme is Scheme.DOI:
-            own, same = record.doi, record.doi.lower() == name.value
+            own, same = record.doi, doi_of(record.doi) == name
         else:
             own, same = record.pmcid, record.pmcid.upper().split(".")[0] == name.value
         if own and not same and name.scheme is not Scheme.PMID:

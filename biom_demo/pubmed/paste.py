@@ -181,7 +181,7 @@ def _plain_sign(match: re.Match[str]) -> str:
 
 # PDF readers put U+0002, U+FFFE or a soft hyphen where a line's end cut a word; a word processor "¬".
 _SOFT = "\u00ad\u0002\ufffe"
-_LINE_END = rf"[-¬{_SOFT}]{{1,2}}[ ]*\n[ ]*"
+_LINE_END = rf"[-¬{_SOFT}]+[ {_SOFT}]*\n[ {_SOFT}]*"
 _CUT = re.compile(rf"(?<=\w){_LINE_END}(?=[\w(\[])|(?P<soft>[{_SOFT}])")
 _CUT_WORD = re.compile(rf"[^\W_]{{1,40}}{_LINE_END}[^\W_]+")
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
@@ -208,6 +208,8 @@ def _mending_cuts() -> Replace:
 def _joint(match: re.Match[str], seen: Container[str]) -> str:
     """What stands between the halves of a word cut at a line's end: a hyphen or nothing."""
     text = match.string
+    if match[0].count("-") > 1:
+        return "--"  # a dash, as typewriters have it
     before = _LAST_PART.search(text, max(0, match.start() - _LOOK), match.start())
     after = _FIRST_PART.match(text, match.end(), match.end() + _LOOK)
     left, right = (before[0] if before else ""), (after[0] if after else "")

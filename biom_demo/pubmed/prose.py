@@ -39,7 +39,7 @@ _NO_END = re.compile(
     re.IGNORECASE,
 )
 _STATISTICS = re.compile(
-    r"\bp\s?[<=>≤≥]\s?0?[.·]\d|\b95\s?%\s?(?:CI|confidence)|\bn\s?=\s?\d|\d\s?%|\bmg/(?:kg|day|d)\b|±|\+/-\s?\d",
+    r"\bp\s?[<>=≤≥]\s?0?[.·]\d|\b95\s?%\s?(?:CI|confidence)|\bn\s?=\s?\d|\d\s?%|\bmg/(?:kg|day|d)\b|±|\+/-\s?\d",
     re.IGNORECASE,
 )
 _OF_PAPERS = re.compile(

@@ -18,6 +18,7 @@ from biom_demo.pubmed.words import words
 MAX_TERMS = 12
 MAX_PAIRED = 4
 MAX_TITLE_TERMS = 16
+ENOUGH_SHARE = 0.8
 
 
 def queries(question: str) -> list[str]:
@@ -31,8 +32,8 @@ def queries(question: str) -> list[str]:
     5. any of them, for PubMed to rank by relevance.
 
     Equal ones are left out. A caller that wants N abstracts asks one after the other, keeps what each
-    finds, and stops when there are about N. An empty list for a question without a word to search
-    for, and for one in another language that holds no name (``hint`` says so).
+    finds in that order, and stops when there are ``enough``. An empty list for a question without a
+    word to search for, and for one in another language that holds no name (``hint`` says so).
     """
     concepts = concepts_of(question, limit=MAX_TERMS)
     specific = [concept for concept in concepts if not concept.generic]
@@ -41,7 +42,7 @@ def queries(question: str) -> list[str]:
         rounds = [_all(asked), _any(asked)] if len(asked) > 1 else [_all(asked)]
         return [query for query in dict.fromkeys(rounds) if query]
     loose = [concept.loosened() for concept in specific]
-    rounds = [_all(specific + asked), _all(specific), _all_words(loose)]
+    rounds = [_all(concepts), _all(specific), _all_words(loose)]
     parts = loose if len(loose) > 1 else loose[0].parts()
     telling = sorted((part for part in parts if not part.broad), key=lambda part: not part.is_name)
     if len(parts) > 2:
@@ -80,6 +81,11 @@ def with_abstracts(query: str) -> str:
     if "hasabstract" in query:
         return query
     return f"({query}) AND hasabstract" if " OR " in query else f"{query} AND hasabstract"
+
+
+def enough(found: int, wanted: int) -> bool:
+    """Whether about as many abstracts are at hand as were asked for, so that no looser round is due."""
+    return found >= ENOUGH_SHARE * wanted
 
 
 def hint(question: str) -> str:

@@ -26,6 +26,7 @@ class Unit:
     quoted: bool = False
 
     def render(self) -> str:
+        """As PubMed's grammar takes it for one thing."""
         if self.quoted and "*" in self.text and not self.text.endswith("*"):
             # A star inside is a wildcard to PubMed, and a space in its index.
             return f'("{self.text}" OR "{self.text.replace("*", " ")}")'
@@ -157,7 +158,7 @@ _TOKEN = re.compile(
       )*
       [+]{0,2}
     )
-  | (?P<mark>\S)
+  | (?P<sign>\S)
     """.replace("W", r"[^\W_]"),  # a letter or digit, Greek ones too
     re.VERBOSE,
 )
@@ -165,8 +166,6 @@ _STRAIGHT = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "»": 
 _SPACED_HYPHEN = re.compile(r"(?<=[^\W_])- (?=[^\W_])(?!(?:and|or|to)\b)")  # Prostate- Specific
 # In PubMed's grammar these would group, truncate, tag or range outside quotation marks.
 _SYNTAX = re.compile(r"[()\[\]{}*:;<>|=?!\\^~#\"&]")
-
-
 # Acronyms that are stop words of PubMed, whose search would drop them.
 _EXPANSIONS = {
     "ALL": "acute lymphoblastic leukemia",
@@ -182,32 +181,8 @@ _SYNONYM_OF = re.compile(
     r"(?:also |formerly |previously )?(?:known|called|named)(?: as)?"
     r"|aka|a\.k\.a|i\.?e|e\.?g|such as|or|and/or"
 )
-_AFTER_HOW = frozenset(
-    (
-        "many",
-        "much",
-        "long",
-        "often",
-        "old",
-        "far",
-        "common",
-        "likely",
-        "fast",
-        "soon",
-        "well",
-        "high",
-        "big",
-        "large",
-    )
-)
-_BRACKET_OF_ITS_OWN = frozenset(
-    ("in", "with", "without", "of", "for", "from", "during", "at", "on", "by", "not", "after", "before")
-)
 _MODIFIER = re.compile(r"[0-9]{1,3}[a-z]?|[^\W\d_]|[IVX]{1,4}a?")
 _NUMBER = re.compile(r"[0-9]+[.,][0-9.,]+|[0-9]{4,}(?:'?s)?|[0-9.,]+%")
-_NO_SENTENCE_END = frozenset(
-    ("e.g", "eg", "i.e", "ie", "vs", "cf", "al", "etc", "approx", "dr", "prof", "resp", "incl", "no", "st")
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,10 +202,7 @@ class _Word:
 
 
 def concepts_of(question: str, *, limit: int) -> list[Concept]:
-    """What the question is about, each once, in order: first what it names, then what it asks of that.
-
-    At most ``limit`` of each.
-    """
+    """What the question is about, each once, in order; at most ``limit`` that name and ``limit`` that ask."""
     text = readable_text(question[:MAX_QUESTION_CHARS]).text.translate(_STRAIGHT)
     text = _SPACED_HYPHEN.sub("-", text)
     sentences = _foreign_names(text) if language_of(text) else _without_requests(_sentences(text))
@@ -240,7 +212,9 @@ def concepts_of(question: str, *, limit: int) -> list[Concept]:
             found.setdefault(concept.render().lower(), concept)
     others = {term.render().lower() for c in found.values() if len(c.terms) > 1 for term in c.terms}
     kept = [c for key, c in found.items() if len(c.terms) > 1 or key not in others]
-    return [c for c in kept if not c.generic][:limit] + [c for c in kept if c.generic][:limit]
+    specific = [c for c in kept if not c.generic][:limit]
+    asked = [c for c in kept if c.generic][:limit]
+    return [c for c in kept if c in specific or c in asked]
 
 
 def with_names_quoted(text: str) -> str:
@@ -264,15 +238,16 @@ def _sentences(text: str) -> list[list[_Word]]:
     for match in found:
         sentence = sentences[-1]
         if match["quoted"]:
-            sentence.append(_Word(_safe(match["quoted"]), quoted=True))
-        elif match["mark"]:
-            after_short_form = bool(sentence) and sentence[-1].low in _NO_SENTENCE_END
-            if match["mark"] == "." and after_short_form:
+            if quoted := _safe(match["quoted"]):
+                sentence.append(_Word(quoted, quoted=True))
+        elif match["sign"]:
+            after_short_form = bool(sentence) and sentence[-1].low in words("short_forms")
+            if match["sign"] == "." and after_short_form:
                 continue
-            if match["mark"] in ".?!¿¡":
+            if match["sign"] in ".?!¿¡":
                 sentences.append([])
-            elif match["mark"] != "'":
-                sentence.append(_Word(match["mark"], mark=True))
+            elif match["sign"] != "'":
+                sentence.append(_Word(match["sign"], mark=True))
         else:
             written = match["name"] if cased else match["name"].lower()
             sentence.append(_word(written, sentence, cased=cased, cased_stops=cased_stops))
@@ -287,7 +262,7 @@ def _word(written: str, before: list[_Word], *, cased: bool, cased_stops: bool) 
     opens = last is None or last.mark
     if low.endswith("'s") and low[:-2] in words("question_stops"):
         return _Word(text, stop=True)
-    if last is not None and last.low == "how" and low in _AFTER_HOW:
+    if last is not None and last.low == "how" and low in words("after_how"):
         return _Word(text, stop=True)
     if _NUMBER.fullmatch(text):
         return _Word(text, stop=True)
@@ -313,14 +288,7 @@ def _quantifiers(sentence: list[_Word]) -> list[_Word]:
         if word.text == "ALL":
             before = sentence[at - 1].low if at else ""
             after = sentence[at + 1].low if at + 1 < len(sentence) else ""
-            if before in words("polite_words") or after in (
-                "the",
-                "of",
-                "known",
-                "these",
-                "those",
-                "possible",
-            ):
+            if before in words("polite_words") or after in words("after_quantifier"):
                 made[at] = replace(word, stop=True)
     return made
 
@@ -415,7 +383,7 @@ def _closing(sentence: list[_Word], at: int) -> int:
 
 def _stands_alone(inner: list[_Word]) -> bool:
     """Whether a bracket says something further rather than the same in other words: "(in children)"."""
-    return bool(inner) and inner[0].stop and inner[0].low in _BRACKET_OF_ITS_OWN
+    return bool(inner) and inner[0].stop and inner[0].low in words("bracket_openers")
 
 
 def _add_synonyms(concepts: list[Concept], inner: list[_Word]) -> None:
@@ -483,7 +451,7 @@ def _units(run: list[_Word], behind: str) -> Iterator[Unit]:
     generic = [_is_generic(word, behind if at + 1 == len(run) else "") for at, word in enumerate(run)]
     for at, word in enumerate(run):
         named_before = at > 1 and not generic[at - 2] and run[at - 1].low in words("numbered_nouns")
-        if modifies[at] and at:
+        if modifies[at] and at and not run[at - 1].quoted:
             glued[at] = True
             if named_before:  # diabetes mellitus type 2
                 for before in range(at - 1, 0, -1):
@@ -540,7 +508,8 @@ def _is_generic(word: _Word, behind: str) -> bool:
 
 def _safe(quoted: str) -> str:
     """What the user put in quotation marks, without signs that PubMed would not search for."""
-    return " ".join(re.sub(r"[\[\]{}|\\^~<>=]", " ", quoted).split())
+    safe = " ".join(re.sub(r"[\[\]{}|\\^~<>=]", " ", quoted).split())
+    return safe if any(c.isalnum() for c in safe) else ""
 
 
 def _foreign_names(text: str) -> list[list[_Word]]:

@@ -11,6 +11,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from biom_demo.analysis.passage import passage_of_text
 from tests.browser.conftest import api_answer
 from tests.browser.test_compare import HOSTILE, QUESTION, SIDES, TEXT, ask, fill
 from tests.conftest import ROOT
@@ -169,7 +170,7 @@ def test_a_permalink_brings_back_question_text_and_settings(open_page, text, que
     expect(other.locator("#status")).to_contain_text("Two models read", timeout=60_000)
     expect(other.locator("#context textarea")).to_have_value(text)
     expect(other.locator("#question textarea")).to_have_value(question)
-    assert other.locator(".merged-text").inner_text() == text
+    assert other.locator(".merged-text").inner_text() == passage_of_text(text).text
     expect(other.locator("#biom .runners-up li")).to_have_count(2)
     assert other.title() != "run"
     answers = [page.locator(f"#{side} p.answer").inner_text() for side in SIDES]
