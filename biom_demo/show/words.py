@@ -160,5 +160,5 @@ def search_words(search: Search, read: int) -> str:
     """What was asked of PubMed and how much it found, in a sentence; ``read`` abstracts were taken."""
     first, *looser = [made for made in search.rounds if made.found.pmids] or [search.telling]
     words = f"{counted(first.found.count, 'record')} match “{first.query}”"
-    words += "".join(f", {made.found.count:,} the looser “{made.query}”" for made in looser)
+    words += "".join(f"; {made.found.count:,} match the looser “{made.query}”" for made in looser)
     return f"{words}; read: the first {read:,}."
