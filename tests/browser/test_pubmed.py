@@ -74,7 +74,9 @@ def test_a_question_to_pubmed_and_on_to_compare(open_page, pubmed_app, width, th
     page.get_by_role("tab", name="Ask PubMed").click()
     page.locator("#pubmed-question textarea").fill(QUESTION)
     page.locator("#pubmed-question textarea").press("Enter")
-    expect(page.locator("#pubmed-status")).to_contain_text("2 records match “(cystic fibrosis) AND hasabstract”", timeout=60_000)
+    expect(page.locator("#pubmed-status")).to_contain_text(
+        "2 records match “(cystic fibrosis) AND hasabstract”", timeout=60_000
+    )
     expect(page.locator("#pubmed-query textarea")).to_have_value("(cystic fibrosis) AND hasabstract")
     assert page.locator("#found-biom .findings > li").count() > 1
     expect(page.locator("#abstracts tbody tr")).to_have_count(2)
