@@ -19,6 +19,7 @@ from biom_demo.ui.compare_tab import (
     choose,
     download,
     prepare,
+    settle,
     stop_download,
     take_for,
     take_otherwise,
@@ -28,19 +29,20 @@ from biom_demo.ui.run import Inquiry, Placed, Run, head_of, remembered
 from biom_demo.ui.site import PUBMED_AT_ONCE, PUBMED_WAITING, Gate
 from tests.site import MINI, TEXT, BlockedPubMed, inquiry, last, site_of
 
+ME = "my session"
 ACCENTS = ("biom", "vanilla", "third", "fourth")
 
 
 def asked(site, given=None, view=None, history=()):
     """All that is on the page after an inquiry."""
-    prepared = last(prepare(site, given or inquiry()))
-    return {**prepared, **last(answer(site, prepared["prepared"], view or View(), history))}
+    prepared = last(prepare(site, given or inquiry(), ME))
+    return {**prepared, **last(answer(site, prepared["prepared"], view or View(), history, ME))}
 
 
 def test_an_answer_is_drawn_as_it_comes_and_kept_in_a_run():
     site = site_of()
-    prepared = last(prepare(site, inquiry()))["prepared"]
-    updates = list(answer(site, prepared, View(), ()))
+    prepared = last(prepare(site, inquiry(), ME))["prepared"]
+    updates = list(answer(site, prepared, View(), (), ME))
     assert ["waiting" in update["vanilla"] for update in updates] == [True, True, False]
     assert ["waiting" in update["biom"] for update in updates] == [True, False, False]
     assert all("run" not in update for update in updates[:-1])
@@ -87,11 +89,55 @@ def test_on_a_public_page_only_the_list_is_on_offer():
 def test_question_text_and_models_are_those_of_the_click():
     """What is edited while a record is fetched belongs to the next question, not to this one."""
     site = site_of()
-    first = last(prepare(site, inquiry()))["prepared"]
-    last(prepare(site, inquiry(typed=TEXT.replace("CFTR", "TP53"), question="Which other one?")))
-    run = last(answer(site, first, View(), ()))["run"]
+    first = last(prepare(site, inquiry(), ME))["prepared"]
+    run = last(answer(site, first, View(), (), ME))["run"]
     assert run.asked.question == run.comparison.question.text == "Which gene causes cystic fibrosis?"
     assert run.passage.text == TEXT
+
+
+def test_a_second_question_replaces_the_first_and_each_is_read_once():
+    """The step that reads finds in the session's state what was asked last, whichever click it follows."""
+    site = site_of()
+    first = last(prepare(site, inquiry(), ME))["prepared"]
+    second = last(prepare(site, inquiry(question="Which other gene?"), ME))["prepared"]
+    assert first.stop.is_set()
+    assert list(answer(site, first, View(), (), ME)) == []
+    assert last(answer(site, second, View(), (), ME))["run"].asked.question == "Which other gene?"
+    assert list(answer(site, second, View(), (), ME)) == []
+    assert len(site.stops) == 0
+    theirs = last(prepare(site, inquiry(), "another session"))["prepared"]
+    last(prepare(site, inquiry(), ME))
+    assert not theirs.stop.is_set()
+
+
+def test_who_leaves_is_read_for_no_longer():
+    site = site_of()
+    prepared = last(prepare(site, inquiry(), ME))["prepared"]
+    reading = answer(site, prepared, View(), (), ME)
+    next(reading)
+    site.stops.leave(ME)
+    left = last(reading)
+    assert site.models.calls == [(MINI.biom, 1)]
+    assert "run" not in left
+    assert len(site.stops) == 0
+
+
+def test_what_is_on_the_page_while_models_read_is_named_and_drawn_as_the_sliders_are_now():
+    site = site_of()
+    prepared = last(prepare(site, inquiry(), ME))["prepared"]
+    updates = list(answer(site, prepared, View(), (), ME))
+    assert all(inquiry().question in update["head"] for update in updates)
+    assert [len(update["shown"].comparison.sides) for update in updates] == [0, 1, 2]
+    partial, shown = updates[1]["shown"], updates[2]["shown"]
+    # A box edited, or a slider moved, in the middle: of the run on the page, not of the one before.
+    assert "for the previous question" in head_of(partial, inquiry(question="Which other gene?"))
+    assert "CFTR" in change_view(partial, 0.0, 5, 30, 0.5)["biom"]
+    same = settle(shown, View(), View(), shown.asked)
+    assert set(same) == {"head"}
+    moved = settle(shown, View(), View(null_threshold=-10.0), inquiry(question="Which other gene?"))
+    assert "Both abstain" in moved["verdict"]
+    assert "for the previous question" in moved["head"]
+    assert settle(None, View(), View(shown=1), inquiry())["head"] == head_of(None)
 
 
 def test_text_never_waits_for_pubmed():
@@ -100,7 +146,7 @@ def test_text_never_waits_for_pubmed():
     site = site_of(pubmed=pubmed)
     count = PUBMED_AT_ONCE + PUBMED_WAITING
     waiting = [
-        threading.Thread(target=lambda: last(prepare(site, inquiry(typed="36990001"))), daemon=True)
+        threading.Thread(target=lambda: last(prepare(site, inquiry(typed="36990001"), ME)), daemon=True)
         for _ in range(count)
     ]
     for thread in waiting:
@@ -108,10 +154,10 @@ def test_text_never_waits_for_pubmed():
     for _ in range(PUBMED_AT_ONCE):
         assert pubmed.asked.acquire(timeout=10)
     try:
-        assert last(prepare(site, inquiry()))["prepared"].passage.text == TEXT
+        assert last(prepare(site, inquiry(), ME))["prepared"].passage.text == TEXT
         while not site.pubmed_gate.full:
             time.sleep(0.01)
-        assert "Try again in a minute" in last(prepare(site, inquiry(typed="36990001")))["status"]
+        assert "Try again in a minute" in last(prepare(site, inquiry(typed="36990001"), ME))["status"]
     finally:
         pubmed.answer.set()
         for thread in waiting:
@@ -146,10 +192,11 @@ def test_a_model_that_fails_loses_nothing_that_was_read():
     assert "is damaged" in left["status"]
     assert "CFTR" in left["biom"]
     assert left["run"] is None  # two are needed to compare
+    assert inquiry().question in head_of(left["shown"], inquiry())  # what is there has its name
     third = next(c for pair in CATALOGUE for c in (pair.biom,) if pair.name == "base")
     site = site_of(broken=[third])
-    prepared = last(prepare(site, inquiry()))["prepared"]
-    left = last(answer(site, replace(prepared, checkpoints=(*prepared.checkpoints, third)), View(), ()))
+    prepared = last(prepare(site, inquiry(), ME))["prepared"]
+    left = last(answer(site, replace(prepared, checkpoints=(*prepared.checkpoints, third)), View(), (), ME))
     assert "is damaged" in left["status"]
     assert left["run"].comparison.complete
     assert len(left["run"].comparison.sides) == 2
@@ -169,8 +216,9 @@ def test_the_view_changes_without_reading():
     run = asked(site)["run"]
     calls = list(site.models.calls)
     left = change_view(run, -10.0, 5, 30, 0.5)
-    assert left["view"] == View(null_threshold=-10.0)
+    assert left["view"] == left["drawn"] == View(null_threshold=-10.0)
     assert "Both abstain" in left["verdict"]
+    assert "head" not in left  # a slider says nothing about the boxes
     assert change_view(None, 1, 2.0, 3.0, 0.25) == {"view": View(1.0, 2, 3, 0.25)}
     assert site.models.calls == calls
     assert view_of([0, 5, 30, 0.5]) == View()
@@ -197,8 +245,8 @@ def test_blind_nothing_tells_the_models_or_the_gold_apart_and_the_places_stay(sw
     monkeypatch.setattr("biom_demo.ui.run.random.random", lambda: 0.0 if swapped else 0.9)
     placed = Placed(TEXT, inquiry().question, ("CFTR",))
     site = site_of()
-    prepared = last(prepare(site, inquiry(blind=True, placed=placed)))["prepared"]
-    updates = list(answer(site, prepared, View(), ()))
+    prepared = last(prepare(site, inquiry(blind=True, placed=placed), ME))["prepared"]
+    updates = list(answer(site, prepared, View(), (), ME))
     for update in updates:
         page = "".join(str(update.get(name, "")) for name in ("head", "verdict", "difference", *ACCENTS))
         assert not any(word in page for word in ("ELECTRA", "BioM", "vanilla", "Known", " s</span>"))
@@ -216,13 +264,13 @@ def test_blind_nothing_tells_the_models_or_the_gold_apart_and_the_places_stay(sw
 
 
 def test_gold_answers_hold_for_the_unchanged_question_only():
-    placed = Placed(TEXT, "Which gene?", ("CFTR",), number=3)
+    placed = Placed(TEXT, "Which gene?", ("CFTR",), "file", 3)
     given = Inquiry(TEXT, "Which gene?", "mini", placed=placed)
     assert given.gold(TEXT) == ("CFTR",)
-    assert given.number == 3
+    assert given.of_deck == ("file", 3)
     other = replace(given, question="Which other gene?")
     assert other.gold(TEXT) is None
-    assert other.number is None
+    assert other.of_deck is None
     assert other.is_text
     assert not replace(given, typed="36990001").is_text
 

@@ -78,7 +78,7 @@ views = st.builds(
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 
 
-@given(st.builds(Link, words, words, words, words, views))
+@given(st.builds(Link, words, words, words, words, st.booleans(), views))
 def test_a_link_brings_back_what_was_put_in(link):
     back = read_back(link_query(link))
     if not (link.named or link.text or link.question):

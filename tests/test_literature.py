@@ -172,7 +172,7 @@ def test_the_command_line_asks_pubmed(capsys, monkeypatch, tmp_path):
         assert main(["ask", question, "--pmid", "90000006"]) == 0
         assert "This article was retracted" in capsys.readouterr().out
         for arguments, words in (
-            (["--pmid", "cystic fibrosis"], "names no single"),
+            (["--pmid", "cystic fibrosis"], "names no PubMed record"),
             (["--pmid", "12"], "does not know 12"),
             (["--query", "xyzzy"], "finds nothing"),
         ):

@@ -44,8 +44,9 @@ def on_page(site):
     """The two answers' texts, spans and probabilities to each text, as the page has them."""
     found = []
     for text in TEXTS:
-        prepared = last(prepare(site, Inquiry(text, ASKED, site.pair.name, placed=Placed(text))))["prepared"]
-        run = last(answer(site, prepared, View(), ()))["run"]
+        asked = Inquiry(text, ASKED, site.pair.name, placed=Placed(text))
+        prepared = last(prepare(site, asked, "me"))["prepared"]
+        run = last(answer(site, prepared, View(), (), "me"))["run"]
         found.append([side.prediction(View()) for side in run.comparison.sides])
     return found
 

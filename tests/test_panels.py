@@ -18,6 +18,7 @@ from biom_demo.ui.keep_panel import (
     open_link,
 )
 from biom_demo.ui.practice_panel import (
+    Deck,
     after_run,
     ballot,
     ballots_csv,
@@ -38,12 +39,15 @@ NULL_WINS = View(null_threshold=-10.0)
 
 def run_of(site=None, view=None, **given):
     site = site or site_of()
-    prepared = last(prepare(site, inquiry(**given)))["prepared"]
-    return last(answer(site, prepared, view or View(), ()))["run"]
+    prepared = last(prepare(site, inquiry(**given), "me"))["prepared"]
+    return last(answer(site, prepared, view or View(), (), "me"))["run"]
 
 
-def placed(number=0, text=TEXT, gold=GOLD):
-    return Placed(text, inquiry().question, gold, number)
+DECK = Deck("file", "a.json", ())
+
+
+def placed(number=0, text=TEXT, gold=GOLD, deck="file"):
+    return Placed(text, inquiry().question, gold, deck, number)
 
 
 def write_squad(path, *questions):
@@ -106,7 +110,7 @@ def test_why_says_when_it_cannot(run, words):
 def test_a_file_is_gone_through_round_its_end(tmp_path):
     path = write_squad(tmp_path / "a.json", (TEXT, "Which gene?", "CFTR"), ("No gene.", "Which gene?", None))
     left = load(path)
-    assert left["placed"] == Placed(TEXT, "Which gene?", ("CFTR",), 0)
+    assert left["placed"] == Placed(TEXT, "Which gene?", ("CFTR",), left["deck"].key, 0)
     assert left["ready"] == "ask"
     assert left["scored"] == ()
     assert go(left["deck"], 1)["placed"].gold == ()
@@ -142,29 +146,41 @@ def test_the_next_disagreement_is_one_under_the_view(tmp_path):
     same = ("The gene is CFTR.", "Which gene?", "CFTR")
     path = write_squad(tmp_path / "a.json", same, same, same)
     deck = read_deck(path)
-    assert "agree on the next 3" in last(next_disagreement(site, deck, "mini", View()))["place"]
+    assert "agree on the next 2" in last(next_disagreement(site, deck, "mini", View()))["place"]
     other = site_of("CFTR", "TP53")
     path = write_squad(tmp_path / "b.json", same, ("No gene here.", "Which gene?", None), same)
     found = last(next_disagreement(other, read_deck(path), "mini", View()))
     assert found["deck"].at == 2
     assert found["ready"] == "ask"
     assert "agree" in last(next_disagreement(other, read_deck(path), "mini", NULL_WINS))["place"]
+    # Read as the page will read it, as it stands; and never the question on the page itself.
+    cut = ("The gene is CF-\nTR.", "Which gene?", None)
+    site = site_of("CFTR", "gene")
+    left = last(
+        next_disagreement(site, read_deck(write_squad(tmp_path / "c.json", cut, cut)), "mini", View())
+    )
+    assert left["deck"].examples[left["deck"].at].context == cut[0]
+    one = read_deck(write_squad(tmp_path / "d.json", same))
+    assert "next 0 questions" in last(next_disagreement(other, one, "mini", View()))["place"]
     assert "Upload" in last(next_disagreement(other, None, "mini", View()))["place"]
 
 
 def test_the_tally_is_of_the_file_and_under_the_view():
     first = run_of(placed=placed(0))
-    second = run_of(typed="Nothing.", placed=Placed("Nothing.", inquiry().question, (), 1))
-    left = after_run(first, (), View())
-    left = after_run(second, left["scored"], View())
+    second = run_of(typed="Nothing.", placed=placed(1, "Nothing.", ()))
+    left = after_run(first, (), View(), DECK)
+    left = after_run(second, left["scored"], View(), DECK)
     assert len(left["scored"]) == 2
     # BioM is right on both, the vanilla model on the second, where it abstains.
     assert _figures(left["tally"]) == [("1", "2", "100.0"), ("1", "2", "50.0")]
     # Under a threshold at which both abstain the first is wrong for both.
     assert _figures(tally(second, left["scored"], NULL_WINS)) == [("1", "2", "50.0"), ("1", "2", "50.0")]
     # Asked again, a question counts once.
-    again = after_run(run_of(placed=placed(0)), left["scored"], View())
+    again = after_run(run_of(placed=placed(0)), left["scored"], View(), DECK)
     assert len(again["scored"]) == 2
+    # A run of another file, out of the history or still read when this one was loaded, does not count.
+    other = after_run(run_of(placed=placed(0, deck="another")), left["scored"], View(), DECK)
+    assert other["scored"] == left["scored"]
 
 
 def _figures(html):
@@ -179,11 +195,11 @@ def _figures(html):
 def test_an_example_or_a_changed_question_does_not_count():
     changed = run_of(question="Which gene, then?", placed=placed(0))
     assert changed.gold is None
-    assert after_run(changed, (), View()) == {"tally": "", "scored": (), "votes_row": _hidden()}
+    assert after_run(changed, (), View(), DECK) == {"tally": "", "scored": (), "votes_row": _hidden()}
     from biom_demo.ui.examples import EXAMPLES
 
     example = run_of(typed=EXAMPLES[0]["context"], question=EXAMPLES[0]["question"])
-    left = after_run(example, (), View())
+    left = after_run(example, (), View(), DECK)
     assert left["scored"] == ()
     assert [row[1] for row in _figures(left["tally"])] == ["0", "0"]
 
@@ -224,7 +240,7 @@ def test_a_vote_opens_the_run_where_it_stands(swapped):
 
 
 def test_while_blind_there_is_no_tally():
-    left = after_run(run_of(blind=True, placed=placed()), (), View())
+    left = after_run(run_of(blind=True, placed=placed()), (), View(), DECK)
     assert left["tally"] == ""
     assert left["scored"] == ()
     assert left["votes_row"]["visible"] is True
@@ -279,6 +295,7 @@ def test_history_brings_a_run_back_as_it_was():
     assert left["run"] is run
     assert (left["context"], left["question"], left["pair"]) == (TEXT, inquiry().question, "mini")
     assert left["placed"].text == TEXT  # read as the text it was, whatever it looks like
+    assert left["shown"] is run
     assert "nothing was read anew" in left["status"]
     assert site.models.calls == calls
     assert go_back(2, (run, other), View()) is None

@@ -21,13 +21,14 @@ def server():
         yield running
 
 
-def asked(site, question=QUESTION, query="", generated=None, *, limit=20, session="me"):
+def asked(site, question=QUESTION, query="", generated=None, before=None, *, limit=20, session="me"):
     return last(
         find_abstracts(
             site,
             question,
             query,
             generated,
+            before,
             limit=limit,
             newest_first=False,
             api_key="",
@@ -87,17 +88,39 @@ def test_why_there_is_nothing_to_read(server, question, query, words):
     assert len(site.stops) == 0  # a failed search leaks none
 
 
-def test_two_questions_at_once_are_both_stopped_and_neither_ends_the_other(server):
+def test_a_second_question_replaces_the_first_and_each_is_read_once(server):
     site = site_at(server)
     first, second = asked(site)["to_read"], asked(site)["to_read"]
-    reading = read_found(site, first, View(), "me")
-    last(reading)  # the first has come to its end
-    assert len(site.stops) == 1
+    assert first.stop.is_set()
+    assert list(read_found(site, first, View(), "me")) == []
+    assert len(site.stops) == 1  # the first one's end is not the second's
+    reading = read_found(site, second, View(), "me")
     assert "Stopping" in halt(site, "me")
-    left = last(read_found(site, second, View(), "me"))
+    left = last(reading)
     assert "Stopped after 0" in left["pubmed_status"]
-    assert not first.stop.is_set()
+    assert list(read_found(site, second, View(), "me")) == []
     assert "Nothing is running" in halt(site, "me")
+    assert len(site.stops) == 0
+
+
+def test_stopping_a_search_stops_no_download(server):
+    site = site_at(server)
+    download = site.stops.begin("me", "fetch")
+    asked(site)
+    halt(site, "me")
+    assert not download.is_set()
+
+
+def test_findings_say_which_question_they_are_of(server):
+    site = site_at(server)
+    left = last(read_found(site, asked(site)["to_read"], View(), "me"))
+    assert QUESTION in left["found-head"]
+    assert "for the previous question" not in left["found-head"]
+    again = asked(site, "Which drug lowers glucose from the liver?", before=left["read"])
+    assert QUESTION in again["found-head"]
+    assert "for the previous question" in again["found-head"]
+    failed = asked(site, "zzz", "zebra unicorn", before=left["read"])
+    assert "for the previous question" in failed["found-head"]
 
 
 def test_a_visitor_stops_only_their_own(server):

@@ -183,16 +183,25 @@ class Comparison:
 
 
 def compare(
-    question: Question, passage: Passage, checkpoints: Sequence[Checkpoint], readers: Readers
+    question: Question,
+    passage: Passage,
+    checkpoints: Sequence[Checkpoint],
+    readers: Readers,
+    *,
+    stop: threading.Event | None = None,
 ) -> Iterator[Comparison]:
     """The comparison again and again, one side more each time; the last one is complete.
 
-    Raises what ``Readers.read`` raises; what was read before stays with whoever took it.
+    Ends early, at the model that is reading, once ``stop`` is set. Raises what
+    ``Readers.read`` raises; what was read before stays with whoever took it.
     """
     comparison = Comparison(question, passage, tuple(checkpoints))
     for checkpoint in checkpoints:
         started = time.perf_counter()
-        (reading,) = readers.read(checkpoint, [(question, passage.text)])
+        found = readers.read(checkpoint, [(question, passage.text)], stop=stop)
+        if not found:
+            return
+        (reading,) = found
         decoded(reading, View())  # the time a user waits for an answer includes finding it
         comparison = comparison.with_side(Side(checkpoint, reading, time.perf_counter() - started))
         yield comparison

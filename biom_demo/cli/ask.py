@@ -18,7 +18,7 @@ from biom_demo.analysis.literature import (
     retrieve,
     search,
 )
-from biom_demo.analysis.passage import check_input, check_question, passage_of_names, passage_of_text
+from biom_demo.analysis.passage import Passage, check_input, check_question, passage_of_names, passage_of_text
 from biom_demo.cli.loading import PAIR_HELP, pair_of
 from biom_demo.errors import InputError
 from biom_demo.models.store import Models
@@ -39,7 +39,7 @@ def add_to(commands: Commands) -> None:
     parser.add_argument("question")
     about = parser.add_mutually_exclusive_group(required=True)
     about.add_argument("--text", metavar="FILE|-", help="a UTF-8 text file, or - for stdin")
-    about.add_argument("--pmid", metavar="NAME", help="a PubMed record: PMID, PMCID, DOI or its address")
+    about.add_argument("--pmid", metavar="NAME", help="a PubMed record: PMID, PMCID, DOI, address or title")
     about.add_argument(
         "--query",
         nargs="?",
@@ -69,9 +69,10 @@ def _ask_passage(arguments: argparse.Namespace, settings: Settings) -> None:
     question, most = arguments.question, settings.max_context_chars
     if arguments.pmid:
         identified = identify(arguments.pmid)
-        if identified.kind is not Kind.RECORDS or len(identified.names) != 1:
+        if identified.kind not in (Kind.RECORDS, Kind.TITLE):
             raise InputError(
-                f"{arguments.pmid!r} names no single PubMed record. Give a PMID, PMCID, DOI or address."
+                f"{arguments.pmid!r} names no PubMed record. Give a PMID, PMCID, DOI, address or title; "
+                "for what a query finds, use --query."
             )
         check_question(question)
         with PubMed.from_settings(settings).session() as session:
@@ -92,22 +93,25 @@ def _ask_passage(arguments: argparse.Namespace, settings: Settings) -> None:
         print(f"note: {notice}", file=sys.stderr)
     for record in passage.records:
         print(f"PMID {record.pmid}  {record.title} {record.journal} {record.date}")
-        for note in record.warnings:
-            print(f"  ! {note.sentence}")
+        for note in record.notes:
+            print(f"  {'!' if note.serious else '-'} {note.sentence}{f' {note.url}' if note.url else ''}")
+        for remark in record.remarks:
+            print(f"  - {remark}")
     view = View()
     for side in comparison.sides:
-        print("\n".join(_side_lines(side, view)))
+        print("\n".join(_side_lines(side, comparison.passage, view)))
     print(f"verdict: {verdict_words(comparison.verdict(view), *comparison.labels[:2])}")
 
 
-def _side_lines(side: Side, view: View) -> list[str]:
+def _side_lines(side: Side, passage: Passage, view: View) -> list[str]:
     prediction, answer = side.prediction(view), side.answer(view)
     said = "  no answer in this text"
     if answer:
-        where = f"[{answer.span.start}, {answer.span.end})"
+        given = passage.in_given(answer.span)
+        where = f"[{given.start}, {given.end})"
         said = f"  {answer.text}   {where}   confidence {percent(answer.probability)}"
     return [
-        f"{side.label}  ({side.seconds or 0.0:.2f} s)",
+        side.label + (f"  ({side.seconds:.2f} s)" if side.seconds is not None else ""),
         said,
         f"  p(no answer) {percent(prediction.null_probability)}",
         *(f"  note: {notice}" for notice in prediction.notices),
@@ -141,7 +145,7 @@ def _ask_literature(arguments: argparse.Namespace, settings: Settings) -> None:
         print(checkpoint.label)
         for finding in findings(read, side, top_n=5):
             pmids = ", ".join(
-                e.record.pmid + (f" ({e.record.status})" if e.record.warnings else "")
+                e.record.pmid + (f" ({e.record.status})" if e.record.status else "")
                 for e in finding.evidence[:5]
             )
             print(f"  {finding.share:6.1%}  {finding.text}   PMID {pmids}")

@@ -31,6 +31,7 @@ VIEW_LIMITS: dict[str, tuple[float, float]] = {
     "max_answer_length": (1, 60),
     "near_duplicate_threshold": (0.0, 1.0),
 }
+OTHERWISE = "other"
 _VIEW_KEYS = {
     "null_threshold": "null",
     "shown": "top",
@@ -47,6 +48,7 @@ class Link:
     text: str = ""  # a pasted text, only where the user chose to share it
     question: str = ""
     pair: str = ""
+    otherwise: bool = False  # the name is taken in the other way it can be taken
     view: View = field(default_factory=View)
 
 
@@ -61,6 +63,7 @@ def link_query(link: Link) -> str:
             "Leave the text out of the link, or send the JSON file."
         )
     values = {"id": link.named, "text": link.text, "q": link.question, "pair": link.pair}
+    values["as"] = OTHERWISE if link.otherwise else ""
     usual = View()
     for item in fields(View):
         if getattr(link.view, item.name) != getattr(usual, item.name):
@@ -74,7 +77,7 @@ def read_link(parameters: Mapping[str, str]) -> Link | None:
     Anyone can write a link: numbers out of bounds are brought to the nearest bound and what is no
     number is ignored. Raises ``InputError`` for values too long to have come from ``link_query``.
     """
-    given = {key: parameters.get(key, "") for key in ("id", "text", "q", "pair", *_VIEW_KEYS.values())}
+    given = {key: parameters.get(key, "") for key in ("id", "text", "q", "pair", "as", *_VIEW_KEYS.values())}
     if not (given["id"] or given["text"] or given["q"]):
         return None
     if any(len(value) > MAX_LINK_VALUE_CHARS for value in given.values()):
@@ -88,7 +91,8 @@ def read_link(parameters: Mapping[str, str]) -> Link | None:
             continue
         if value == value:  # not NaN
             numbers[name] = int(value) if name in ("shown", "max_answer_length") else value
-    return Link(given["id"], given["text"], given["q"], given["pair"], View(**numbers))
+    otherwise = given["as"] == OTHERWISE
+    return Link(given["id"], given["text"], given["q"], given["pair"], otherwise, View(**numbers))
 
 
 def markdown(found: Difference) -> str:

@@ -15,6 +15,7 @@ from biom_demo.analysis.literature import (
     search,
 )
 from biom_demo.analysis.passage import check_input, check_question, passage_of_text, readable
+from biom_demo.errors import InputError
 from biom_demo.qa.records import Question
 from biom_demo.show.export import comparison_json, literature_json
 from biom_demo.ui.site import Site, words_of
@@ -26,7 +27,7 @@ def answer(site: Site, text: str, question: str, pair: str) -> dict[str, Any]:
 
     Raises ``InputError`` for what cannot be used, ``CheckpointError`` for models that cannot be read.
     """
-    text, question = readable(text), readable(question)
+    text, question = _text(text, "text"), _text(question, "question")
     check_input(text, question, max_chars=site.settings.max_context_chars)
     return comparison_json(
         compared(Question(question), passage_of_text(text), site.checkpoints(pair), site.models)
@@ -39,15 +40,23 @@ def ask_pubmed(site: Site, question: str, query: str, abstracts: int, pair: str)
     No model is kept from others while PubMed answers. Raises what ``answer`` raises, and
     ``PubMedError`` where PubMed cannot be asked.
     """
-    question, query = readable(question), readable(query)
+    question, query = _text(question, "question"), _text(query, "query")
     check_question(question)
     checkpoints = site.checkpoints(pair)
-    limit = max(1, min(int(abstracts), MAX_ABSTRACTS))
+    if isinstance(abstracts, bool) or not isinstance(abstracts, int | float) or not abstracts >= 1:
+        raise InputError(f"abstracts must be a number from 1 to {MAX_ABSTRACTS}.")
+    limit = int(min(abstracts, MAX_ABSTRACTS))
     tries = queries_to_try(question, query)
     with site.asking_pubmed() as session:
         retrieved = retrieve(question, search(tries, session, limit=limit), session)
     read = list(read_abstracts(retrieved, checkpoints, site.models))
     return literature_json(retrieved, read, checkpoints=checkpoints)
+
+
+def _text(value: object, name: str) -> str:
+    if not isinstance(value, str):
+        raise InputError(f"{name} must be a string.")
+    return readable(value)
 
 
 def build(site: Site) -> None:

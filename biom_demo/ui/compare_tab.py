@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import gradio as gr
 
@@ -39,8 +39,8 @@ class Tab:
     view_changes: Sequence[Any]
 
 
-SHOWN = ("head", "record", "verdict", *ACCENTS[:MAX_SIDES], "difference")
-ANSWERED = (*SHOWN, "status", "run", "history")
+SHOWN = ("record", "verdict", *ACCENTS[:MAX_SIDES], "difference")
+ANSWERED = ("head", *SHOWN, "shown", "drawn", "status", "run", "history")
 BOXES = ("context", "question", "pair", "further", "blind", "placed", "otherwise")
 
 
@@ -81,11 +81,12 @@ def _taken(identified: Identified) -> Update:
     }
 
 
-def prepare(site: Site, asked: Inquiry) -> Iterator[Update]:
+def prepare(site: Site, asked: Inquiry, session: str) -> Iterator[Update]:
     """The inquiry made ready to be read, from PubMed where a record is named; or why it cannot be.
 
     A text waits for nobody: only those who name records pass the gate to PubMed.
     """
+    stop = site.stops.begin(session, "compare")
     try:
         check_input(asked.typed, asked.question, max_chars=site.settings.max_context_chars)
         checkpoints = site.checkpoints(asked.pair, asked.further)
@@ -100,57 +101,75 @@ def prepare(site: Site, asked: Inquiry) -> Iterator[Update]:
             passage = passage_of_text(asked.typed, exactly=exactly)
         else:
             yield {"prepared": None, "status": status_html("Asking PubMed …")}
-            with site.asking_pubmed() as session:
+            with site.asking_pubmed(stop=stop) as asking:
                 passage = passage_of_names(
-                    asked.taken_for, asked.typed, session, max_chars=site.settings.max_context_chars
+                    asked.taken_for, asked.typed, asking, max_chars=site.settings.max_context_chars
                 )
-        yield {"prepared": Prepared(asked, passage, checkpoints), "status": status_html("Reading …")}
+        yield {"prepared": Prepared(asked, passage, checkpoints, stop), "status": status_html("Reading …")}
     except Exception as error:
+        site.stops.end(session, "compare", stop)
         words = words_of(error, "preparing an inquiry")
         yield {"prepared": None, "status": status_html(words, kind="error")}
 
 
-def answer(site: Site, prepared: Prepared | None, view: View, history: tuple[Run, ...]) -> Iterator[Update]:
+def answer(
+    site: Site, prepared: Prepared | None, view: View, history: tuple[Run, ...], session: str
+) -> Iterator[Update]:
     """Record, cards, verdict and difference, each as soon as it is known; at the end the run.
 
     What was answered before stays on the page until reading has begun, and what was read stays
-    whatever happens to the models after.
+    whatever happens to the models after. Gives nothing for an inquiry that another has replaced.
     """
-    if prepared is None:  # the status says why
+    # The status says why there is none.
+    if prepared is None or not site.stops.take_up(session, "compare", prepared.stop):
         return
     asked, passage = prepared.asked, prepared.passage
     question = Question(asked.question)
     run = Run.begin(asked, Comparison(question, passage, prepared.checkpoints))
+
+    def shown(words: str, *, kind: Literal["info", "error"] = "info", reading: bool = True) -> Update:
+        page = drawn(run, view, reading=reading)
+        status = status_html(words, kind=kind)
+        return {**page, "head": head_of(run), "shown": run, "drawn": view, "status": status}
+
     try:
-        yield {**drawn(run, view), "status": status_html("Reading …")}
-        for comparison in compare(question, passage, prepared.checkpoints, site.models):
+        yield shown("Reading …")
+        grown = compare(question, passage, prepared.checkpoints, site.models, stop=prepared.stop)
+        for comparison in grown:
             run = replace(run, comparison=comparison)
             if not comparison.complete:
-                words = f"{len(comparison.sides)} of {len(prepared.checkpoints)} models have read."
-                yield {**drawn(run, view), "status": status_html(words)}
+                yield shown(f"{len(comparison.sides)} of {len(prepared.checkpoints)} models have read.")
+        if not run.comparison.complete:
+            yield shown("Stopped; what was read is kept.", reading=False)
+            return
     except Exception as error:
-        status = status_html(words_of(error, "reading"), kind="error")
+        words = words_of(error, "reading")
         if len(run.comparison.sides) < 2:
-            yield {**drawn(run, view, reading=False), "status": status, "run": None}
+            yield {**shown(words, kind="error", reading=False), "run": None}
         else:
             run = run.without_those_that_did_not_read()
-            yield {**drawn(run, view), "status": status, "run": run, "history": remembered(history, run)}
+            yield {**shown(words, kind="error"), "run": run, "history": remembered(history, run)}
         return
-    seconds = sum(side.seconds or 0.0 for side in run.comparison.sides)
+    finally:
+        site.stops.end(session, "compare", prepared.stop)
+    seconds = sum(side.seconds for side in run.comparison.sides if side.seconds is not None)
     count = {2: "Two", 3: "Three", 4: "Four"}[len(run.comparison.sides)]
     words = f"{count} models read {len(passage.text):,} characters in {seconds:.2f} s."
-    yield {
-        **drawn(run, view),
-        "status": status_html(words),
-        "run": run,
-        "history": remembered(history, run),
-    }
+    yield {**shown(words), "run": run, "history": remembered(history, run)}
 
 
-def change_view(run: Run | None, *numbers: float) -> Update:
+def settle(shown: Run | None, drawn_under: View, view: View, boxes: Inquiry) -> Update:
+    """What has changed on the page while the models read: the boxes, or the view."""
+    update: Update = {"head": head_of(shown, boxes)}
+    if shown is not None and view != drawn_under:
+        update |= {**drawn(shown, view), "drawn": view}
+    return update
+
+
+def change_view(shown: Run | None, *numbers: float) -> Update:
     """The view that the sliders are set to, and the same readings under it: nothing is read anew."""
     view = view_of(numbers)
-    return {"view": view, **(drawn(run, view) if run else {})}
+    return {"view": view, **({**drawn(shown, view), "drawn": view} if shown else {})}
 
 
 def view_of(numbers: Sequence[float]) -> View:
@@ -186,7 +205,7 @@ def offer_default(site: Site) -> Update:
 def download(site: Site, name: str, further: Sequence[str] | None, session: str) -> Iterator[Update]:
     """Status lines while the missing files arrive; the rest of the page stays usable."""
     hidden, visible = gr.update(visible=False), gr.update(visible=True)
-    stop = site.stops.begin(session)
+    stop = site.stops.begin(session, "fetch")
     try:
         for checkpoint in missing(site.checkpoints(name, further or ())):
             for progress in fetching(checkpoint, stop, site.settings.fetch_timeout_s):
@@ -201,12 +220,12 @@ def download(site: Site, name: str, further: Sequence[str] | None, session: str)
         status = status_html(words_of(error, "fetching models"), kind="error")
         yield {"get": visible, "cancel": hidden, "status": status}
     finally:
-        site.stops.end(session, stop)
+        site.stops.end(session, "fetch", stop)
 
 
 def stop_download(site: Site, session: str) -> Update:
     """Stop the session's downloads."""
-    site.stops.stop(session)
+    site.stops.stop(session, "fetch")
     return {"status": status_html("Stopping …")}
 
 
@@ -257,16 +276,17 @@ def build(site: Site, page: gr.Blocks) -> Tab:
     )
     columns, vote_row = _layout_results(site, parts)
     parts["placed"], parts["prepared"], parts["otherwise"] = gr.State(None), gr.State(None), gr.State("")
-    parts["view"] = gr.State(View())
+    parts["view"], parts["drawn"] = gr.State(View()), gr.State(View())  # the sliders', and the page's
+    parts["shown"] = gr.State(None, time_to_live=3600)  # the run on the page, not complete as yet perhaps
     parts["run"] = gr.State(None, time_to_live=3600)
     parts["history"] = gr.State((), time_to_live=3600)
     _wire_boxes(parts, columns)
     _wire_asking(site, parts, ask)
     changes = [
         slider.change(
-            lambda run, *numbers: parts.changed(change_view(run, *numbers)),
-            [parts["run"], *sliders.values()],
-            parts.of("view", *SHOWN),
+            lambda shown, *numbers: parts.changed(change_view(shown, *numbers)),
+            [parts["shown"], *sliders.values()],
+            parts.of("view", "drawn", *SHOWN),
             trigger_mode="always_last",
             **QUIET,
         )
@@ -313,7 +333,7 @@ def _layout_results(site: Site, parts: Parts) -> tuple[list[gr.Column], gr.Row]:
     def box(name: str) -> None:
         parts[name] = gr.HTML(str(empty[name]), elem_id=name, padding=False)
 
-    box("head")
+    parts["head"] = gr.HTML(str(head_of(None)), elem_id="head", padding=False)
     box("record")
     box("verdict")
     columns = []
@@ -347,27 +367,47 @@ def _wire_boxes(parts: Parts, columns: list[gr.Column]) -> None:
         parts.of("context", "otherwise"),
         parts.of("taken_for", "offer", "otherwise"),
         **QUIET,
-    )
+    ).then(head_of_boxes, parts.of(*BOXES, "shown"), parts.of("head"), **QUIET)
+    # A vote, or an earlier run out of the history: another run is on the page now.
+    parts["shown"].change(head_of_boxes, parts.of(*BOXES, "shown"), parts.of("head"), **QUIET)
     for name in ("context", "question", "pair", "further"):
         parts[name].change(
-            head_of_boxes, parts.of(*BOXES, "run"), parts.of("head"), trigger_mode="always_last", **QUIET
+            head_of_boxes, parts.of(*BOXES, "shown"), parts.of("head"), trigger_mode="always_last", **QUIET
         )
 
 
 def head_of_boxes(*values: Any) -> str:
-    """The head of the results, given the boxes' values and the run."""
-    *boxes, run = values
-    return str(head_of(run, inquiry_of(*boxes)))
+    """The head of the results, given the boxes' values and the run on the page."""
+    *boxes, shown = values
+    return str(head_of(shown, inquiry_of(*boxes)))
 
 
 def _wire_asking(site: Site, parts: Parts, ask: gr.Button) -> None:
 
-    def on_ask(*boxes: Any) -> Iterator[dict[Any, Any]]:
-        yield from parts.streamed(prepare(site, inquiry_of(*boxes)), "prepared", "status")
+    # Gradio passes the request to a parameter of that type only, so the boxes are named.
+    def on_ask(
+        context: str,
+        question: str,
+        pair: str,
+        further: list[str] | None,
+        blind: bool,
+        placed: Placed | None,
+        otherwise: str,
+        request: gr.Request,
+    ) -> Iterator[dict[Any, Any]]:
+        asked = inquiry_of(context, question, pair, further, blind, placed, otherwise)
+        updates = prepare(site, asked, request.session_hash or "")
+        yield from parts.streamed(updates, "prepared", "status")
 
     # Gradio names an event's address after its function: this one must not take "answer" from the API.
-    def on_prepared(*values: Any) -> Iterator[dict[Any, Any]]:
-        yield from parts.streamed(answer(site, *values), *ANSWERED)
+    def on_prepared(
+        prepared: Prepared | None, view: View, history: tuple[Run, ...], request: gr.Request
+    ) -> Iterator[dict[Any, Any]]:
+        updates = answer(site, prepared, view, history, request.session_hash or "")
+        yield from parts.streamed(updates, *ANSWERED)
+
+    def on_settled(shown: Run | None, drawn_under: View, view: View, *boxes: Any) -> dict[Any, Any]:
+        return parts.changed(settle(shown, drawn_under, view, inquiry_of(*boxes)))
 
     for trigger in (ask.click, parts["question"].submit):
         trigger(
@@ -383,10 +423,9 @@ def _wire_asking(site: Site, parts: Parts, ask: gr.Button) -> None:
             show_progress_on=parts.of("status"),
             **READS,
         ).then(
-            # The boxes may have been changed while the models read.
-            head_of_boxes,
-            parts.of(*BOXES, "run"),
-            parts.of("head"),
+            on_settled,
+            parts.of("shown", "drawn", "view", *BOXES),
+            parts.of("head", "drawn", *SHOWN),
             **QUIET,
         ).then(None, None, None, js=script("scroll_to_answers"))
 

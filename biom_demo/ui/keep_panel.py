@@ -28,6 +28,7 @@ from biom_demo.ui.run import Placed, Run, drawn
 from biom_demo.ui.site import Site, Update
 from biom_demo.ui.wiring import QUIET, QUIET_IN_QUEUE, Parts, script
 
+PUT_BACK = ("context", "question", "pair", "further", "placed", "otherwise")
 VIEW_PARTS = ("null_threshold", "shown", "max_answer_length", "near_duplicate_threshold")
 
 
@@ -41,6 +42,7 @@ def make_link(run: Run | None, with_text: bool, view: View) -> Update:
         text=pasted if with_text else "",
         question=run.asked.question,
         pair=run.asked.pair,
+        otherwise=bool(run.passage.named) and run.asked.otherwise == run.asked.typed,
         view=view,
     )
     words = (
@@ -75,18 +77,21 @@ def go_back(place: int | None, history: tuple[Run, ...], view: View) -> Update |
     run = history[place]
     asked = run.asked
     # A pasted text goes back as the text it was, whatever it looks like.
-    placed = (
-        asked.placed if run.passage.named else Placed(asked.typed, asked.question, run.gold, asked.number)
-    )
+    placed = asked.placed
+    if not run.passage.named and not asked.is_text:
+        placed = Placed(asked.typed)
     return {
         **drawn(run, view),
         "status": status_html("From this session; nothing was read anew."),
         "run": run,
+        "shown": run,
+        "drawn": view,
         "context": asked.typed,
         "question": asked.question,
         "pair": asked.pair,
         "further": list(asked.further),
         "placed": placed,
+        "otherwise": asked.otherwise,
     }
 
 
@@ -119,6 +124,7 @@ def open_link(site: Site, parameters: Mapping[str, str]) -> Update:
         "view": link.view,
         **asdict(link.view),
         "placed": Placed(typed) if link.text else None,
+        "otherwise": typed if link.otherwise else "",
         "linked": "ask" if typed and question else "",
     }
     if link.pair in site.pairs:
@@ -189,7 +195,7 @@ def build(site: Site, tab: Tab, page: gr.Blocks) -> None:
     parts["past"].input(
         on_go_back,
         panel.of("past", "history", "view"),
-        panel.of(*SHOWN, "status", "run", "context", "question", "pair", "further", "placed"),
+        panel.of(*SHOWN, "status", "run", "shown", "drawn", *PUT_BACK),
         **QUIET_IN_QUEUE,
     )
     for kind, button in files.items():
@@ -207,6 +213,8 @@ def build(site: Site, tab: Tab, page: gr.Blocks) -> None:
     page.load(
         on_load,
         None,
-        panel.of("context", "question", "pair", *VIEW_PARTS, "view", "placed", "linked", "status"),
+        panel.of(
+            "context", "question", "pair", *VIEW_PARTS, "view", "placed", "otherwise", "linked", "status"
+        ),
         **QUIET,
     ).then(None, panel.of("linked"), None, js=script("ask_if_ready"))

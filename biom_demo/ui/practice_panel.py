@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from uuid import uuid4
 
 import gradio as gr
 
@@ -33,8 +34,9 @@ ON_PAGE = ("deck", "context", "question", "placed", "place", "ready")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Deck:
-    """The questions of a file and which is on the page."""
+    """The questions of a file and which is on the page; ``key`` tells uploads of one name apart."""
 
+    key: str
     name: str
     examples: tuple[Example, ...]
     at: int = 0
@@ -53,6 +55,7 @@ def put(deck: Deck) -> Update:
             example.context,
             example.question.text,
             example.gold_texts if example.labelled else None,
+            deck.key,
             deck.at,
         ),
         "place": status_html(words),
@@ -88,8 +91,11 @@ def next_disagreement(site: Site, deck: Deck | None, pair: str, view: View) -> I
         return
     try:
         count = len(deck.examples)
-        ahead = [(deck.at + 1 + i) % count for i in range(min(SEARCHED, count))]
-        asked = ((deck.examples[i].question, passage_of_text(deck.examples[i].context)) for i in ahead)
+        ahead = [(deck.at + i) % count for i in range(1, min(SEARCHED + 1, count))]
+        asked = (
+            (example.question, passage_of_text(example.context, exactly=example.labelled))
+            for example in (deck.examples[i] for i in ahead)
+        )
         read = compare_many(asked, site.checkpoints(pair), site.models)
         for number, (index, comparison) in enumerate(zip(ahead, read, strict=True), start=1):
             words = f"Read {number} of the next {len(ahead)} questions …"
@@ -103,10 +109,11 @@ def next_disagreement(site: Site, deck: Deck | None, pair: str, view: View) -> I
         yield refused(words_of(error, "looking for a disagreement"))
 
 
-def after_run(run: Run | None, scored: tuple[Run, ...], view: View) -> Update:
+def after_run(run: Run | None, scored: tuple[Run, ...], view: View, deck: Deck | None) -> Update:
     """The scores of this question and of the file's questions so far; the vote's buttons while blind."""
-    if run is not None and not run.blind and run.asked.number is not None:
-        others = [kept for kept in scored if kept.asked.number != run.asked.number]
+    place = run.asked.of_deck if run is not None and not run.blind else None
+    if run is not None and place is not None and deck is not None and place[0] == deck.key:
+        others = [kept for kept in scored if kept.asked.of_deck != place]
         scored = (*others[-SCORED_KEPT + 1 :], run)
     return {
         "tally": tally(run, scored, view),
@@ -152,6 +159,7 @@ def vote(
     ballots = (*ballots, ballot(name, run, view))
     return {
         "run": opened,
+        "shown": opened,
         "ballots": ballots,
         "history": tuple(opened if earlier is run else earlier for earlier in history),
         "vote_count": ballots_html(ballots),
@@ -192,7 +200,7 @@ def read_deck(path: str) -> Deck:
         examples = found.examples
     if not examples:
         raise InputError(f"{name} holds no factoid question with an answer in one of its snippets.")
-    return Deck(name, examples, notes=found.notes)
+    return Deck(uuid4().hex, name, examples, notes=found.notes)
 
 
 def build(site: Site, tab: Tab) -> None:
@@ -249,7 +257,7 @@ def build(site: Site, tab: Tab) -> None:
     )
     tab.parts["run"].change(
         lambda *values: panel.changed(after_run(*values)),
-        panel.of("run", "scored", "view"),
+        panel.of("run", "scored", "view", "deck"),
         panel.of("tally", "scored", "votes_row"),
         **QUIET,
     )
@@ -269,7 +277,7 @@ def build(site: Site, tab: Tab) -> None:
         button.click(
             lambda *values, name=name: on_vote(name, *values),
             panel.of("run", "ballots", "history", "view"),
-            panel.of("run", "ballots", "history", "vote_count", *SHOWN),
+            panel.of("run", "shown", "ballots", "history", "vote_count", *SHOWN),
             **QUIET_IN_QUEUE,
         )
     export.click(lambda ballots: ballots_csv(ballots), panel.of("ballots"), [payload], **QUIET).then(

@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from biom_demo.analysis.comparison import Comparison, View
+from biom_demo.analysis.difference import short_names
 from biom_demo.analysis.literature import (
     MAX_ABSTRACTS,
     Retrieved,
@@ -22,15 +23,15 @@ from biom_demo.analysis.literature import (
 from biom_demo.analysis.passage import check_question, readable
 from biom_demo.errors import InputError
 from biom_demo.models.catalogue import Checkpoint
-from biom_demo.show.cards import personas, status_html
+from biom_demo.show.cards import head_html, no_head_html, personas, status_html
 from biom_demo.show.pubmed import abstracts_html, findings_html
-from biom_demo.show.words import search_words
+from biom_demo.show.words import counted, search_words
 from biom_demo.ui.site import Site, Update, missing, words_of
 from biom_demo.ui.wiring import MAY_ASK_PUBMED, QUIET, READS, Parts, on_session, script
 
 CARDS = ("found-biom", "found-vanilla")
-FOUND = ("query", "generated", "to_read", "pubmed_status")
-READ = ("read", *CARDS, "abstracts", "pubmed_status")
+FOUND = ("found-head", "query", "generated", "to_read", "pubmed_status")
+READ = ("found-head", "read", *CARDS, "abstracts", "pubmed_status")
 DRAWN_EVERY = 8  # abstracts
 
 
@@ -65,6 +66,7 @@ def find_abstracts(
     question: str,
     query: str,
     generated: Generated | None,
+    before: ReadSoFar | None = None,
     *,
     limit: int,
     newest_first: bool,
@@ -74,9 +76,9 @@ def find_abstracts(
     """The abstracts to read, with the query that found them, progress, and why there are none.
 
     A query that the page made of an earlier question is made anew; one that the user wrote is taken
-    as it is.
+    as it is. What was read ``before`` stays, marked as of the previous question.
     """
-    stop = site.stops.begin(session)
+    stop = site.stops.begin(session, "search")
     try:
         check_question(question)
         checkpoints = site.checkpoints(site.pair.name)
@@ -84,7 +86,7 @@ def find_abstracts(
             raise InputError("The models are not on this machine yet. Fetch them on the Compare tab.")
         own = query if generated is None or query != generated.query else ""
         tries = queries_to_try(question, own)
-        nothing: Update = {"to_read": None}
+        nothing: Update = {"to_read": None, "found-head": head_of_findings(before, stale=True)}
         yield {**nothing, "pubmed_status": status_html("Searching PubMed …")}
         with site.asking_pubmed(api_key=api_key, stop=stop) as asking:
             made = search(tries, asking, limit=limit, newest_first=newest_first)
@@ -99,21 +101,28 @@ def find_abstracts(
             "pubmed_status": status_html("Reading …"),
         }
     except Exception as error:
-        site.stops.end(session, stop)
+        site.stops.end(session, "search", stop)
         status = status_html(words_of(error, "searching PubMed"), kind="error")
-        yield {"to_read": None, "pubmed_status": status}
+        stale = before is not None and before.question != question
+        yield {
+            "to_read": None,
+            "found-head": head_of_findings(before, stale=stale),
+            "pubmed_status": status,
+        }
 
 
 def read_found(site: Site, to_read: ToRead | None, view: View, session: str) -> Iterator[Update]:
     """Findings and table, a few abstracts more each time; what was read stays when it is stopped."""
-    if to_read is None:  # the status says why
+    # The status says why there is none; a second question replaces the first.
+    if to_read is None or not site.stops.take_up(session, "search", to_read.stop):
         return
     question, records = to_read.retrieved.question, to_read.retrieved.records
     comparisons: list[Comparison] = []
 
     def so_far(status: str) -> Update:
         read = ReadSoFar(question, to_read.checkpoints, tuple(comparisons))
-        return {"read": read, **drawn_findings(read, view), "pubmed_status": status}
+        page = drawn_findings(read, view)
+        return {"read": read, "found-head": head_of_findings(read), **page, "pubmed_status": status}
 
     try:
         readings = read_abstracts(to_read.retrieved, to_read.checkpoints, site.models, stop=to_read.stop)
@@ -131,12 +140,12 @@ def read_found(site: Site, to_read: ToRead | None, view: View, session: str) -> 
     except Exception as error:
         yield so_far(status_html(words_of(error, "reading abstracts"), kind="error"))
     finally:
-        site.stops.end(session, to_read.stop)
+        site.stops.end(session, "search", to_read.stop)
 
 
 def drawn_findings(read: ReadSoFar | None, view: View) -> Update:
     """Both models' findings and the table under a view; nothing is read anew."""
-    if read is None or not read.comparisons:
+    if read is None:
         return dict.fromkeys((*CARDS, "abstracts"), gr.skip())
     made: Update = {}
     for side, (name, persona) in enumerate(zip(CARDS, personas(read.checkpoints), strict=True)):
@@ -147,9 +156,18 @@ def drawn_findings(read: ReadSoFar | None, view: View) -> Update:
     return {**made, "abstracts": table}
 
 
+def head_of_findings(read: ReadSoFar | None, *, stale: bool = False) -> str:
+    """What the findings on the page are of."""
+    if read is None:
+        return no_head_html()
+    source = f"PubMed, {counted(len(read.comparisons), 'abstract')}"
+    models = " · ".join(short_names([checkpoint.label for checkpoint in read.checkpoints]))
+    return head_html(read.question, source, models, stale=stale)
+
+
 def halt(site: Site, session: str) -> str:
     """Stop what the session runs; what it says of that."""
-    return str(status_html("Stopping …" if site.stops.stop(session) else "Nothing is running."))
+    return str(status_html("Stopping …" if site.stops.stop(session, "search") else "Nothing is running."))
 
 
 def build(site: Site, page: gr.Blocks) -> None:
@@ -197,6 +215,7 @@ def build(site: Site, page: gr.Blocks) -> None:
             ),
             gr.Slider(1, 10, value=5, step=1, label="Answers shown", elem_id="top"),
         ]
+    parts["found-head"] = gr.HTML(str(head_of_findings(None)), elem_id="found-head", padding=False)
     with gr.Row(equal_height=False):
         for name, persona in zip(CARDS, personas(site.pair.checkpoints), strict=True):
             with gr.Column(min_width=320):
@@ -210,6 +229,7 @@ def build(site: Site, page: gr.Blocks) -> None:
         asked: str | None,
         typed: str | None,
         made: Generated | None,
+        before: ReadSoFar | None,
         limit: float,
         first: str,
         own_key: str | None,
@@ -220,6 +240,7 @@ def build(site: Site, page: gr.Blocks) -> None:
             readable(asked),
             readable(typed),
             made,
+            before,
             limit=int(limit),
             newest_first=first == "newest",
             api_key=(own_key or "").strip(),
@@ -240,7 +261,7 @@ def build(site: Site, page: gr.Blocks) -> None:
     for trigger in (ask.click, question.submit, query.submit):
         trigger(
             on_ask,
-            [question, query, parts["generated"], count, order, key],
+            [question, query, parts["generated"], parts["read"], count, order, key],
             parts.of(*FOUND),
             show_progress_on=parts.of("pubmed_status"),
             **MAY_ASK_PUBMED,
@@ -250,6 +271,12 @@ def build(site: Site, page: gr.Blocks) -> None:
             parts.of(*READ),
             show_progress_on=parts.of("pubmed_status"),
             **READS,
+        ).then(
+            # The sliders may have been moved while the models read.
+            on_view,
+            [parts["read"], *sliders],
+            parts.of(*CARDS, "abstracts"),
+            **QUIET,
         )
     for slider in sliders:
         slider.change(

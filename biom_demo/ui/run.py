@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -38,14 +39,15 @@ class Placed:
     """What the page itself has put into the boxes: a link's text, an earlier run, a file's question.
 
     ``text`` is read as it is, whatever it looks like. ``gold`` are the question's gold answers
-    (``None``: not known; empty: the text holds none). ``number`` counts the questions of an uploaded
-    file from 0 on.
+    (``None``: not known; empty: the text holds none). ``deck`` is the key of the uploaded file it is of,
+    ``number`` counts the file's questions from 0 on.
     """
 
     text: str
     question: str = ""
     gold: tuple[str, ...] | None = None
-    number: int | None = None
+    deck: str = ""
+    number: int = 0
 
     def is_of(self, text: str, question: str) -> bool:
         """Whether text and question are still those that were put in."""
@@ -84,19 +86,22 @@ class Inquiry:
         return gold_of_example(text, self.question)
 
     @property
-    def number(self) -> int | None:
-        """Which question of an uploaded file this is, ``None`` if it is none, or was changed."""
+    def of_deck(self) -> tuple[str, int] | None:
+        """Which question of which uploaded file this is, ``None`` if it is none, or was changed."""
         placed = self.placed
-        return placed.number if placed and placed.is_of(self.typed, self.question) else None
+        if placed is None or not placed.deck or not placed.is_of(self.typed, self.question):
+            return None
+        return placed.deck, placed.number
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """An inquiry that can be read: its passage and models."""
+    """An inquiry that can be read: its passage and models, and the event that stops it."""
 
     asked: Inquiry
     passage: Passage
     checkpoints: tuple[Checkpoint, ...]
+    stop: threading.Event
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,7 +150,7 @@ class Run:
 
 
 def drawn(run: Run, view: View, *, reading: bool = True) -> Update:
-    """All that shows a run; ``reading``: what is missing is still to come."""
+    """All that shows a run but its head; ``reading``: what is missing is still to come."""
     comparison = run.comparison
     shown = run.personas
     cards: Update = dict.fromkeys(ACCENTS[:MAX_SIDES], "")
@@ -165,7 +170,6 @@ def drawn(run: Run, view: View, *, reading: bool = True) -> Update:
                 timed=not run.blind,
             )
     return {
-        "head": head_of(run),
         "record": records_html(run.passage),
         "verdict": verdict_html(comparison.verdict(view), shown[0], shown[1], swapped=run.swapped)
         if comparison.complete
@@ -184,7 +188,6 @@ def idle(checkpoints: Sequence[Checkpoint]) -> Update:
     cards: Update = dict.fromkeys(ACCENTS[:MAX_SIDES], "")
     cards |= {persona.accent: waiting_html(persona) for persona in personas(checkpoints)}
     return {
-        "head": no_head_html(),
         "record": "",
         "verdict": idle_verdict_html(),
         **cards,
@@ -193,7 +196,7 @@ def idle(checkpoints: Sequence[Checkpoint]) -> Update:
 
 
 def head_of(run: Run | None, boxes: Inquiry | None = None) -> str:
-    """The head of the results on the page; ``boxes``: what stands in the boxes now."""
+    """The head of the results on the page, which are ``run``'s; ``boxes``: what stands in the boxes now."""
     if run is None:
         return no_head_html()
     asked = run.asked

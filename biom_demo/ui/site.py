@@ -73,41 +73,56 @@ class Gate:
 
 
 class Stops:
-    """The events that stop what runs, by session, so that visitors stop only their own."""
+    """The events that stop what runs, by session and kind, so that visitors stop only their own.
+
+    A step that follows another finds what the first one left in the session's state, where a second
+    click may have put something else: each event is taken up once.
+    """
 
     def __init__(self) -> None:
-        self._running: dict[str, list[threading.Event]] = {}
+        self._running: dict[tuple[str, str], dict[threading.Event, bool]] = {}  # whether it was taken up
         self._lock = threading.Lock()
 
-    def begin(self, session: str) -> threading.Event:
-        """An event of a run that begins; ``end`` forgets it."""
+    def begin(self, session: str, kind: str) -> threading.Event:
+        """An event of a run that begins; it replaces the session's earlier runs of its kind."""
         event = threading.Event()
         with self._lock:
-            self._running.setdefault(session, []).append(event)
+            for earlier in self._running.pop((session, kind), {}):
+                earlier.set()
+            self._running[session, kind] = {event: False}
         return event
 
-    def end(self, session: str, event: threading.Event) -> None:
+    def take_up(self, session: str, kind: str, event: threading.Event) -> bool:
+        """Whether the run is to go on with its next step; ``False`` once replaced, or taken up before."""
+        with self._lock:
+            running = self._running.get((session, kind), {})
+            if running.get(event, True):
+                return False
+            running[event] = True
+            return True
+
+    def end(self, session: str, kind: str, event: threading.Event) -> None:
         """Forget the event of a run that has ended, and no other."""
         with self._lock:
-            left = [other for other in self._running.get(session, ()) if other is not event]
-            if left:
-                self._running[session] = left
-            else:
-                self._running.pop(session, None)
+            running = self._running.get((session, kind), {})
+            running.pop(event, None)
+            if not running:
+                self._running.pop((session, kind), None)
 
-    def stop(self, session: str) -> bool:
-        """Stop all runs of the session; whether there was one."""
+    def stop(self, session: str, kind: str) -> bool:
+        """Stop the session's runs of a kind; whether there was one."""
         with self._lock:
-            events = self._running.get(session, ())
-            for event in events:
+            running = self._running.get((session, kind), {})
+            for event in running:
                 event.set()
-            return bool(events)
+            return bool(running)
 
     def leave(self, session: str) -> None:
         """Stop and forget all runs of a visitor who has left."""
-        self.stop(session)
         with self._lock:
-            self._running.pop(session, None)
+            for key in [key for key in self._running if key[0] == session]:
+                for event in self._running.pop(key):
+                    event.set()
 
     def __len__(self) -> int:
         return sum(map(len, self._running.values()))

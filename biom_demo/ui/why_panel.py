@@ -54,7 +54,9 @@ def told_cost(run: Run | None) -> str:
     if run is None:
         return cost_html(None, 0.0)
     times = cost(run.asked.question, run.passage.text)
-    return cost_html(times, times * sum(side.seconds or 0.0 for side in run.comparison.sides))
+    return cost_html(
+        times, times * sum(side.seconds for side in run.comparison.sides if side.seconds is not None)
+    )
 
 
 def _explainable(run: Run | None) -> Run:
