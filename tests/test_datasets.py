@@ -448,9 +448,9 @@ def test_nothing_is_learned_from_questions_without_gold(tmp_path):
 
 
 def seconds(read):
-    started = time.perf_counter()
+    started = time.thread_time()
     read()
-    return time.perf_counter() - started
+    return time.thread_time() - started
 
 
 def many_wrong_answers(size):

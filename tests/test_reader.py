@@ -262,6 +262,20 @@ def test_batches_hold_every_index_once_longest_first_and_stay_small():
     assert all(lengths[batch[0]] * len(batch) <= BATCH_POSITIONS for batch in batches)
 
 
+@given(st.lists(st.integers(4, 512), max_size=300))
+def test_little_of_the_batches_is_padding(lengths):
+    batches = list(_batches(lengths))
+    assert sorted(index for batch in batches for index in batch) == list(range(len(lengths)))
+    for batch in batches:
+        longest = lengths[batch[0]]
+        held = 0
+        for index in batch:
+            # Either it is nearly as long as the longest, or the batch was still too small to be quick.
+            assert lengths[index] >= 0.9 * longest or held < 512
+            held += longest
+        assert len(batch) == 1 or held <= BATCH_POSITIONS
+
+
 def test_run_squad_decoding_is_chosen_by_the_decoding():
     context = "the gene binds the drug " * 12
     for decoding, decode in (

@@ -114,9 +114,9 @@ def test_a_stop_within_a_name_does_not(text):
 
 
 def seconds(text):
-    started = time.perf_counter()
+    started = time.thread_time()
     split_sentences(text)
-    return time.perf_counter() - started
+    return time.thread_time() - started
 
 
 @pytest.mark.parametrize(
@@ -137,10 +137,10 @@ def test_no_text_costs_more_than_its_length(unit):
 
 def test_a_long_text_is_split_once_and_its_sentences_are_found_without_a_walk(monkeypatch):
     def seconds_of_lookups(text):
-        started = time.perf_counter()
+        started = time.thread_time()
         for start in range(0, len(text), len(text) // 2000):
             assert len(sentence_around(text, CharSpan(start, start + 1))) in (1, 14)
-        return time.perf_counter() - started
+        return time.thread_time() - started
 
     short, long = "The cell grew. " * 1000, "The cell grew. " * 20_000
     split_sentences(short)

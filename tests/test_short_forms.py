@@ -18,8 +18,8 @@ def test_a_definition_far_into_a_text_is_found_as_at_its_head():
 def test_many_brackets_cost_no_more_than_their_length():
     def seconds(size):
         text = "".join(f"alpha beta (A{i}) " for i in range(size))
-        started = time.perf_counter()
+        started = time.thread_time()
         short_forms([text])
-        return time.perf_counter() - started
+        return time.thread_time() - started
 
     assert min(seconds(8000) for _ in range(2)) < 8 * min(seconds(2000) for _ in range(2)) + 0.05

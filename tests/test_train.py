@@ -26,6 +26,7 @@ from biom_demo.qa.engines.pytorch import PyTorchEngine, whole_checkpoint
 from biom_demo.qa.reader import Reader
 from biom_demo.qa.records import CharSpan, Example, Question
 from tests.conftest import ROOT
+from train import finetune as finetune_module
 from train.__main__ import main as train_main
 from train.average import average
 from train.checkpoint import load_state, require_space, save_state
@@ -33,8 +34,11 @@ from train.finetune import (
     LOG_FILE,
     STATE_FILE,
     batches_of_epoch,
+    build_features,
+    cpu_attention,
     finetune,
     is_finished,
+    set_dropout,
     span_losses,
     with_short_contexts,
     with_unanswerable,
@@ -169,6 +173,49 @@ def test_biases_and_layer_norms_are_not_decayed(start):
     plain = {id(p) for g in optimizer.param_groups if g["weight_decay"] == 0 for p in g["params"]}
     for name, parameter in model.named_parameters():
         assert (id(parameter) in plain) == (name.endswith(".bias") or "LayerNorm" in name)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "dropout", "expected"),
+    [(30, 0.0, "eager"), (192, 0.0, "eager"), (193, 0.0, "sdpa"), (384, 0.0, "sdpa"), (384, 0.1, "eager")],
+)
+def test_attention_on_a_cpu_goes_by_length(tokens, dropout, expected):
+    assert cpu_attention(tokens, "sdpa", dropout=dropout) == expected
+
+
+def test_plain_and_fused_attention_have_the_same_gradients(start):
+    engine = PyTorchEngine.load(start, allow_new_head=True)
+    model = engine.model.train()
+    set_dropout(model, 0.0)
+    features = build_features(engine, examples(3), SMOKE.squad)
+    inputs = engine.pad([features[i] for i in range(3)])
+    assert not inputs["attention_mask"].all()
+    found = []
+    for kind in ("eager", "sdpa"):
+        model.set_attn_implementation(kind)
+        output = model(**inputs)
+        target = torch.tensor([1, 2, 0])
+        span_losses(
+            output.start_logits, output.end_logits, inputs["attention_mask"], target, target
+        ).mean().backward()
+        found.append({name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None})
+        model.zero_grad()
+    plain, fused = found
+    assert plain.keys() == fused.keys()
+    assert all(torch.allclose(plain[name], fused[name], atol=1e-6) for name in plain)
+
+
+def test_training_uses_both_attentions_by_length(start, tmp_path, monkeypatch):
+    chosen = []
+
+    def choose(tokens, fused, *, dropout):
+        chosen.append((fused, cpu_attention(tokens, fused, dropout=dropout)))
+        return chosen[-1][1]
+
+    monkeypatch.setattr(finetune_module, "cpu_attention", choose)
+    monkeypatch.setattr(finetune_module, "PLAIN_ATTENTION_TOKENS", 15)
+    run(start, tmp_path, stage=replace(SMOKE.squad, dropout=0.0, short_context_fraction=0.0))
+    assert set(chosen) == {("sdpa", "eager"), ("sdpa", "sdpa")}
 
 
 def test_the_chain_runs_from_the_command_line(tmp_path, capsys):

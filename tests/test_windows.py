@@ -148,9 +148,9 @@ def test_what_a_long_text_takes_grows_as_its_length():
     def cost(words):
         times = []
         for _ in range(3):
-            started = time.perf_counter()
+            started = time.thread_time()
             windows_of("gene binds " * words)
-            times.append(time.perf_counter() - started)
+            times.append(time.thread_time() - started)
         return min(times)
 
     cost(100)

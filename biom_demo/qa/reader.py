@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 # Attention is quadratic and batches share memory, so a batch is bounded by positions, not rows.
 BATCH_POSITIONS = 4096
+# From so many on a larger batch is no quicker, and windows shorter than this share of the longest wait.
+ENOUGH_POSITIONS = 512
+LIKE_LENGTH = 0.9
 # What is read ahead of the answers, in characters: windows of like length are found among it, and no
 # more of a stream is ever held. It starts at about one batch, so that the first answers come soon.
 LOOK_AHEAD_CHARS = 1 << 18
@@ -183,13 +186,20 @@ def _look_ahead(pairs: Iterable[Pair], stop: threading.Event | None) -> Iterator
 
 
 def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Indices by batch, longest first, each batch at most ``BATCH_POSITIONS`` padded positions."""
+    """Indices by batch, longest first, each batch at most ``BATCH_POSITIONS`` padded positions.
+
+    A batch that is full enough takes no window much shorter than its longest: that would be padding.
+    """
     order = sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True)
     batch: list[int] = []
     for index in order:
-        if batch and lengths[batch[0]] * (len(batch) + 1) > BATCH_POSITIONS:
-            yield batch
-            batch = []
+        if batch:
+            longest = lengths[batch[0]]
+            full = longest * (len(batch) + 1) > BATCH_POSITIONS
+            enough = longest * len(batch) >= ENOUGH_POSITIONS
+            if full or (enough and lengths[index] < LIKE_LENGTH * longest):
+                yield batch
+                batch = []
         batch.append(index)
     if batch:
         yield batch
