@@ -1,7 +1,8 @@
 """Where a gold answer stands in a text that writes it a little differently.
 
 Two measures of "the same": ``Context.place`` takes a text character by character and forgives Unicode
-form and kinds of space only, for files whose answers should be spans already; ``Words.find`` takes it
+form, kinds of dash and quotation mark, and how wide a space is, for files whose answers should be spans
+already; ``Words.find`` takes it
 word by word and forgives what writers of one name differ in, for names that a text may or may not use.
 """
 
@@ -25,8 +26,10 @@ _LONGEST_CLUSTER = 32  # marks on one letter; normalising longer runs would cost
 
 _DASHES = frozenset("-‐‑‒–—―−⁃﹘﹣－")
 _SUPERSCRIPT_SIGNS = frozenset("⁺⁻₊₋")
-_QUOTES = str.maketrans(dict.fromkeys("’‘‛ʼʹ′`´", "'") | dict.fromkeys("“”„‟″", '"'))
-_ASCII_SPACES = str.maketrans(dict.fromkeys("\t\n\v\f\r\x1c\x1d\x1e\x1f", " "))
+_QUOTES = str.maketrans(dict.fromkeys("’‘‚‛ʼʹ′`´‹›", "'") | dict.fromkeys("“”„‟″«»〝〞", '"'))
+_SIGNS = _QUOTES | str.maketrans(dict.fromkeys(_DASHES, "-"))
+_ASCII_SIGNS = str.maketrans(dict.fromkeys("\t\n\v\f\r\x1c\x1d\x1e\x1f", " ") | {"`": "'"})
+_WIDE = re.compile(" {2,}|'{2}")  # blanks in a row, and a double quotation mark of two single ones
 _GREEK = {
     c: unicodedata.name(c).split()[-1].lower().replace("lamda", "lambda") for c in "αβγδεζηθικλμνξοπρσςτυφχψω"
 }
@@ -84,8 +87,29 @@ def _decomposed(cluster: str) -> str:
 
 
 def _same_characters(text: str) -> str:
-    """The text in one Unicode form, every white space a blank, without invisible characters."""
-    return text.translate(_ASCII_SPACES) if text.isascii() else _decomposed(text)
+    """The text in one Unicode form and one kind of blank, dash and quotation mark; nothing invisible."""
+    return text.translate(_ASCII_SIGNS) if text.isascii() else _decomposed(text.translate(_SIGNS))
+
+
+def _in_one_writing(text: str) -> Folded:
+    """As ``_same_characters``, blanks in a row taken as one, and two single quotation marks as a double."""
+    folded = _folded(text, _same_characters)
+    pieces: list[str] = []
+    starts, ends = array("q"), array("q")
+    at = 0
+    for match in _WIDE.finditer(folded.text):
+        first, after = match.span()
+        pieces += [folded.text[at:first], " " if match[0][0] == " " else '"']
+        starts.extend(folded.starts[at : first + 1])
+        ends.extend(folded.ends[at:first])
+        ends.append(folded.ends[after - 1])
+        at = after
+    if not at:
+        return folded
+    pieces.append(folded.text[at:])
+    starts.extend(folded.starts[at:])
+    ends.extend(folded.ends[at:])
+    return Folded("".join(pieces), starts, ends)
 
 
 @lru_cache(maxsize=4096)
@@ -96,7 +120,21 @@ def _without_marks(cluster: str) -> str:
 
 def _same_letters(text: str) -> str:
     """As ``_same_characters``, in lower case, without accents, quotation marks the plain ones."""
-    return text.translate(_ASCII_SPACES).lower() if text.isascii() else _without_marks(text)
+    return text.translate(_ASCII_SIGNS).lower() if text.isascii() else _without_marks(text)
+
+
+def trimmed(answer: str) -> tuple[str, int]:
+    """The answer without white space and invisible characters around it, and how many stood before it."""
+    start, end = 0, len(answer)
+    while start < end and _is_invisible(answer[start]):
+        start += 1
+    while start < end and _is_invisible(answer[end - 1]):
+        end -= 1
+    return answer[start:end], start
+
+
+def _is_invisible(character: str) -> bool:
+    return character.isspace() or unicodedata.category(character) == "Cf"
 
 
 class Context:
@@ -112,8 +150,8 @@ class Context:
         """Where ``answer`` stands, nearest to ``start``; ``None`` if nowhere.
 
         ``exact``: at ``start`` itself; ``moved``: letter for letter elsewhere; ``rewritten``: in
-        another Unicode form, or with other white space, one for one. Answers more than
-        ``_NEAR_CHARS`` from ``start`` are looked for ``FAR_SEARCHES`` times a context at most, so that
+        another Unicode form, with other dashes or quotation marks, or wider white space. Answers
+        more than ``_NEAR_CHARS`` from ``start`` are looked for ``FAR_SEARCHES`` times a context at most, so that
         a file of wrong answers costs no more than its length.
         """
         if start >= 0 and self.text.startswith(answer, start):
@@ -121,7 +159,7 @@ class Context:
         at = self._nearest(self.text, self._backwards, answer, min(max(start, 0), len(self.text)))
         if at is not None:
             return CharSpan(at, at + len(answer)), "moved"
-        plain = _folded(answer, _same_characters).text.strip()
+        plain = _in_one_writing(answer).text.strip()
         folded, backwards = self._folded
         near = self._folded_position(start)
         at = self._nearest(folded.text, backwards, plain, near) if plain else None
@@ -133,7 +171,7 @@ class Context:
 
     @cached_property
     def _folded(self) -> tuple[Folded, str]:
-        folded = _folded(self.text, _same_characters)
+        folded = _in_one_writing(self.text)
         return folded, folded.text[::-1]
 
     def _folded_position(self, start: int) -> int:
