@@ -390,6 +390,21 @@ def test_wide_keeps_offsets_true():
         ("510 mg", "from 5-10 mg", None),
         ("alpha", "the alphabet", None),
         ("None", "Nonetheless", None),
+        ("A", "In a man with hepatitis A it is.", "A"),
+        ("A", "A man had a cold.", None),
+        ("a", "A man had a cold.", None),
+        ("A", "Seen by A. Berg in mice.", None),
+        ("I", "Then I saw that it is so.", None),
+        ("K", "Vitamins A, D and K were given.", "K"),
+        ("C", "The clades A, B, and C differ.", "C"),
+        ("C", "Mice and C differ.", None),
+        ("B", "It is HLA-B that counts.", "B"),
+        ("p", "It rose (p < 0.05).", None),
+        ("NO", "There is no doubt; NO relaxes it.", "NO"),
+        ("NO", "No doubt there is no release.", None),
+        ("CAT", "A cat has it.", None),
+        ("MET", "the met gene; they met", None),
+        ("AR", "the ar gene", "ar"),
     ],
 )
 def test_wide_knows_a_name_however_it_is_written_and_not_within_a_word(answer, snippet, gold):
@@ -404,6 +419,35 @@ def test_an_empty_exact_answer_is_found_nowhere(tmp_path):
     assert found.notes == ("empty entries of exact answers, left out: 1 (q1).",)
     for mode in ("card", "wide"):
         assert convert(found, mode=mode).examples == ()
+
+
+@pytest.mark.parametrize("entry", ["None", "null", " NULL", "NaN", "n/a", "-", "[]", "?", '""'])
+def test_a_word_for_nothing_is_no_exact_answer(tmp_path, entry):
+    snippets = ("None of the null mice died - was it NaN, n/a?",)
+    for answer in (entry, [[entry]], [[entry, "mice"]]):
+        found = read_bioasq(bioasq_file(tmp_path / "x.json", answer, snippets=snippets))
+        assert found.questions[0].synonyms == (("mice",) if "mice" in str(answer) else ())
+        assert found.notes == ("empty entries of exact answers, left out: 1 (q1).",)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "told"),
+    [
+        ("3", "4", True),
+        (["IL-6"], ["IL-6", "interleukin 6"], True),
+        (["IL-6", "CSIF"], [["csif"], ["il-6"]], False),
+        (None, "4", False),
+        ("3", None, False),
+    ],
+)
+def test_a_question_that_occurs_again_with_other_exact_answers_is_named(tmp_path, first, second, told):
+    files = [bioasq_file(tmp_path / f"{n}.json", a) for n, a in (("a", first), ("b", second))]
+    found = read_bioasq_files(files)
+    assert found.questions[0].exact_answer == read_bioasq(files[first is None]).questions[0].exact_answer
+    assert any("with other exact answers" in note and "q1: " in note for note in found.notes) == told
+    if told:
+        with pytest.raises(DataError, match="other exact answers"):
+            read_bioasq_files(files, strict=True)
 
 
 def asked(**fields):
