@@ -112,6 +112,15 @@ def test_offsets_out_of_the_text_are_mended_too(tmp_path, start):
         ("Give 3\nmg daily.", "3 mg", "3\nmg"),
         ("It is dobu\u00adtamine.", "dobutamine", "dobu\u00adtamine"),
         ("The ﬁbrin net.", "fibrin", "ﬁbrin"),
+        ("An α‑blocker helps.", "α-blocker", "α‑blocker"),
+        ("Ages 5–10 were seen.", "5-10", "5–10"),
+        ("A loss of −3 dB.", "-3 dB", "−3 dB"),
+        ("Give “3 mg” daily.", '"3 mg"', "“3 mg”"),
+        ('Give "3 mg" daily.', "„3 mg“", '"3 mg"'),
+        ("Give ``3 mg'' daily.", '"3 mg"', "``3 mg''"),
+        ("The 5′ end’s cap.", "5' end's cap", "5′ end’s cap"),
+        ("For 14  days of 3 mg.", "14 days of  3\tmg", "14  days of 3 mg"),
+        ("β: for 14 \n  days.", "14 days", "14 \n  days"),
     ],
 )
 def test_an_answer_in_another_unicode_form_is_read_as_the_text_writes_it(tmp_path, context, answer, surface):
@@ -119,6 +128,26 @@ def test_an_answer_in_another_unicode_form_is_read_as_the_text_writes_it(tmp_pat
     (example,) = found
     assert example.gold_texts == (surface or context[: context.index(" was")],)
     assert found.notes == ("answers written as their text writes them: 1 (a).",)
+
+
+@pytest.mark.parametrize(
+    "answer", ["hormone ", " hormone", "\u00a0hormone\n", "\u200bhormone", " a hormone  "]
+)
+@pytest.mark.parametrize("at_first_letter", [True, False])
+def test_white_space_around_an_answer_is_no_part_of_it_and_noted(tmp_path, answer, at_first_letter):
+    context = "Insulin is a hormone \nmade of beads; a hormone\nacts."
+    bare = answer.strip("\u200b \n\u00a0")
+    before = 0 if at_first_letter else answer.index(bare)
+    start = context.rindex(bare) - before
+    found = read(tmp_path, question("a", (answer, start)), context=context, strict=True)
+    assert found.examples[0].gold_texts == (bare,)
+    assert found.examples[0].gold_spans[0].start == start + before
+    assert found.notes == ("answers taken without the white space around them: 1 (a).",)
+
+
+def test_an_answer_of_invisible_characters_alone_stands_nowhere(tmp_path):
+    found = read(tmp_path, question("a", ("\u200b ", 0)), question("b", ("glucose", 15)))
+    assert [example.question.id for example in found] == ["b"]
 
 
 def test_one_bad_answer_of_many_is_left_out_and_named(tmp_path):
@@ -178,6 +207,16 @@ def test_an_id_that_occurs_again_is_numbered_or_left_out(tmp_path):
     assert [example.question.id for example in found] == ["a", "a_000", "b", "a_001"]
     assert any("there already: 1 (a)" in note for note in found.notes)
     assert any("given a number: 2 (a, a)" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [question("a", ("glucose", 15)), question("a", is_impossible=True), {"id": "a", "question": "Which?"}],
+)
+def test_a_question_that_occurs_again_with_other_answers_is_named(tmp_path, other):
+    found = read(tmp_path, question("a", ("Insulin", 0)), other)
+    assert [example.gold_texts for example in found] == [("Insulin",)]
+    assert "questions left out, as they were there already with other answers: 1 (a)." in found.notes
 
 
 def test_rows_of_hugging_face_and_lines_of_mrqa(tmp_path):
@@ -351,6 +390,21 @@ def test_wide_keeps_offsets_true():
         ("510 mg", "from 5-10 mg", None),
         ("alpha", "the alphabet", None),
         ("None", "Nonetheless", None),
+        ("A", "In a man with hepatitis A it is.", "A"),
+        ("A", "A man had a cold.", None),
+        ("a", "A man had a cold.", None),
+        ("A", "Seen by A. Berg in mice.", None),
+        ("I", "Then I saw that it is so.", None),
+        ("K", "Vitamins A, D and K were given.", "K"),
+        ("C", "The clades A, B, and C differ.", "C"),
+        ("C", "Mice and C differ.", None),
+        ("B", "It is HLA-B that counts.", "B"),
+        ("p", "It rose (p < 0.05).", None),
+        ("NO", "There is no doubt; NO relaxes it.", "NO"),
+        ("NO", "No doubt there is no release.", None),
+        ("CAT", "A cat has it.", None),
+        ("MET", "the met gene; they met", None),
+        ("AR", "the ar gene", "ar"),
     ],
 )
 def test_wide_knows_a_name_however_it_is_written_and_not_within_a_word(answer, snippet, gold):
@@ -365,6 +419,35 @@ def test_an_empty_exact_answer_is_found_nowhere(tmp_path):
     assert found.notes == ("empty entries of exact answers, left out: 1 (q1).",)
     for mode in ("card", "wide"):
         assert convert(found, mode=mode).examples == ()
+
+
+@pytest.mark.parametrize("entry", ["None", "null", " NULL", "NaN", "n/a", "-", "[]", "?", '""'])
+def test_a_word_for_nothing_is_no_exact_answer(tmp_path, entry):
+    snippets = ("None of the null mice died - was it NaN, n/a?",)
+    for answer in (entry, [[entry]], [[entry, "mice"]]):
+        found = read_bioasq(bioasq_file(tmp_path / "x.json", answer, snippets=snippets))
+        assert found.questions[0].synonyms == (("mice",) if "mice" in str(answer) else ())
+        assert found.notes == ("empty entries of exact answers, left out: 1 (q1).",)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "told"),
+    [
+        ("3", "4", True),
+        (["IL-6"], ["IL-6", "interleukin 6"], True),
+        (["IL-6", "CSIF"], [["csif"], ["il-6"]], False),
+        (None, "4", False),
+        ("3", None, False),
+    ],
+)
+def test_a_question_that_occurs_again_with_other_exact_answers_is_named(tmp_path, first, second, told):
+    files = [bioasq_file(tmp_path / f"{n}.json", a) for n, a in (("a", first), ("b", second))]
+    found = read_bioasq_files(files)
+    assert found.questions[0].exact_answer == read_bioasq(files[first is None]).questions[0].exact_answer
+    assert any("with other exact answers" in note and "q1: " in note for note in found.notes) == told
+    if told:
+        with pytest.raises(DataError, match="other exact answers"):
+            read_bioasq_files(files, strict=True)
 
 
 def asked(**fields):

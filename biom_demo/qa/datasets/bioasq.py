@@ -14,6 +14,8 @@ from typing import Any, TypeGuard
 from biom_demo.errors import DataError
 from biom_demo.qa.datasets.files import Notes, document_of, identity_of, whole, write_json
 
+# What programs write for nothing, where the file should say nothing.
+_NOTHING = frozenset({"none", "null", "nan", "n/a", "undefined"})
 # A question with more names is no factoid; real files have up to 35. The first are looked for.
 MAX_NAMES = 100
 
@@ -67,9 +69,9 @@ def read_bioasq(path: Path | str, *, strict: bool = False) -> BioAsqFile:
     """All questions of a BioASQ task B file, of every type, and notes.
 
     Also read: a bare list of questions, JSON lines, gzipped files; ``exact_answer`` as text or as lists
-    of any depth, without its empty entries. A question of unknown type gets that of its answer's form,
-    and questions of one id are made one (``read_bioasq_files``). Snippets without text and questions
-    without ``body`` are left out. All of this is noted, by kind and id.
+    of any depth, without its empty entries (``null``, "None", "-"). A question of unknown type gets that
+    of its answer's form, and questions of one id are made one (``read_bioasq_files``). Snippets without
+    text and questions without ``body`` are left out. All of this is noted, by kind and id.
 
     Raises ``DataError`` where the file is no BioASQ file or nothing of it can be used; with ``strict``
     also where anything was mended or left out, forms of writing apart.
@@ -80,7 +82,8 @@ def read_bioasq(path: Path | str, *, strict: bool = False) -> BioAsqFile:
 def read_bioasq_files(paths: Iterable[Path | str], *, strict: bool = False) -> BioAsqFile:
     """The questions of several files, each id once, and the notes of each file.
 
-    A question that occurs again adds the snippets it had not yet. Raises as ``read_bioasq`` does.
+    A question that occurs again adds the snippets it had not yet; where it has other exact answers the
+    first are kept, and that is noted as a fault. Raises as ``read_bioasq`` does.
     """
     questions: list[BioAsqQuestion] = []
     notes: list[str] = []
@@ -187,10 +190,15 @@ def _texts_in(value: Any, where: str, notes: Notes) -> Iterator[str]:
         item = waiting.pop()
         if isinstance(item, list):
             waiting += reversed(item)
-        elif isinstance(item, (str, int, float)) and str(item).strip():
+        elif isinstance(item, (str, int, float)) and _says_something(str(item)):
             yield whole(str(item))
         else:
             notes.form("empty entries of exact answers, left out", where)
+
+
+def _says_something(text: str) -> bool:
+    """Whether an exact answer is one: it has a letter or digit, and is not a program's word for nothing."""
+    return text.strip().casefold() not in _NOTHING and any(map(str.isalnum, text))
 
 
 def _kind_of(entities: tuple[tuple[str, ...], ...]) -> str:
@@ -220,8 +228,18 @@ def _each_once(questions: Iterable[BioAsqQuestion], notes: Notes) -> tuple[BioAs
             snippets[identity] += [s for s in question.snippets if (identity, s) not in known]
             if question.exact_answer and not first.exact_answer:
                 merged[identity] = replace(first, exact_answer=question.exact_answer)
+            elif question.exact_answer and _answers(question) != _answers(first):
+                kept, left = (q.synonyms[0][:30] for q in (merged[identity], question))
+                notes.fault(
+                    "questions that occur again with other exact answers, of which the first are kept",
+                    f"{identity}: {kept!r}, not {left!r}",
+                )
         known.update((identity, snippet) for snippet in question.snippets)
     return tuple(replace(q, snippets=tuple(snippets[q.id])) for q in merged.values())
+
+
+def _answers(question: BioAsqQuestion) -> frozenset[str]:
+    return frozenset(" ".join(name.casefold().split()) for name in question.synonyms)
 
 
 def write_bioasq(questions: Iterable[BioAsqQuestion], path: Path | str) -> None:

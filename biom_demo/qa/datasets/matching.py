@@ -1,7 +1,8 @@
 """Where a gold answer stands in a text that writes it a little differently.
 
 Two measures of "the same": ``Context.place`` takes a text character by character and forgives Unicode
-form and kinds of space only, for files whose answers should be spans already; ``Words.find`` takes it
+form, kinds of dash and quotation mark, and how wide a space is, for files whose answers should be spans
+already; ``Words.find`` takes it
 word by word and forgives what writers of one name differ in, for names that a text may or may not use.
 """
 
@@ -25,14 +26,27 @@ _LONGEST_CLUSTER = 32  # marks on one letter; normalising longer runs would cost
 
 _DASHES = frozenset("-‐‑‒–—―−⁃﹘﹣－")
 _SUPERSCRIPT_SIGNS = frozenset("⁺⁻₊₋")
-_QUOTES = str.maketrans(dict.fromkeys("’‘‛ʼʹ′`´", "'") | dict.fromkeys("“”„‟″", '"'))
-_ASCII_SPACES = str.maketrans(dict.fromkeys("\t\n\v\f\r\x1c\x1d\x1e\x1f", " "))
+_QUOTES = str.maketrans(dict.fromkeys("’‘‚‛ʼʹ′`´‹›", "'") | dict.fromkeys("“”„‟″«»〝〞", '"'))
+_SIGNS = _QUOTES | str.maketrans(dict.fromkeys(_DASHES, "-"))
+_ASCII_SIGNS = str.maketrans(dict.fromkeys("\t\n\v\f\r\x1c\x1d\x1e\x1f", " ") | {"`": "'"})
+_WIDE = re.compile(" {2,}|'{2}")  # blanks in a row, and a double quotation mark of two single ones
 _GREEK = {
     c: unicodedata.name(c).split()[-1].lower().replace("lamda", "lambda") for c in "αβγδεζηθικλμνξοπρσςτυφχψω"
 }
 # Names long enough to be told within a word: TNFalpha, NF-kappaB.
 _GREEK_NAME = re.compile("(alpha|beta|gamma|delta|epsilon|theta|kappa|lambda|sigma|omega)")
 _TOKEN = re.compile(r"(?P<greek>[α-ω])|(?P<digits>\d+)|(?P<letters>[^\W\d_α-ω]+)|(?P<sign>[^\w\s]|_)")
+# Words that a name in capitals is not: NO is an oxide, "no" is none; and that name no kind of thing.
+_COMMON_WORDS = frozenset(
+    re.findall(
+        r"\w+",
+        """a about after aids all also an and are as at be been both but by can cat did do does each for from had
+        has have he her his how if in into is it its may me met more most no nor not of off on one only or our
+        out over own per see set she so some such than that the their them then there they this to two up us
+        using via vs was we were what when where which who will with you""",
+    )
+)
+_LETTER_LIST = frozenset({",", "and", "or", "/", "&"})
 _ARTICLE = re.compile(r"(?:[Tt]he|[Aa]n|a)\s+(?=\S)")
 
 
@@ -84,8 +98,29 @@ def _decomposed(cluster: str) -> str:
 
 
 def _same_characters(text: str) -> str:
-    """The text in one Unicode form, every white space a blank, without invisible characters."""
-    return text.translate(_ASCII_SPACES) if text.isascii() else _decomposed(text)
+    """The text in one Unicode form and one kind of blank, dash and quotation mark; nothing invisible."""
+    return text.translate(_ASCII_SIGNS) if text.isascii() else _decomposed(text.translate(_SIGNS))
+
+
+def _in_one_writing(text: str) -> Folded:
+    """As ``_same_characters``, blanks in a row taken as one, and two single quotation marks as a double."""
+    folded = _folded(text, _same_characters)
+    pieces: list[str] = []
+    starts, ends = array("q"), array("q")
+    at = 0
+    for match in _WIDE.finditer(folded.text):
+        first, after = match.span()
+        pieces += [folded.text[at:first], " " if match[0][0] == " " else '"']
+        starts.extend(folded.starts[at : first + 1])
+        ends.extend(folded.ends[at:first])
+        ends.append(folded.ends[after - 1])
+        at = after
+    if not at:
+        return folded
+    pieces.append(folded.text[at:])
+    starts.extend(folded.starts[at:])
+    ends.extend(folded.ends[at:])
+    return Folded("".join(pieces), starts, ends)
 
 
 @lru_cache(maxsize=4096)
@@ -96,7 +131,21 @@ def _without_marks(cluster: str) -> str:
 
 def _same_letters(text: str) -> str:
     """As ``_same_characters``, in lower case, without accents, quotation marks the plain ones."""
-    return text.translate(_ASCII_SPACES).lower() if text.isascii() else _without_marks(text)
+    return text.translate(_ASCII_SIGNS).lower() if text.isascii() else _without_marks(text)
+
+
+def trimmed(answer: str) -> tuple[str, int]:
+    """The answer without white space and invisible characters around it, and how many stood before it."""
+    start, end = 0, len(answer)
+    while start < end and _is_invisible(answer[start]):
+        start += 1
+    while start < end and _is_invisible(answer[end - 1]):
+        end -= 1
+    return answer[start:end], start
+
+
+def _is_invisible(character: str) -> bool:
+    return character.isspace() or unicodedata.category(character) == "Cf"
 
 
 class Context:
@@ -112,16 +161,16 @@ class Context:
         """Where ``answer`` stands, nearest to ``start``; ``None`` if nowhere.
 
         ``exact``: at ``start`` itself; ``moved``: letter for letter elsewhere; ``rewritten``: in
-        another Unicode form, or with other white space, one for one. Answers more than
-        ``_NEAR_CHARS`` from ``start`` are looked for ``FAR_SEARCHES`` times a context at most, so that
-        a file of wrong answers costs no more than its length.
+        another Unicode form, with other dashes or quotation marks, or wider white space. Answers
+        more than ``_NEAR_CHARS`` from ``start`` are looked for ``FAR_SEARCHES`` times a context at most, so
+        that a file of wrong answers costs no more than its length.
         """
         if start >= 0 and self.text.startswith(answer, start):
             return CharSpan(start, start + len(answer)), "exact"
         at = self._nearest(self.text, self._backwards, answer, min(max(start, 0), len(self.text)))
         if at is not None:
             return CharSpan(at, at + len(answer)), "moved"
-        plain = _folded(answer, _same_characters).text.strip()
+        plain = _in_one_writing(answer).text.strip()
         folded, backwards = self._folded
         near = self._folded_position(start)
         at = self._nearest(folded.text, backwards, plain, near) if plain else None
@@ -133,7 +182,7 @@ class Context:
 
     @cached_property
     def _folded(self) -> tuple[Folded, str]:
-        folded = _folded(self.text, _same_characters)
+        folded = _in_one_writing(self.text)
         return folded, folded.text[::-1]
 
     def _folded_position(self, start: int) -> int:
@@ -168,7 +217,8 @@ class Words:
     space stands between two parts make no difference, and Greek letters are their names: "IFN-γ",
     "IFN gamma" and "IFNγ" are one. Number keeps apart from number and letter from letter: "5-10" is
     not "510". A name is found only as words of its own, never within another ("MET" in "Metformin",
-    "3" in "2013" or "0.3").
+    "3" in "2013" or "0.3"). A name in capitals is no common word in lower case ("NO" and "no"), and a
+    single letter stands as it is written behind what it is a kind of ("hepatitis A", not "A man").
     """
 
     def __init__(self, text: str) -> None:
@@ -197,13 +247,14 @@ class Words:
     def find(self, name: str) -> CharSpan | None:
         """The first place where the text has ``name``; stops at its end and an article before it may lack."""
         name = name.strip().strip('"“”').rstrip(".,;: ")
-        found = self._first([token for token, _, _ in _tokens(name)])
+        found = self._first(name)
         article = _ARTICLE.match(name)
         if found is None and article:
-            found = self._first([token for token, _, _ in _tokens(name[article.end() :])])
+            found = self._first(name[article.end() :])
         return found
 
-    def _first(self, wanted: list[str]) -> CharSpan | None:
+    def _first(self, name: str) -> CharSpan | None:
+        wanted = [token for token, _, _ in _tokens(name)]
         size = len(wanted)
         if not 0 < size <= len(self._tokens):
             return None
@@ -220,6 +271,7 @@ class Words:
                 and self._ends[last]
                 and self._tokens[first : last + 1] == wanted
                 and not (bare_number and self._names_something(self._spans[first][0]))
+                and self._is_meant(name, first, last)
             ):
                 return CharSpan(self._spans[first][0], self._spans[last][1])
         return None
@@ -227,6 +279,30 @@ class Words:
     def _names_something(self, start: int) -> bool:
         """Whether a number at ``start`` is the end of a name, as 3 is of IL-3."""
         return start > 1 and self._text[start - 1] in _DASHES and self._text[start - 2].isalpha()
+
+    def _is_meant(self, name: str, first: int, last: int) -> bool:
+        """Whether the text's words are the name, where their letters are those of a common word too."""
+        shown = self._text[self._spans[first][0] : self._spans[last][1]]
+        if len(name) == 1 and name.isalpha() and name.isascii():
+            return shown == name and self._has_kind(first)
+        return not (name.isupper() and name.lower() in _COMMON_WORDS and shown != name)
+
+    def _has_kind(self, index: int) -> bool:
+        """Whether a letter stands behind a noun, also in a list: K in "vitamins A, D and K"."""
+        at = index - 1
+        while at > 0 and self._tokens[at] in _LETTER_LIST:
+            at -= 1
+            if self._tokens[at] == ",":  # A, B, and C
+                at -= 1
+            if not self._is_letter(at):
+                return False
+            at -= 1
+        token = self._tokens[at] if at >= 0 else ""
+        return len(token) > 2 and token.isalpha() and token not in _COMMON_WORDS
+
+    def _is_letter(self, index: int) -> bool:
+        start, end = self._spans[index]
+        return end - start == 1 and self._text[start].isupper()
 
 
 def _tokens(text: str) -> Iterator[tuple[str, int, int]]:

@@ -15,7 +15,7 @@ from typing import Any
 from biom_demo.errors import DataError
 from biom_demo.qa.datasets.bioasq import is_bioasq
 from biom_demo.qa.datasets.files import Notes, document_of, identity_of, whole, write_json
-from biom_demo.qa.datasets.matching import Context
+from biom_demo.qa.datasets.matching import Context, trimmed
 from biom_demo.qa.records import CharSpan, Example, Question
 
 _TRUE = frozenset({"true", "1", "yes"})
@@ -49,10 +49,11 @@ def read_squad(
     JSON, all of them gzipped too. Articles are chosen by title: those of ``only_articles`` if any are
     named, none of ``without_articles``.
 
-    An answer is taken where it stands nearest to its ``answer_start``, in the context's own letters
-    where the Unicode form or the kind of space differs. A question whose answers stand nowhere in its
-    context is left out; one without ``answers``, unless marked impossible, is not ``labelled``. An id
-    that occurs again for another text gets a number. All of this is noted, by kind and id.
+    An answer is taken where it stands nearest to its ``answer_start``, without white space around it, in
+    the context's own letters where the Unicode form, a dash, a quotation mark or a space differs. A
+    question whose answers stand nowhere in its context is left out; one without ``answers``, unless marked
+    impossible, is not ``labelled``. An id that occurs again for another text gets a number. All of this is
+    noted, by kind and id.
 
     Raises ``DataError`` where the file is no SQuAD file or nothing of it can be used; with ``strict``
     also where anything was mended or left out, forms of writing apart.
@@ -77,7 +78,7 @@ def examples_of(
     """What ``read_squad`` makes of a file's JSON; ``path`` is for its messages."""
     notes = Notes(path)
     examples: list[Example] = []
-    seen: dict[str, tuple[str, str]] = {}
+    seen: dict[str, Example] = {}
     repeats: Counter[str] = Counter()
     given, context = "", Context("")
     for number, (title, text, qa) in enumerate(_squad_rows(document, path, notes), start=1):
@@ -89,15 +90,18 @@ def examples_of(
         if example is None:
             continue
         identity = example.question.id
-        if seen.get(identity) == (example.question.text, context.text):
-            notes.fault("questions left out, as they were there already", identity)
+        first = seen.get(identity)
+        if first and (first.question, first.context) == (example.question, example.context):
+            same = (first.labelled, set(first.gold_spans)) == (example.labelled, set(example.gold_spans))
+            with_what = "" if same else " with other answers"
+            notes.fault(f"questions left out, as they were there already{with_what}", identity)
             continue
         if identity in seen:
             notes.fault("ids that name another question too, and were given a number", identity)
             while (numbered := f"{identity}_{repeats[identity]:03d}") in seen:
                 repeats[identity] += 1
             example = replace(example, question=replace(example.question, id=numbered))
-        seen[example.question.id] = (example.question.text, context.text)
+        seen[example.question.id] = example
         examples.append(example)
     if not examples and (reason := notes.first_fault()):
         raise DataError(f"Nothing of {path} can be used: {reason}")
@@ -159,13 +163,17 @@ def _squad_example(context: Context, qa: dict[str, Any], place: str, notes: Note
     missing: list[Any] = []
     for answer, start in answers:
         found = None
-        if isinstance(answer, (str, int, float)) and str(answer).strip():
-            found = context.place(whole(str(answer)), start or 0)
+        bare, before = trimmed(whole(str(answer))) if isinstance(answer, (str, int, float)) else ("", 0)
+        if bare:
+            at = start or 0  # of the answer as given or of its first letter: files do either
+            found = context.place(bare, at if context.text.startswith(bare, max(at, 0)) else at + before)
         if found is None:
             missing.append(answer)
             continue
         span, how = found
         golds[span.of(context.text), span] = None
+        if bare != str(answer):
+            notes.form("answers taken without the white space around them", identity)
         if start is None:
             notes.fault("answers without answer_start, taken where they stand first", identity)
         elif how == "moved":
