@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import socket
+import struct
+import threading
+import urllib.request
+
 import pytest
 
-from biom_demo.pubmed.local_server import Library
+from biom_demo.pubmed.local_server import Library, serve
 from biom_demo.pubmed.parse import parse_search
 
 RECORDS = [
@@ -61,3 +66,46 @@ def test_the_newest_come_first_where_asked_for():
     assert found("cystic OR fibrosis", sort="pub_date").pmids == ("2", "3", "1")
     assert found("cystic OR fibrosis", retmax="1", sort="relevance").count == 3
     assert len(found("cystic OR fibrosis", retmax="nonsense").pmids) == 3
+
+
+def reset(connection):
+    """Close at once, so that what is sent to it is refused."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /esea", b"GET /esearch.fcgi HTTP/1.0\r\n\r\n"])
+def test_a_client_that_leaves_early_is_passed_over_in_silence(capfd, sent):
+    left, told = threading.Event(), threading.Event()
+
+    def answer(service, parameters):
+        if service == "esearch":
+            left.wait(5)
+        return 200, {}, b"x" * 10_000_000 if service == "esearch" else b"here"
+
+    with serve(answer) as server:
+        handled = server.shutdown_request
+        server.shutdown_request = lambda request: (handled(request), told.set())
+        running = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        running.start()
+        client = socket.create_connection(server.server_address)
+        client.sendall(sent)
+        reset(client)
+        left.set()
+        assert told.wait(5)
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}/efetch.fcgi") as reply:
+            assert reply.read() == b"here"
+        server.shutdown()
+        running.join()
+    assert capfd.readouterr().err == ""
+
+
+def test_a_fault_of_the_server_itself_is_shown(capfd):
+    def answer(service, parameters):
+        raise KeyError("broken")
+
+    with serve(answer) as server, socket.create_connection(server.server_address) as client:
+        client.sendall(b"GET /esearch.fcgi HTTP/1.0\r\n\r\n")
+        server.handle_request()
+        assert client.recv(1) == b""
+    assert "broken" in capfd.readouterr().err

@@ -207,6 +207,16 @@ def test_a_title_that_only_says_there_is_none(title, vernacular, shown, original
     ) == original
 
 
+@pytest.mark.parametrize(
+    ("title", "vernacular", "told"),
+    [("[On salve.]", "Zur Salbe.", True), ("[On salve.]", "", False), ("On salve.", "Zur Salbe.", False)],
+)
+@pytest.mark.parametrize("language", ["", "<Language>ger</Language>", "<Language>eng</Language>"])
+def test_a_translated_title_is_said_to_be_one(title, vernacular, told, language):
+    record = read(title, inside=f"{language}<VernacularTitle>{vernacular}</VernacularTitle>")
+    assert any("is a translation of the original" in remark for remark in record.remarks) == told
+
+
 ABSTRACTS = [
     # abstract, other abstracts (type, language, text), what is read, its type, its language
     ("Own.", [("Publisher", "eng", "Other.")], "Own.", "", ""),
@@ -508,6 +518,25 @@ TITLES = [
     ("Corrigendum: Aspirin halves strokes", NoteKind.ERRATUM_FOR),
     ("Author Correction: Aspirin halves strokes", NoteKind.ERRATUM_FOR),
     ("Correction to: Aspirin halves strokes", NoteKind.ERRATUM_FOR),
+    ("Retraction: Effects of aspirin on strokes", NoteKind.RETRACTION_OF),
+    ("Retraction. Aspirin halves strokes", NoteKind.RETRACTION_OF),
+    ("Retraction—Aspirin halves strokes", NoteKind.RETRACTION_OF),
+    ('Retraction - "Aspirin halves strokes"', NoteKind.RETRACTION_OF),
+    ("[Retraction] Aspirin halves strokes", NoteKind.RETRACTION_OF),
+    ("Retraction.", NoteKind.RETRACTION_OF),
+    ("Retraction to: Aspirin halves strokes", NoteKind.RETRACTION_OF),
+    ("Retraction statement: Aspirin halves strokes", NoteKind.RETRACTION_OF),
+    ("Retraction for Berg et al., Aspirin halves strokes", NoteKind.RETRACTION_OF),
+    ("Correction: Aspirin halves strokes", NoteKind.ERRATUM_FOR),
+    ("Corrections.", NoteKind.ERRATUM_FOR),
+    ("Correction for Berg et al., Aspirin halves strokes", NoteKind.ERRATUM_FOR),
+    ("Erratum. Aspirin halves strokes", NoteKind.ERRATUM_FOR),
+    ("[Erratum] Aspirin halves strokes", NoteKind.ERRATUM_FOR),
+    ("Errata", NoteKind.ERRATUM_FOR),
+    ("Notice of correction: Aspirin halves strokes", NoteKind.ERRATUM_FOR),
+    ("Correction: a review of lenses", None),
+    ("Corrections of refraction in towns", None),
+    ("Retraction for better sight in surgery", None),
     ("Retracted eardrums: a series", None),
     ("Aspirin in towns (Retraction of vol 3, pg 9, 2010)", None),
     ("Withdrawn drugs: a list", None),
@@ -680,6 +709,21 @@ def test_search_answers():
         parse_search(b"<eSearchResult><ERROR>Empty term</ERROR></eSearchResult>")
     with pytest.raises(RecordError, match="no count"):
         parse_search(b"<eSearchResult/>")
+
+
+@pytest.mark.parametrize(
+    ("written", "count"),
+    [
+        ("1,234", 1234), ("1 234", 1234), ("1\u202f234", 1234), ("1.234", 1234), ("1'234'567", 1234567),
+        ("1,234.0", 1234), ("12.0", 12), ("12.", 12), ("12.000", 12), ("+12", 12), (" 12\n", 12), ("007", 7),
+        # of no form: the records that came are counted
+        ("about 12", 2), ("12.5", 2), ("1,23", 2), ("-1", 2), ("", 2), ("9" * 5000, 2), ("0", 2),
+    ],
+)  # fmt: skip
+def test_a_count_in_any_writing_does_not_cost_the_records(written, count):
+    ids = "<IdList><Id>1</Id><Id>2</Id></IdList>"
+    found = parse_search(f"<eSearchResult><Count>{written}</Count>{ids}</eSearchResult>".encode())
+    assert (found.count, found.pmids) == (count, ("1", "2"))
 
 
 def test_id_converter_answers():

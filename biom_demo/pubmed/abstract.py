@@ -108,12 +108,16 @@ _SAID_BY = {
     },
 }
 _WHAT = r"(?:\s+(?:article|paper|publication|chapter|manuscript|study|review))?"
+# What parts the name of a notice from the title it is about, which begins anew with a capital: the notice
+# "Retraction: Effects of ...", and not the study "Retraction: surgical management".
+_SET_OFF = r"(?:(?:[:.\])*]|[-–—])+\s*(?=[^\w\s]*[A-Z\dα-ω].*[a-z]|\W*$)|$)"
 _BY_TITLE = (
     (
         NoteKind.RETRACTION_OF,
         re.compile(
-            r"(?i:notice\s+of\s+retraction|retraction\s+(?:note|notice)|statement\s+of\s+retraction)\b"
-            r"|RETRACTION(?::|\s+(?:OF|NOTE|NOTICE)\b)(?=.*[a-z])"
+            r"(?i:(?:notice|statement)\s+of\s+retraction|retraction\s+(?:note|notice|statement))\b"
+            rf"|R(?:etraction|ETRACTION)\s*{_SET_OFF}"
+            r"|(?i:retraction\s+(?:to\s*:|(?:of|for|to)\b.*\bet\s+al\b))|RETRACTION\s+OF\b(?=.*[a-z])"
         ),
     ),
     (NoteKind.PARTIAL_RETRACTION_OF, re.compile(r"(?i:partial\s+retraction\s*(?::|of\b|to\b|notice\b))")),
@@ -127,8 +131,9 @@ _BY_TITLE = (
     (
         NoteKind.ERRATUM_FOR,
         re.compile(
-            r"(?i:(?:erratum|corrigendum|(?:author|publisher)(?:'s|’s)?\s+correction)\s*(?::|to\b|for\b)"
-            r"|correction\s+to\s*:)"
+            r"(?i:(?:errat(?:um|a)|corrigend(?:um|a)|(?:(?:author|publisher)(?:'s|’s)?|notice\s+of)\s+correction)"
+            r"\s*(?:[:.\])*]|[-–—]|$|(?:to|for|in|of)\b))"
+            rf"|C(?:orrections?|ORRECTIONS?)\s*(?:{_SET_OFF}|(?i:to\s*:|(?:to|for)\b.*\bet\s+al\b))"
         ),
     ),
     (
@@ -452,6 +457,8 @@ def _remarks(record: Abstract) -> Iterator[str]:
     foreign = [] if "eng" in foreign else foreign
     if record.title_is_original:
         yield f"PubMed has no English title; this is the original one{_in(foreign)}."
+    elif record.vernacular_title and record.title.startswith("["):
+        yield "The English title, in square brackets, is a translation of the original one."
     if record.abstract_language or record.abstract_type:
         whose = _ABSTRACT_TYPES.get(record.abstract_type.lower(), record.abstract_type)
         english = record.abstract_language in {"", "eng"}

@@ -15,12 +15,17 @@ _SCRIPTS = {
 _LANGUAGES = {
     "es": "Spanish", "fr": "French", "de": "German", "it": "Italian", "pt": "Portuguese", "nl": "Dutch",
     "pl": "Polish", "tr": "Turkish", "sv": "Swedish", "id": "Indonesian",
+    "da": "Danish", "no": "Norwegian", "fi": "Finnish", "cs": "Czech", "hu": "Hungarian", "ro": "Romanian",
 }  # fmt: skip
+MAX_NAMED = 3
 MIN_FOREIGN_SHARE = 0.3  # of the letters; names in Greek letters stay below
 
 
 def language_of(text: str) -> str:
-    """The language the question is in where it is not English, or "". A guess by letters and small words."""
+    """The language the question is in where it is not English, or "". A guess by letters and small words.
+
+    "Danish or Norwegian" where its words are those of several alike.
+    """
     letters = sum(c.isalpha() for c in text)
     shares = {
         name: len(re.findall(f"[{signs}]", text)) / letters for name, signs in _SCRIPTS.items() if letters
@@ -42,4 +47,6 @@ def language_of(text: str) -> str:
     in_english = sum(word in english and word not in own for word in found)
     asks = not in_english and any(word in words("foreign_question_words") for word in found)
     is_foreign = counts[best] > max(1, in_english) or (counts[best] and (asks or set("¿¡") & set(text)))
-    return _LANGUAGES[best] if is_foreign else ""
+    # Of neighbours a short question may be either: Danish or Norwegian.
+    likely = [name for code, name in _LANGUAGES.items() if counts[code] == counts[best]]
+    return " or ".join(likely[:MAX_NAMED]) if is_foreign else ""

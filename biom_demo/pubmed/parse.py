@@ -70,6 +70,9 @@ _NO_ABSTRACT = re.compile(
 )
 _YEAR = re.compile(r"\b(1[5-9]\d\d|20\d\d)\b")
 _NUMBER = re.compile(r"[0-9]{1,12}")
+# A point before zeros alone is a decimal one; any other sign before three digits groups them.
+_COUNT = re.compile(r"\+?(?:\d{1,12}|\d{1,3}(?:[\s\u00a0\u2009\u202f,.'’_]\d{3}){1,3})(?:\.0*)?", re.ASCII)
+_NO_FRACTION = re.compile(r"(?<!\.\d{3})\.0*$")
 _PMCID = re.compile(r"PMC[0-9]{1,12}", re.IGNORECASE)
 _WEB_PAGE = "PubMed sent a web page instead of records; it may be under maintenance."
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -118,8 +121,9 @@ def parse_search(xml: bytes) -> SearchResult:
         raise RecordError("PubMed sent records instead of the answer to a search. Try again in a minute.")
     if root.tag != "eSearchResult" or root.find("ERROR") is not None:
         raise RecordError(_not_records(root))
-    count = readable(root.find("Count"))
-    if not _NUMBER.fullmatch(count):
+    pmids = tuple(pmid for e in root.findall("IdList/Id") if _NUMBER.fullmatch(pmid := readable(e)))
+    count = _count(readable(root.find("Count")))
+    if count is None and not pmids:
         raise RecordError("PubMed's answer to the search has no count. Try again in a minute.")
     told = {
         "ErrorList/PhraseNotFound": "{} was not found",
@@ -135,11 +139,18 @@ def parse_search(xml: bytes) -> SearchResult:
         if (text := readable(e))
     ]
     return SearchResult(
-        int(count),
-        tuple(pmid for e in root.findall("IdList/Id") if _NUMBER.fullmatch(pmid := readable(e))),
+        max(count or 0, len(pmids)),  # the records are there, whatever is said of their number
+        pmids,
         readable(root.find("QueryTranslation")),
         tuple(dict.fromkeys(words for words in warnings if words != "No items found.")),
     )
+
+
+def _count(text: str) -> int | None:
+    """The whole number a text writes, however its digits are grouped: "1,234", "12.0"; else ``None``."""
+    if not _COUNT.fullmatch(text):
+        return None
+    return int(re.sub(r"\D", "", _NO_FRACTION.sub("", text)))
 
 
 def parse_idconv(body: bytes) -> dict[str, str]:

@@ -55,7 +55,7 @@ def main() -> None:
                 page.locator("#pubmed-question textarea").fill("What blocks TNF-alpha?")
                 page.locator("#pubmed-query textarea").fill("TNF-alpha")
                 page.locator("#pubmed-query textarea").press("Enter")
-                expect(page.locator("#pubmed-status")).to_contain_text("records match; read", timeout=60_000)
+                expect(page.locator("#pubmed-status")).to_contain_text("read: the first", timeout=60_000)
                 page.screenshot(path=FOLDER / f"ask-pubmed-{size}-{theme}.png", full_page=True)
         browser.close()
 

@@ -41,9 +41,10 @@ _COMMON_WORDS = frozenset(
     re.findall(
         r"\w+",
         """a about after aids all also an and are as at be been both but by can cat did do does each for from
-        had has have he her his how if in into is it its may me met more most no nor not of off on one only or our
-        out over own per see set she so some such than that the their them then there they this to two up us
-        using via vs was we were what when where which who will with you""",
+        had has have he her his how if in into is it its may me met more most no nor not of off on
+        one only or our out over own per see set she so some such than that the their them then
+        there they this to two up us using via vs was we were what when where which who will with
+        you""",
     )
 )
 _LETTER_LIST = frozenset({",", "and", "or", "/", "&"})
