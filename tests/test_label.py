@@ -140,6 +140,29 @@ def test_retrieval_finds_the_passage_on_the_topic_reads_none_twice_and_keeps_tes
     assert not any(p.has_gold for p in made)
 
 
+def test_pieces_under_the_least_length_are_not_retrieved():
+    pytest.importorskip("bm25s")
+    sentence = "The enzyme alpha kinase cuts the tail of protein beta in cells of yeast. "
+    passages = [
+        "The kinase cuts.",
+        (sentence * 3).strip(),
+        sentence * 13 + "A kinase cuts.",  # the last of its pieces is short
+        "Frogs sing at night in the pond behind the old mill.",
+    ]
+    asked = [Question(id="a", text="Which kinase cuts protein beta?")]
+
+    def lengths(least):
+        made = retrieved_pairs(asked, passages, per_question=9, excluded=Excluded.of([]), min_chars=least)
+        return sorted(len(pair.example.context) for pair in made)
+
+    assert len(lengths(0)) == 4
+    assert lengths(100) == [length for length in lengths(0) if length >= 100] != []
+    assert lengths(len(passages[1])) == lengths(100)
+    assert len(lengths(len(passages[1]) + 1)) == 1
+    with pytest.raises(DataError, match="min-chars"):
+        lengths(901)
+
+
 def test_long_passages_are_cut_at_sentences():
     passage = " ".join(f"Sentence number {i} tells of the gene and of the cell." for i in range(60))
     made = list(pieces_of(passage))

@@ -204,6 +204,40 @@ def test_loading_and_reading_make_no_network_call(tiny_checkpoint, monkeypatch):
         PyTorchEngine.load("nobody/never-fetched")
 
 
+def test_loading_draws_no_bars_and_leaves_those_of_others_as_they_were(
+    tiny_checkpoint, tmp_path, capfd, monkeypatch
+):
+    from transformers.utils import logging
+
+    def shown():
+        assert list(logging.tqdm([1], desc="mine")) == [1]
+        return "mine" in capfd.readouterr().err
+
+    def hook(factory, args, kwargs):
+        return factory(*args, **kwargs)
+
+    monkeypatch.setattr(logging, "_tqdm_active", True)
+    before = logging.set_tqdm_hook(hook)
+    try:
+        PyTorchEngine.load(tiny_checkpoint)
+        assert "Loading" not in capfd.readouterr().err
+        with pytest.raises(CheckpointError):
+            PyTorchEngine.load(str(tmp_path / "nothing"))
+        capfd.readouterr()
+        assert shown()
+        # Two loads side by side, the first over before the second.
+        first, second = pytorch._without_bars(), pytorch._without_bars()
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert not shown()
+        second.__exit__(None, None, None)
+        assert shown()
+        assert logging.set_tqdm_hook(None) is hook
+    finally:
+        logging.set_tqdm_hook(before)
+
+
 def test_the_old_layout_reads_as_the_new_one(tiny_checkpoint, tmp_path):
     old, new = PyTorchEngine.load(save_old_layout(tmp_path)), PyTorchEngine.load(tiny_checkpoint)
     assert len(old.tokenizer) == len(VOCABULARY)

@@ -123,6 +123,19 @@ def test_without_the_second_version_nothing_is_blank_and_no_odds_are_written(bas
     assert not (tmp_path / "e" / "null_odds_.json").exists()
 
 
+def test_nothing_is_learned_from_questions_without_gold(base, tmp_path, capsys, monkeypatch):
+    bare = [Example(Question("which gene?", f"n{i}"), f"text {i}", labelled=False) for i in range(3)]
+    learned = []
+    monkeypatch.setattr(run_squad, "_train", lambda flags, pairs: learned.extend(pairs))
+    write_squad([*bare, *examples()], tmp_path / "data.json", title="t")
+    assert train_main([*base, "--do_train"]) == 0
+    assert learned == examples()  # "no answer" is gold too
+    assert "3 questions without gold answers are not learned from" in capsys.readouterr().out
+    write_squad(bare, tmp_path / "data.json", title="t")
+    assert train_main([*base, "--do_train"]) == 2
+    assert "to learn from" in capsys.readouterr().err
+
+
 def test_flags_become_the_stage_they_name(start):
     flags = parsed(
         *("--model_type", "electra", "--model_name_or_path", str(start), "--output_dir", "out"),

@@ -79,6 +79,10 @@ def test_the_documents_are_many_and_hard_enough():
         ["It activates NF-κ B.", "The cells of size L.", "Fits came in the group of J. Okoro."],
         ["He was seen at Hosp. in Lab. of Dr. Ito.", "In 1987 A. Jones and R. Singh left."],
         ["See Fig. 2.", "mRNA was stable.", "Fig. 3 shows vs. 4 h.", "siRNA was not."],
+        ["They lack the genes A, B, and C.", "D was lost."],
+        ["Loss was seen in wells A and B.", "C was full.", "Rows D, E, F.", "G was not."],
+        ["Mice had alleles A, B or C.", "It is so.", "The loci HLA-A, B, and C.", "D was lost."],
+        ["Authors are Smith A, Brown B, and C. Jones of Bern.", "It was Brown A, and C. Jones."],
         ["Levels of vitamin B.", "α-Tocopherol did not change in S. aureus."],
     ],
 )  # fmt: skip
@@ -94,6 +98,9 @@ def test_short_cases(sentences):
         ["It needs IL-2.", "Cells then grow at pH 7.4.", "We saw 20%.", "In vitro it failed at 37 °C.", "So"],
         ["Mice got 5 mg/kg.", "Rats got 3 mg.", "Dogs, as in Li et al.", "However, cats did not."],
         ["It is a disease.", "METHODS: We asked.", "RESULTS: It is a channel, CFTR.", "The gate opens."],
+        ["We saw the end.", "α-Synuclein rose.", "β2 was (low).", "Δ9-THC fell.", "αSyn did not [2].", "γ"],
+        ["It fell.", "mRNA was low.", "siRNA, p53 and others rose.", "p53 did so by 20%.", "cAMP fell."],
+        ["It fell.", "c-Myc rose.", "mTOR too."],
         ["It rose in mice.", "TNF was low.", "IL-6 was not, nor was vitamin K.", "Warfarin was."],
     ],
 )  # fmt: skip
@@ -106,6 +113,7 @@ def test_a_stop_that_lost_its_space_still_ends_a_sentence(sentences):
     [
         "See www.ncbi.Nlm.org or http://a.org/b.Html or mail j.Doe@x.org for data.CSV and file.PDF files",
         "J.Smith and Dr.Jones of St.Louis, e.g.Aspirin vs.Placebo in Fig.Two of approx.Half",
+        "Try obj.toString or file.mRNA.txt or e.g.mRNA or TGF.β or IL-2.β or cf.α-helix or 3.5.α or a.mRNA",
         "It changes p.Arg117His and Glu12.Ala34 in NM_000492.3:c.1521 of E.coli in the U.S.A. today",
     ],
 )

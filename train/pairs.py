@@ -147,9 +147,14 @@ def retrieved_pairs(
     """
     import bm25s  # a training requirement
 
-    pieces = [piece for passage in passages for piece in pieces_of(passage) if excluded.admits_passage(piece)]
+    pieces = [
+        piece
+        for passage in passages
+        for piece in pieces_of(passage)
+        if len(piece) >= min_chars and excluded.admits_passage(piece)
+    ]
     if not pieces:
-        raise DataError("No passage is left to retrieve from. Check the files and --exclude.")
+        raise DataError("No passage is left to retrieve from. Check the files, --exclude and --min-chars.")
     index = bm25s.BM25()
     index.index(bm25s.tokenize(pieces, stopwords="en", show_progress=False), show_progress=False)
     taken: set[int] = set()

@@ -128,7 +128,7 @@ def run(flags: argparse.Namespace) -> None:
             "--max_query_length, or tokens between two windows are never read."
         )
     # Both files are read before hours of model time are spent.
-    training = read_squad(_data_file(flags, "train")).examples if flags.do_train else ()
+    training = _training(_data_file(flags, "train")) if flags.do_train else ()
     test = read_squad(_data_file(flags, "predict")).examples if flags.do_eval else ()
     _require_model_type(flags)
     if flags.no_cuda:
@@ -137,6 +137,17 @@ def run(flags: argparse.Namespace) -> None:
         _train(flags, training)
     if flags.do_eval:
         _predict(flags, test, flags.output_dir if flags.do_train else _checkpoint(flags))
+
+
+def _training(path: Path) -> list[Example]:
+    """The pairs of a file to learn from: those whose gold is known, also where it is that there is none."""
+    read = read_squad(path)
+    labelled = [example for example in read if example.labelled]
+    if not labelled:
+        raise TrainingError(f'{path} has no question with "answers" to learn from. Give a file with gold.')
+    if len(labelled) < len(read):
+        print(f"{path}: {len(read) - len(labelled)} questions without gold answers are not learned from.")
+    return labelled
 
 
 def _data_file(flags: argparse.Namespace, name: str) -> Path:

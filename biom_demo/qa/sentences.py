@@ -40,6 +40,7 @@ _LAST_WORD = re.compile(r"[^\s()\[\]{}\"'“”‘’«»,;:/<>=~±≈]*$")
 _CAPITALISED = re.compile(r"[A-Z][a-z]{2}")
 _NUMBERED = re.compile(r"[(\[#]?[A-Z]{0,2}\d|(?:and|of)\b")  # no. 5, no. and year
 _LISTED_LETTER = re.compile(r"[A-Z0-9]{1,4},?|and|or")
+_SURNAME = re.compile(r"[A-Z][a-z'’-]+")
 _CITATION = re.compile(r"(?:\[\d[\d,;–\- ]*\]\s*)+(?=\S)")  # stop.[3,4] Next
 _NOTE_NUMBER = re.compile(r"(?<=[a-z]{3})\.\d{1,3}(?:[,–-]\d{1,3})*\s+(?=[A-Z])")  # stop.12 Next
 _CLOSED_ASIDE = re.compile(r"[.?!][)\]}\"'’”»]+\s*$")
@@ -56,10 +57,13 @@ _BEFORE_INITIAL = frozenset(
 _CHEMICAL = re.compile(r"[a-z-]{4,}(?<!ta)(?<!ma)(?<!pla)(?<!with)in")  # annexin V, mitomycin C
 
 # A stop that lost its space, and what may stand behind it: a word, a label, an acronym.
-_RUN_ON = re.compile(r"(?<=[\w%)\]])\.(?=[A-Z])")
+_RUN_ON = re.compile(r"(?<=[\w%)\]])\.(?=[A-Zα-ωΑ-Ω]|[a-z]{1,3}[A-Z]{2}|[a-z]-[A-Z]|p\d\d)")
 _RUN_ON_WORD = re.compile(r"(?:[A-Z][a-z]+|A)(?![\w@/]|\.\w)|[A-Z]{2}[A-Z -]{0,48}:")
 _RUN_ON_ACRONYM = re.compile(
     r"(?!(?:PDF|DOCX?|PNG|JPE?G|CSV|TXT|XML|ZIP|EXE|COM|ORG|NET|GOV|EDU)\b)[A-Z]{2}[A-Z\d-]*+(?=[\s,(])"
+)
+_RUN_ON_TERM = re.compile(  # α-synuclein, Δ9-THC, mRNA, siRNA, cAMP, c-Myc, p53
+    r"[α-ωΑ-Ω](?=[\W\dA-Za-z]|$)|(?:[a-z]{1,3}[A-Z]{2,}[A-Z\d]*|[a-z]-[A-Z][a-z]+|p\d\d)(?=[\s,(/-])"
 )
 _LAST_RUN = re.compile(r"(?:[A-Z]+|[a-z]+)$")
 _FIRST_WORD = re.compile(r"[A-Z][a-z]*(?![\w.])")
@@ -232,9 +236,12 @@ def _is_designation(letter: str, earlier: list[str], block: str, following: int)
     rules = _rules()
     if earlier and letter in _UNITS and _NUMBER.fullmatch(earlier[-1]) and not _YEAR.fullmatch(earlier[-1]):
         return True  # 37 C. Cells
+    series: list[str] = []
     while earlier and _LISTED_LETTER.fullmatch(earlier[-1]):
-        earlier.pop()
+        series.append(earlier.pop())
     name = earlier[-1].strip("()[],") if earlier else ""
+    if _is_series(series, name):
+        return True  # genes A, B, and C. D was lost
     last = name.lower().rpartition("-")[2]  # NF-kappa B
     if {name.lower(), last, last.removesuffix("s")} & rules.lettered_names or last in _GREEK_LETTERS:
         return True  # vitamin K. Warfarin, factors VII, IX and X. Dabigatran
@@ -250,13 +257,24 @@ def _is_designation(letter: str, earlier: list[str], block: str, following: int)
     return None
 
 
+def _is_series(words: list[str], name: str) -> bool:
+    """Whether words before a letter, the last first, list letters of their own: not Brown A, and C. Jones."""
+    letters = sum(
+        word.rstrip(",").isalpha() and word[0].isupper() and len(word.rstrip(",")) == 1 for word in words
+    )
+    joined = bool(words) and words[0] in ("and", "or")
+    if _SURNAME.fullmatch(name):
+        return letters > 1 and name.endswith("s")  # Genes A, B and C
+    return letters > 1 or (joined and letters == 1)
+
+
 def _ends_run_on(block: str, stop: int) -> bool:
     """Whether the full stop at ``stop``, with no space behind it, ends a sentence: "fell.Fever"."""
     rules = _rules()
     before, word = _before(block, stop)
     token = before[-1:] if before[-1:] in ")]%" else word
     capitalised = _RUN_ON_WORD.match(block, stop + 1) is not None
-    if not (capitalised or _RUN_ON_ACRONYM.match(block, stop + 1)):
+    if not (capitalised or _RUN_ON_ACRONYM.match(block, stop + 1) or _RUN_ON_TERM.match(block, stop + 1)):
         return False
     if _ADDRESS.search(before.split(" ")[-1]):
         return False

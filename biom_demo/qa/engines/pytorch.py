@@ -9,10 +9,11 @@ import inspect
 import os
 import pickle
 import shutil
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -206,6 +207,36 @@ def _max_positions(model: PreTrainedModel) -> int:
     return int(declared)
 
 
+class _Bars:
+    """Whose loads are running, and the hook that transformers had before the first of them."""
+
+    lock = threading.Lock()
+    loads = 0
+    hook: Any = None
+
+
+@contextmanager
+def _without_bars() -> Iterator[None]:
+    """Within, transformers draws no progress bars; then again as before. Loads may run side by side."""
+    from transformers.utils import logging
+
+    def no_bar(factory: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return logging.EmptyTqdm(*args, **kwargs)
+
+    with _Bars.lock:
+        if not _Bars.loads:
+            _Bars.hook = logging.set_tqdm_hook(no_bar)
+        _Bars.loads += 1
+    try:
+        yield
+    finally:
+        with _Bars.lock:
+            _Bars.loads -= 1
+            if not _Bars.loads:
+                logging.set_tqdm_hook(_Bars.hook)
+                _Bars.hook = None
+
+
 def _reason(error: Exception) -> str:
     text = str(error).strip()
     return text.splitlines()[0][:200] if text else type(error).__name__
@@ -214,7 +245,8 @@ def _reason(error: Exception) -> str:
 def _reading(name: str, load: Callable[[], T]) -> T:
     """What ``load`` returns; what goes wrong in transformers becomes a ``CheckpointError``."""
     try:
-        return load()
+        with _without_bars():
+            return load()
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f"{name}: pytorch_model.bin holds more than weights, or is damaged, and was not opened. "
