@@ -36,6 +36,13 @@ TABLE = [
     ("antibody. Then anti-\nbody", "antibody. Then antibody", "likewise"),
     ("HYPER-\nTENSION and HYPERTENSION", "HYPERTENSION and HYPERTENSION", "capitals, as elsewhere"),
     ("poly-\n(ADP-ribose)", "poly-(ADP-ribose)", "before a bracket"),
+    ("factor-\nκB", "factor-κB", "a hyphen before a Greek letter is a name's"),
+    ("receptor-\nγ and copper-\nβ", "receptor-γ and copper-β", "others"),
+    ("interferon-\ngamma", "interferon-gamma", "or before its name"),
+    ("long-term-\nsurvival", "long-term-survival", "a word that has a hyphen already"),
+    ("state-of-the-\nart", "state-of-the-art", "a longer one"),
+    ("Kaplan-Meier-\nestimate", "Kaplan-Meier-estimate", "and one of names"),
+    ("cost-effec-\ntiveness", "cost-effectiveness", "but its second part may be cut"),
     ("copper--\nand zinc", "copper--and zinc", "a typewriter's dash"),
     ("2–\n3 days", "2–3 days", "a dash between numbers"),
     # soft hyphens within a line

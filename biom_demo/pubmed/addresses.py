@@ -67,7 +67,7 @@ _DOI = re.compile(r"(?<![\w.])10\.[0-9]{4,9}(?:\.[0-9]+)*/[^\s?&]+")
 _AFTER_DOI = re.compile(
     r"(?:/(?:full(?:text|html)?|abs(?:tract)?|e?pdf|pdfdirect|epub|html?|meta|xml|references|citedby|citations|"
     r"summary|tables?|figures?|suppl(?:_file|ementary-material)?|related|metrics|comments|download|print|"
-    r"asset|issuetoc|peer-review|media|info|cite|bibtex)"
+    r"asset|issuetoc|peer-review|media|info|cite|bibtex|doi|authors?|permissions|article-info)"
     r"|\.(?:pdf|epdf|full(?:-text)?|abstract|short|long|epub|xml|html?|ris)|/suppl_file/.*)$",
     re.IGNORECASE | re.DOTALL,
 )
@@ -188,7 +188,7 @@ def _publishers_doi(host: str, text: str) -> Name | None:
         return None
     value = without_signs_behind(found[0])
     if host.endswith("oup.com"):  # Oxford's own number behind the DOI
-        value = re.sub(r"/[0-9]{6,9}(?:/.*)?$", "", value)
+        value = re.sub(r"/[0-9]{6,9}(?:/.*)?$|/[0-9]{1,9}/[^/]+\.pdf$", "", value)
     for _ in range(4):
         bare = _AFTER_DOI.sub("", value).rstrip("/")
         if not _DOI.fullmatch(bare) or bare == value:

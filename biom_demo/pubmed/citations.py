@@ -24,20 +24,41 @@ from biom_demo.pubmed.names import (
 _DECORATION = re.compile(
     r"[\[(][^\[\]()0-9]{0,40}?(?:pubmed|medline|pmc article)[^\[\]()0-9]{0,40}[\])]"
     r"|\[(?:pmid|uid|doi|aid|lid|pmc|pmcid|pii)\]"
-    r"|\bfree (?:pmc )?article\b\.?",
+    r"|\bfree (?:pmc )?article\b\.?"
+    # "(accessed 3 May 2021)", "17284678 abstract"
+    r"|[\[(]?\b(?:(?:last|date) )?(?:accessed|retrieved|visited|viewed|cited)(?: on| at)?:?\s(?:on )?"
+    r"(?:[0-9]{1,4}[ ./-][a-z0-9]{1,9}\.?[ ,./-]{1,2}[0-9]{1,4}"
+    r"|[a-z]{3,9}\.? (?:[0-9]{1,2},? )?[0-9]{4})[\])]?"
+    r"|(?<=[0-9]{5})[ \t]{1,3}\(?(?:abstracts?|full[ -]?text|pdf|html|summary|citation|record)\)?"
+    r"(?=\s{0,3}(?:[.,;\n]|\Z))"
+    r"|\A(?:(?:get|fetch|show|open|read|find|see)(?: me)?(?: the)? )?"
+    r"(?:(?:abstracts?|records?|articles?|papers?)(?: of| for| no\.?)? )?(?=\#?[1-9][0-9]{6,7}\b)",
     re.IGNORECASE,
+)
+_GROUPED_OTHERWISE = re.compile(  # 31 978 945, 31.978.945, 31'978'945
+    r"(?<![0-9])(?<![0-9][ '’.])([1-9][0-9]?)([ '’.])([0-9]{3})\2([0-9]{3})(?![0-9]|[ '’.][0-9])"
 )
 _BROKEN_DOI = re.compile(
     r"(\b10\.[0-9]{4,9}/(?:[^\s/]{1,60}[-_/])?)[ \t]{0,3}(?:\n[ \t]{0,9}|(?<=/)[ \t])(?=[^\s/])"
 )
+# Broken at a full stop, or within a word ("10.1038/na", "ture12373"), where no other name begins.
+_BROKEN_ELSEWHERE = re.compile(
+    r"(\b10\.[0-9]{4,9}/[^\s]{1,80}(?:[a-z]|(?<=\.)|[0-9](?=[ \t]{0,3}\n[ \t]{0,9}\.)))[ \t]{0,3}\n[ \t]{0,9}"
+    r"(?=(?![Pp][Mm]|[Dd][Oo][Ii]|v[0-9]|[0-9]{1,3}[.)]?\s|10\.[0-9]{4}|[0-9]{4,8}\s{0,9}(?:\Z|\n))"
+    r"(?:(?<=[a-z]\n)[a-z]{2,20}[0-9]|(?<=\.\n)[a-z0-9]{1,20}[0-9.]|\.[0-9a-z])[\w.()-]{0,60}\s{0,9}(?:\Z|\n))"
+)
 _SEPARATORS = re.compile(r"[\s,;|]+")
 _WRAPPERS = re.compile(r"[<(\[{\"'`´“”„‘’«»‹›]+")
 _JOINER = re.compile(r"(?:and|or|&|\+)(?=\s)", re.IGNORECASE)
-_MARKER = re.compile(r"(?:\(?(?:[0-9]{1,3}|[A-Za-z])[.):]|\[[0-9]{1,3}\]|[-–*•·#①-⑳])\s{1,9}(?=\S)")
+_MARKER = re.compile(
+    r"(?:\(?(?:[0-9]{1,3}|[A-Za-z]|[ivx]{2,5}|[IVX]{2,5})[.):]|\[[0-9]{1,3}\]|[-–*•·#①-⑳])\s{1,9}(?=\S)"
+)
 _TOKEN = re.compile(r"\S+")
+_YEAR = re.compile(r"(?:19|20)[0-9]{2}\W{0,3}")
 # Where one name ends and the next begins without a space: before an address, a DOI, a label, a PMID.
 _NEXT_NAME = re.compile(
-    r"[,;|]+(?=https?:|www\.|10\.[0-9]{4,9}/|pmc\s?[0-9]|pmid|doi|[0-9]{7,8}(?:[,;|]|$))", re.IGNORECASE
+    r"(?:\]\(|<)(?=https?:|www\.)|[,;|]+(?=https?:|www\.|10\.[0-9]{4,9}/|pmc\s?[0-9]|pmid|doi|[0-9]{7,8}(?:[,;|]|$))",
+    re.IGNORECASE,
 )
 _IN_TOKEN = re.compile(r"[,;|]+|/(?=pmc[0-9]|pmid|doi)", re.IGNORECASE)
 
@@ -45,10 +66,13 @@ _IN_TOKEN = re.compile(r"[,;|]+|/(?=pmc[0-9]|pmid|doi)", re.IGNORECASE)
 def names_alone(text: str) -> tuple[Name, ...]:
     """The records a text names if it holds nothing but names, labels and marks of lists; else none.
 
-    Each record comes once, in order. ``text`` has gone through ``plain_signs``.
+    Each record comes once, in order; a bare number like a year's beside another name is a year.
+    ``text`` has gone through ``plain_signs``.
     """
-    text = _BROKEN_DOI.sub(r"\1", _DECORATION.sub(" ", text))
+    text = _GROUPED_OTHERWISE.sub(r"\1\3\4", _with_whole_dois(_DECORATION.sub(" ", text)))
     found: dict[Name, None] = {}
+    years: set[Name] = set()
+    labelled = False
     scheme: Scheme | None = None
     at = 0
     while at < len(text):
@@ -59,16 +83,27 @@ def names_alone(text: str) -> tuple[Name, ...]:
         elif wrapper := _WRAPPERS.match(text, at):
             at = wrapper.end()
         elif label := LABEL.match(text, at):
-            scheme, at = scheme_of(label), max(label.end(), at + 1)
+            scheme, at, labelled = scheme_of(label), max(label.end(), at + 1), True
         else:
             token = _TOKEN.match(text, at)
             assert token is not None  # white space was skipped
             names = _names_of_token(token[0], scheme)
             if not names:
                 return ()
+            if not labelled and _YEAR.fullmatch(token[0]):
+                years.update(name for name in names if name not in found)
+            else:
+                years.difference_update(names)
             found.update(dict.fromkeys(names))
-            at = token.end()
+            at, labelled = token.end(), False
+    if any(name.scheme is not Scheme.PMID or len(name.value) > len("2099") for name in found):
+        return tuple(name for name in found if name not in years)
     return tuple(found)
+
+
+def _with_whole_dois(text: str) -> str:
+    """The text with DOIs made whole that a line's end cut."""
+    return _BROKEN_ELSEWHERE.sub(r"\1", _BROKEN_DOI.sub(r"\1", text))
 
 
 def _marks(text: str, marker: re.Match[str], scheme: Scheme | None) -> bool:
@@ -113,7 +148,7 @@ def _parts(token: str, scheme: Scheme | None) -> Iterator[str]:
 # --- citations -----------------------------------------------------------------------------------------
 
 _CITED = re.compile(
-    r"(?P<address>(?:https?:/{0,2}|www\.)[^\s<>\"]+)"
+    r"(?P<address>(?:https?:/{0,2}|www\.|(?<![\w./@-])(?:[a-z0-9-]{1,40}\.){1,4}[a-z]{2,6}/)[^\s<>\"]+)"
     rf"|(?P<label>{LABEL.pattern})[{{\"']?(?P<numbers>(?!10\.[0-9]{{4}})\#?(?:PMC)?[0-9]{{1,9}}(?:\.[0-9])?"
     r"(?:\s{0,2}(?:,|;|/|&|and)\s{0,2}(?:PMC)?[0-9]{6,9}){0,200}(?![0-9]))"
     r"|(?<![\w./])(?:doi\s?[:=]?\s{0,2})?(?P<doi>10\.[0-9]{4,9}(?:\.[0-9]+)*(?:/|%2F)[^\s\"]+)"
@@ -172,7 +207,7 @@ def cited(text: str) -> Cited:
 
     ``text`` has gone through ``plain_signs``.
     """
-    text = _BROKEN_DOI.sub(r"\1", text)
+    text = _with_whole_dois(text)
     if _EXPORT.match(text):
         pmids = [Name(Scheme.PMID, number) for number in _EXPORTED_PMID.findall(text)]
         if pmids:

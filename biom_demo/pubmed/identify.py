@@ -24,6 +24,7 @@ from biom_demo.pubmed.prose import (
     is_field_tag,
     is_short_form,
     opens_as_question,
+    opens_with_question,
     shape_of,
 )
 from biom_demo.pubmed.query import queries, title_queries
@@ -101,10 +102,11 @@ def _identify(typed: str, nested: int) -> Identified:
         head = head[: max(head.rfind(" "), head.rfind("\n"), 0)] or head
     if names := names_alone(head):
         return _records(names)
-    word = without_signs_behind(head.lstrip("<([{\"'“”‘’«»‹›„` "))
-    if not re.search(r"\s", word) and is_address(word):
+    word = _without_wrapping(head)
+    if is_address(word) and "\n" not in word:
         address = read_address(word)
-        if address is not None:
+        spaced = " " in word  # in its search term only: "?term=asthma AND children"
+        if address is not None and (not spaced or (address.query and "=" in word.split()[0])):
             return _of_address(address, nested)
     if not any(c.isalpha() for c in head) and not all(part.isdigit() for part in head.split()):
         return Identified(
@@ -112,13 +114,35 @@ def _identify(typed: str, nested: int) -> Identified:
             "These figures name no record: a PMID is a whole number of up to eight digits. Give a PMID or "
             "DOI, or paste the abstract's text.",
         )
-    shape = shape_of(plain_signs(typed) if len(typed) <= LOOKED_AT else typed)
     found = cited(head)
+    if not found.names and (label := _TITLE_LABEL.match(head)):
+        rest = head[label.end() :]
+        shape = shape_of(rest)
+        if (
+            shape.words <= MAX_TITLE_WORDS
+            and shape.tells == 0
+            and "\n\n" not in rest
+            and (title := _title(rest))
+        ):
+            return replace(title, alternative=_text(shape.words))
+    shape = shape_of(plain_signs(typed) if len(typed) <= LOOKED_AT else typed)
     if found.names:
         return _of_citation(found, shape)
     if shape.tells == 0 and (title := _title(cited_title(head))):
         return replace(title, alternative=_text(shape.words))
     return _of_words(head, shape)
+
+
+_TITLE_LABEL = re.compile(r"(?:(?:article|paper|full) )?title\s?[:=]\s{0,9}(?=\S)", re.IGNORECASE)
+
+
+def _without_wrapping(head: str) -> str:
+    """The input without signs around it; a star or quotation mark that belongs to a search term stays."""
+    opened = head.lstrip("<([{\"'“”‘’«»‹›„` ")
+    bare = without_signs_behind(opened)
+    sign = opened[len(bare) : len(bare) + 1]
+    own = "?" in bare and (sign == "*" or (sign == '"' and bare.count('"') % 2 == 1))
+    return bare + sign if own else bare
 
 
 def _of_words(head: str, shape: Shape) -> Identified:
@@ -150,7 +174,13 @@ def _of_few_words(head: str, shape: Shape) -> Identified:
     if shape.syntax:
         if tells_text or (sentence and shape.verbs):
             return replace(text, alternative=_query(head))
-        return replace(_query(head), alternative=text if sentence else None)
+        bare = not _OTHER_THAN_WORDS.search(_SITE.sub("", head))
+        if bare and (shape.end == "?" or opens_as_question(head)):  # "BRCA1 AND BRCA2", stressed
+            return replace(_question(head), alternative=title)
+        beside = title if bare and shape.stops else None
+        return replace(_query(head), alternative=text if sentence else beside)
+    if title and shape.words >= MIN_SENTENCE_WORDS and opens_with_question(head):
+        return replace(title, alternative=_question(head))
     if shape.asks and shape.tells < 2 and (shape.end != "." or shape.sentences == 1):
         return replace(_question(head), alternative=title if shape.words >= MIN_SENTENCE_WORDS else None)
     key_words = _query(head, syntax=0)
@@ -166,6 +196,8 @@ def _of_few_words(head: str, shape: Shape) -> Identified:
     return replace(key_words, alternative=_records((Name(Scheme.PMID, number[0]),)) if number else title)
 
 
+_OTHER_THAN_WORDS = re.compile(r"[\[\]()\"“”*]")  # an operator besides these is one, not a stressed word
+_SITE = re.compile(r"\s{0,9}\[(?:pubmed|medline|internet)[^\[\]\n]{0,40}\]", re.IGNORECASE)  # "[PubMed]"
 _LONE_NUMBER = re.compile(r"(?<![\w.,/-])[1-9][0-9]{6,7}(?![\w,/-]|\.[0-9])")
 
 
@@ -218,6 +250,7 @@ def _question(written: str) -> Identified:
 
 def _title(written: str) -> Identified | None:
     """``written`` as a title, ``None`` where it has no word to look one up by."""
+    written = _SITE.sub("", written)
     tries = title_queries(written)
     if not tries:
         return None
@@ -237,6 +270,9 @@ def _of_address(address: Address, nested: int) -> Identified:
         inner = _identify(address.query, nested - 1) if nested else _query(address.query)
         if inner.kind is Kind.RECORDS:
             return inner
+        title = inner.alternative if inner.kind is Kind.TEXT else inner
+        if title is not None and title.kind is Kind.TITLE:  # an address is no text to read
+            return replace(title, alternative=_query(address.query))
         left_out = f" Its filters {', '.join(address.dropped)} are left out." if address.dropped else ""
         return Identified(
             Kind.QUERY,
@@ -310,7 +346,7 @@ def _clean_query(written: str) -> str:
             else f" {match[1]} "
         )
 
-    text = written.translate(_CURLY)
+    text = _SITE.sub("", written.translate(_CURLY))
     return " ".join(BRACKETED.sub(kept, text).split()).rstrip("?. ") or written
 
 

@@ -37,20 +37,22 @@ class Name:
 
 # The invisible: byte order mark, zero-width and direction marks, soft hyphen.
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
-_SLASHES_AND_HYPHENS = str.maketrans("‐‑⁄∕", "--//")
+_LOOKALIKES = str.maketrans("‐‑⁄∕ː∶꞉、،؛", "--//:::,,;")
 
 
 def plain_signs(text: str) -> str:
     """The text with full-width signs, foreign digits and odd spaces made plain, invisible signs gone."""
     if text.isascii():
         return text
-    text = _INVISIBLE.sub("", text).translate(_SLASHES_AND_HYPHENS)
+    text = _INVISIBLE.sub("", text).translate(_LOOKALIKES)
     return "".join(_plain_sign(c) if c > "\u009f" else c for c in text)
 
 
 def _plain_sign(character: str) -> str:
     if "\uff01" <= character <= "\uff5e":  # full-width forms
         return chr(ord(character) - 0xFEE0)
+    if "\ufe10" <= character <= "\ufe19" or "\ufe50" <= character <= "\ufe6b":  # vertical and small forms
+        return unicodedata.normalize("NFKC", character)
     if character.isspace():
         return "\n" if character in "\u2028\u2029" else " "
     digit = unicodedata.decimal(character, None)
@@ -60,22 +62,23 @@ def _plain_sign(character: str) -> str:
 # --- one name ----------------------------------------------------------------------------------------
 
 _LABELS = (
-    r"(?P<PMCID>(?:pubmed central[\s:-]{0,3})?(?:pmcid(?:s|\(s\))?|pmc[\s-]{0,2}ids?)"
+    r"(?P<PMCID>(?:pubmed central[\s:-]{0,3})?(?:pmcid(?:['’]?s|\(s\))?|pmc[\s-]{0,2}ids?)"
     r"|pubmed central(?: ids?)?|pmc(?=[\s:-]{1,3}[0-9]))"
-    r"|(?P<PMID>(?:(?:pubmed|medline)[\s:-]{0,3})?pmid(?:s|\(s\))?"
+    r"|(?P<PMID>(?:(?:pubmed|medline)[\s:-]{0,3})?pmid(?:['’]?s|\(s\))?"
     r"|pubmed(?:[\s-]{0,2}(?:ids?|identifiers?|uids?))?|uids?)"
     r"|(?P<DOI>(?:info:|urn:)?dois?(?:\(s\))?|digital object identifiers?)"
 )
 # "PMID:", "PubMed ID no.", "doi " with what joins it to its name.
 LABEL = re.compile(
-    rf"(?<![\w./-])(?:{_LABELS})(?:\s?(?:no\.?|nos\.?|numbers?|is)(?=[\s:#0-9]))?"
+    rf"(?<![\w./-])(?:{_LABELS})(?:[\s-]?(?:nos?\.?|nrs?\.?|num\.?|n[°º]\.?|№|numbers?|nummer|is)(?=[\s:#0-9]))?"
     r"\s{0,3}(?:[:=#/-]|\s|(?=10\.[0-9]|[0-9])|$){1,3}",
     re.IGNORECASE,
 )
-_PMID = re.compile(r"#?0*([1-9][0-9]{0,7})(?:\.([1-9][0-9]?))?")
+_PMID = re.compile(r"#?0*([1-9][0-9]{0,7})(?:[.vV]([1-9][0-9]?))?")
 GROUPED = re.compile(r"[1-9][0-9]{0,2}(?:,[0-9]{3}){1,2}")  # 12,345,678
-_PMCID = re.compile(r"pmc[:\s-]{0,3}0*([1-9][0-9]{0,8})(?:\.([1-9][0-9]?))?", re.IGNORECASE)
+_PMCID = re.compile(r"pmc[:\s-]{0,3}0*([1-9][0-9]{0,8})(?:[.v]([1-9][0-9]?))?", re.IGNORECASE)
 _DOI = re.compile(r"10\.[0-9]{4,9}(?:\.[0-9]+)*/\S+")
+_POSSESSIVE = re.compile(r"['’]s$")
 _MIN_DIGITS_WITH_VERSION = 5  # 3.5 is a number, 12345678.2 the second version of a record
 _MIN_DIGITS_WITH_STOP = 4  # "1." numbers a list
 _OPENS = {")": "(", "]": "[", ">": "<", "}": "{"}
@@ -94,7 +97,7 @@ def doi_of(written: str) -> Name | None:
     for _ in range(2):
         if "%" in value:
             value = unquote(value)
-    value = without_signs_behind(value)
+    value = _POSSESSIVE.sub("", without_signs_behind(value))
     return Name(Scheme.DOI, value.lower()) if _DOI.fullmatch(value) else None
 
 

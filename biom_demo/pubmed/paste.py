@@ -226,13 +226,33 @@ def _joint(match: re.Match[str], seen: Container[str]) -> str:
     if right in ("and", "or", "to") and (head in firsts or head in words("suspended_prefixes")):
         return "- "  # pre- and postoperative
     compound = (
-        f"{head}-{right}" in seen
+        "α" <= right[0] <= "ω"  # factor-κB
+        or right in words("greek_names")
+        or _goes_on_after_hyphen(text, match.end() - len(match[0]) - len(left), head, right, seen)
+        or f"{head}-{right}" in seen
         or head in firsts
         or right in words("compound_last_parts")
         or (head[-1] == right[0] and right[0] in "aeio")  # anti-inflammatory, micro-organism
         or (min(len(head), len(right)) >= 4 and head in seen and right in seen)
     )
     return "-" if compound else ""
+
+
+_ENDING = re.compile(  # what is left of a cut word, hardly a word by itself: "ergic", "tiveness"
+    r"[a-z]{0,4}(?:[st]ions?|[st]ional|ments?|ness|it(?:y|ies)|ous|ively|ives?|ics?|ical|ically|at(?:ed?|es|ing)|ings?|ed|"
+    r"[eo]rs?|al|ally|[ao]ry|[ai]ble|[ae]nc[ey]|[ae]nts?|is[mt]s?|ys[ei]s|ases?|ines?|ides?|oid|oidal|os[ei]s|itis|"
+    r"a?emias?|oma|trum)"
+)
+
+
+def _goes_on_after_hyphen(text: str, at: int, head: str, right: str, seen: Container[str]) -> bool:
+    """Whether the half that begins at ``at`` ends a compound's part: long-term-, but not beta-adren-."""
+    if not (at > 1 and text[at - 1] == "-" and text[at - 2].isalnum()):
+        return False
+    whole_head = head in seen or any(
+        head in words(name) for name in ("compound_last_parts", "compound_first_parts", "question_stops")
+    )
+    return whole_head or right in words("generic_words") or _ENDING.fullmatch(right) is None
 
 
 def _is_plain(left: str) -> bool:

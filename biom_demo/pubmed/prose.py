@@ -138,6 +138,21 @@ def opens_as_question(head: str) -> bool:
     return _QUESTION_WORD.match(head) is not None
 
 
+def opens_with_question(head: str) -> bool:
+    """Whether it is a title that opens with a question: "Does zinc help? A randomised trial"."""
+    question, mark, rest = head.rpartition("?")
+    rest = rest.strip(" \t:–—-\"'”’)").rstrip(".")
+    found = [word.lower() for word in _WORD.findall(rest)]
+    says = [word for word in found if word not in words("function_words") | words("answer_words")]
+    if not mark or len(found) < 2 or not says or not _WORD.search(question) or _SENTENCE_END.search(rest):
+        return False
+    asks = opens_as_question(rest) or _REQUEST.match(rest) is not None
+    polite = any(word in words("polite_words") for word in (found[0], found[-1], says[0]))
+    shape = shape_of(rest)
+    personal = {"i", "my", "me", "your", "you", "please", "yes"} & set(found)
+    return not (asks or polite or personal or shape.verbs or shape.tells)
+
+
 def _uncapitalised(found: list[str]) -> list[str]:
     """The words, the first in lower case: "We" opens a sentence, WAS is a syndrome."""
     return [word.lower() if word.istitle() else word for word in found]

@@ -149,8 +149,9 @@ _TOKEN = re.compile(
     | \[(?:[0-9]{1,3}m?[A-Z][a-z]?|[A-Z][a-z]?[0-9]?[+-])\]-?W*(?:-W+)*                           # [18F]FDG
     | \b[A-Z]\.\s?(?!(?:what|which|who|how|why|when|where|is|are|was|does|do|can|and|or|the|in|of)\b)[a-z]{3,}
     | \bSt\.\s?[A-Z]W+(?:'s)?
-    | (?:[0-9NOS]{1,3}['′]?,(?=[0-9NOS,'′]{1,12}-))*                                              # 1,25- N,N-
+    | (?:[0-9NOS]{1,3}[α-ω]?['′]?,(?=[0-9NOS,'′α-ω]{1,12}(?:-|\([A-Z])))*          # 1,25- N,N- 1,25(OH)2D3
       W(?:W
+        | -(?=\([A-Z]{2,3}\)[0-9])
         | _(?=W) | [-*/@&](?=W) | ['′″](?=[-,]?W) | [+](?=[-/]W) | (?<=\+)[-/](?=W) | (?<=['′])-(?=W)
         | \.(?=[0-9]) | (?<=[0-9])[.:](?=W) | (?<=\b[a-z])\.(?=W) | ::(?=W) | :(?=[cgmnpr]\.[0-9(A-Z])
         | (?<=\b[cgp])\.(?=\() | (?<=[A-Z])>(?=[A-Z]\b) | (?<=[0-9]),(?=[0-9]{3}\b)
@@ -268,6 +269,8 @@ def _word(written: str, before: list[_Word], *, cased: bool, cased_stops: bool) 
         return _Word(text, stop=True)
     # "bundle of His", "Lamin Associated Domains": a capital where none is due makes a name.
     proper = text.istitle() and cased and cased_stops and not opens
+    if low in words("nouns_or_verbs") and _is_object(before):
+        return _Word(text)
     if low not in words("question_stops") and low not in words("polite_words"):
         return _Word(text, proper=proper)
     if len(text) == 1:
@@ -279,6 +282,13 @@ def _word(written: str, before: list[_Word], *, cased: bool, cased_stops: bool) 
     if cased and text.isupper() and text not in _EMPHASIS and not (opens and _HELPERS.fullmatch(text)):
         return _Word(text)
     return _Word(text, stop=not proper)
+
+
+def _is_object(before: list[_Word]) -> bool:
+    """Whether what follows is a noun, not the sentence's verb: "prevent falls", "the risk of falls"."""
+    if before and before[-1].low in words("before_nouns"):
+        return True
+    return any(word.low in words("relation_words") or word.low in words("taking_objects") for word in before)
 
 
 def _quantifiers(sentence: list[_Word]) -> list[_Word]:
@@ -478,6 +488,8 @@ def _units(run: list[_Word], behind: str) -> Iterator[Unit]:
 def _unit(group: list[_Word], *, generic: bool) -> Unit:
     text = " ".join(word.text for word in group)
     if group[0].quoted:
+        return Unit(text, quoted=True)
+    if _EMPHASIS & set(text.split()):  # an AND gate: no operator
         return Unit(text, quoted=True)
     if not _SYNTAX.search(text):
         return Unit(_unpossessed(text), generic)
