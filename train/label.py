@@ -29,7 +29,7 @@ from biom_demo.qa.datasets import read_json, write_json
 from biom_demo.qa.engines.pytorch import PyTorchEngine
 from biom_demo.qa.records import SpanLogits, Window
 from biom_demo.qa.windows import build_windows, tokenizer_fingerprint
-from train.checkpoint import file_digest, run_identity
+from train.checkpoint import arrays_digest, file_digest, run_identity
 from train.pairs import Pair, pair_key, read_pairs
 
 Chars = NDArray[np.integer[Any]]
@@ -95,7 +95,7 @@ def label_pairs(
     identity = run_identity(
         settings,
         tokenizer_fingerprint(engine.tokenizer),
-        run_identity(*(p.detach().cpu().numpy().tobytes() for p in engine.model.parameters())),
+        arrays_digest(p.detach().cpu().numpy() for p in engine.model.parameters()),
         [file_digest(path) for path in files],
     )
     meta_path = out / META_FILE

@@ -22,6 +22,7 @@ from biom_demo.errors import TrainingError
 from biom_demo.qa.engines.pytorch import whole_checkpoint
 from biom_demo.qa.windows import tokenizer_fingerprint
 from train.checkpoint import (
+    arrays_digest,
     file_digest,
     load_state,
     require_space,
@@ -83,7 +84,7 @@ def pretrain(
         seed,
         tokenizer_fingerprint(tokenizer),
         [file_digest(path) for path in files],
-        run_identity(*(p.detach().cpu().numpy().tobytes() for p in model.parameters())),
+        arrays_digest(p.detach().cpu().numpy() for p in model.parameters()),
     )
     step = 0
     state = load_state(out / STATE_FILE, identity)
