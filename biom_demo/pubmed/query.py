@@ -12,7 +12,7 @@ from itertools import combinations
 
 from biom_demo.pubmed.language import language_of
 from biom_demo.pubmed.paste import readable_text
-from biom_demo.pubmed.question import MAX_QUESTION_CHARS, Concept, concepts_of
+from biom_demo.pubmed.question import MAX_QUESTION_CHARS, Concept, Term, Unit, concepts_of
 from biom_demo.pubmed.words import words
 
 MAX_TERMS = 12
@@ -35,7 +35,7 @@ def queries(question: str) -> list[str]:
     finds in that order, and stops when there are ``enough``. An empty list for a question without a
     word to search for, and for one in another language that holds no name (``hint`` says so).
     """
-    concepts = concepts_of(question, limit=MAX_TERMS)
+    concepts = _symbols_with_kind(concepts_of(question, limit=MAX_TERMS))
     specific = [concept for concept in concepts if not concept.generic]
     asked = [concept for concept in concepts if concept.generic]
     if not specific:
@@ -51,6 +51,21 @@ def queries(question: str) -> list[str]:
         telling = [part for part in telling if part.is_name]
     rounds.append(_any(telling))
     return [query for query in dict.fromkeys(rounds) if query]
+
+
+def _symbols_with_kind(concepts: list[Concept]) -> list[Concept]:
+    """The concepts, a symbol that is a word too with what it is: CAT and "gene" are (CAT gene)."""
+    kinds = [c for c in concepts if c.generic and c.render().lower() in words("kinds_of_symbols")]
+    if not kinds:
+        return concepts
+    kind = kinds[0].render().lower().removesuffix("s")
+    made = [
+        Concept((Term((Unit(f"{c.render()} {kind}"),)),))
+        if c.render().isupper() and c.render().lower() in words("word_symbols")
+        else c
+        for c in concepts
+    ]
+    return made if made == concepts else [c for c in made if c is not kinds[0]]
 
 
 def title_queries(title: str) -> list[str]:
@@ -113,7 +128,10 @@ def _all_words(concepts: Sequence[Concept]) -> str:
 
 
 def _pairs(concepts: Sequence[Concept]) -> str:
-    return " OR ".join(f"({_all_words(pair)})" for pair in combinations(concepts, 2))
+    """Any two of them, but for two broad ones where others are at hand."""
+    pairs = list(combinations(concepts, 2))
+    telling = [pair for pair in pairs if not all(concept.broad for concept in pair)]
+    return " OR ".join(f"({_all_words(pair)})" for pair in telling or pairs)
 
 
 def _any(concepts: Sequence[Concept]) -> str:

@@ -311,7 +311,8 @@ def _with_known_names(sentence: list[_Word]) -> list[_Word]:
         for length in range(7, 1, -1):
             parts = [word for word in sentence[at : at + length] if word.text != ","]
             joined = " ".join(word.low for word in parts)
-            if len(parts) > 1 and (joined in phrases("known_names") or joined in phrases("asking_names")):
+            names = {joined, joined.removesuffix("s")}  # blood groups
+            if len(parts) > 1 and (names & phrases("known_names") or joined in phrases("asking_names")):
                 made.append(_Word(" ".join(word.text for word in parts), known=True))
                 at += length
                 break
@@ -440,18 +441,28 @@ def _concepts_of_run(run: list[_Word], behind: str) -> list[Concept]:
                 concepts.append(Concept((Term(units),)))
         phrase.clear()
 
-    for unit in _units(run, behind):
+    units = list(_units(run, behind))
+    for at, unit in enumerate(units):
         relation = unit.generic and unit.text.lower() in words("relation_words")
         if unit.text in _EXPANSIONS:
-            flush()
-            concepts.append(Concept((Term((unit,)), Term((Unit(_EXPANSIONS[unit.text]),)))))
-        elif relation or (unit.generic and not phrase):
+            full = Unit(_EXPANSIONS[unit.text])
+            concepts.append(Concept((Term((*phrase, unit)), Term((*phrase, full)))))  # B-cell ALL
+            phrase.clear()
+        elif relation or (unit.generic and not phrase) or _VARIANT.match(unit.text):
             flush()
             concepts.append(Concept((Term((unit,)),)))
         else:
+            if at and at + 1 == len(units) and _PARTICIPLE.fullmatch(unit.text):
+                flush()
             phrase.append(unit)
     flush()
     return concepts
+
+
+# A sequence variant as HGVS or dbSNP writes it, which no phrase of PubMed's index holds.
+_VARIANT = re.compile(r"[cgmnpr]\.[(*0-9A-Z-]|rs[0-9]{3,}$")
+# "amplified" at the end of "Is HER2 amplified in": said of what stands before.
+_PARTICIPLE = re.compile(r"[a-z]{4,}[^\We]ed")
 
 
 def _units(run: list[_Word], behind: str) -> Iterator[Unit]:
@@ -459,6 +470,9 @@ def _units(run: list[_Word], behind: str) -> Iterator[Unit]:
     glued = [False] * len(run)  # to the word before
     modifies = [_is_modifier(word) for word in run]
     generic = [_is_generic(word, behind if at + 1 == len(run) else "") for at, word in enumerate(run)]
+    for at in range(1, len(run)):  # hormone replacement therapy
+        if run[at].low in ("therapy", "therapies") and run[at - 1].low in words("therapy_kinds"):
+            generic[at] = False
     for at, word in enumerate(run):
         named_before = at > 1 and not generic[at - 2] and run[at - 1].low in words("numbered_nouns")
         if modifies[at] and at and not run[at - 1].quoted:
@@ -473,7 +487,10 @@ def _units(run: list[_Word], behind: str) -> Iterator[Unit]:
             classed = at > 1 and run[at - 2].low in words("numbered_nouns") and not glued[at - 2]
             glued[at] |= not generic[at] and (first or (classed and not (at > 2 and glued[at - 2])))
         head = word.low in words("name_heads") and at and not generic[at - 1] and not modifies[at - 1]
-        if head and (at == 1 or generic[at - 2]) and not run[at - 1].quoted:
+        typed = (
+            at > 2 and glued[at - 1] and run[at - 3].low in words("numbered_nouns")
+        )  # type 2 Gaucher disease
+        if head and (at == 1 or generic[at - 2] or typed) and not run[at - 1].quoted:
             glued[at] = True  # Marfan syndrome
     at = 0
     while at < len(run):
@@ -503,8 +520,13 @@ def _unpossessed(text: str) -> str:
 
 def _is_modifier(word: _Word) -> bool:
     """Whether it is nothing without its neighbour: a number, a letter, the name of a Greek one."""
-    return not (word.quoted or word.known) and (
-        _MODIFIER.fullmatch(word.text) is not None or word.low in words("greek_names")
+    return not (word.quoted or word.known) and bool(
+        _MODIFIER.fullmatch(word.text) is not None
+        or word.low in words("greek_names")
+        or (
+            word.low.partition("-")[0] in words("greek_names")
+            and _MODIFIER.fullmatch(word.low.partition("-")[2])
+        )
     )
 
 
