@@ -228,7 +228,7 @@ def test_the_head_of_a_result_has_the_contrast_of_wcag_aa_in_both_themes():
     style = (ASSETS / "style.css").read_text("utf-8")
     assert re.search(r"\.result-head \{[^}]* color: var\(--quiet\)", style)
     assert re.search(r"\.result-head\.stale \{ background: var\(--well\)", style)
-    dimmed = re.search(r":has\(\.result-head\.stale\) :is\((.*?)\) \{ opacity", style)[1]
+    dimmed = re.search(r":has\(#head \.result-head\.stale\) :is\((.*?)\) \{ opacity", style)[1]
     assert "#head" not in dimmed
     for theme in style.split(".dark ", 1):
         quiet, paper, well = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sqlite3
 import subprocess
 import sys
@@ -191,12 +192,13 @@ COUNTS = ["", "many", "-1", "1.0", "1e3", "1,234", "²", "9" * 5000, "0x10", " 2
 
 @pytest.mark.parametrize("count", COUNTS)
 def test_a_count_in_any_form_is_a_count_or_words(server, count):
-    server.faults = [searched(count, (CFTR, IVACAFTOR))] * 9
-    client = pubmed(server)
-    if count == " 2 ":
-        assert client.search("gene", limit=2).pmids == (CFTR, IVACAFTOR)
-    else:
-        failing(client.search, "gene", limit=2)
+    server.faults = [searched(count, (CFTR, IVACAFTOR))] * 2
+    found = pubmed(server).search("gene", limit=2)
+    assert found.pmids == (CFTR, IVACAFTOR)  # the records are there, whatever is said of their number
+    assert found.count >= 2
+    server.faults = [searched(count, ())] * 9
+    if not re.search(r"[1-9]", count) or count in ("²", "0x10"):
+        failing(pubmed(server).search, "gene", limit=2)
 
 
 def test_a_dead_network_ends_in_words():

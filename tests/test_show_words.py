@@ -5,12 +5,16 @@ from __future__ import annotations
 import pytest
 
 from biom_demo.analysis.comparison import Agreement, Verdict
+from biom_demo.analysis.literature import Round, Search
+from biom_demo.pubmed.session import Searched
 from biom_demo.qa.records import Answer, CharSpan
 from biom_demo.show.words import (
     AGREEMENT_WORDS,
     counted,
     ordinal,
     percent,
+    search_words,
+    translation_words,
     verdict_words,
 )
 
@@ -54,3 +58,15 @@ def test_a_verdict_in_a_sentence():
     )
     overlap = verdict_words(Verdict(Agreement.OVERLAP, 2 / 3, *answers), "B", "V")
     assert overlap == "Overlap (token F1 0.67): B answers “CFTR”, V “ALK”."
+
+
+def test_a_search_tells_its_rounds_and_what_pubmed_made_of_the_query():
+    strict = Round("a AND b", Searched(1, ("1",), '"a"[MeSH] AND b[All Fields]'))
+    loose = Round("a", Searched(1200, ("1", "2")))
+    empty = Round("a b c", Searched(0, ()))
+    assert search_words(Search((empty, strict, loose), ("1", "2")), 2) == (
+        "1 record match “a AND b”; 1,200 match the looser “a”; read: the first 2. "
+        'PubMed read the query as: "a"[MeSH] AND b[All Fields]'
+    )
+    assert search_words(Search((loose,), ("1",)), 1) == "1,200 records match “a”; read: the first 1."
+    assert translation_words("Cystic", "cystic") == ""

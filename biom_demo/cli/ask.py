@@ -139,8 +139,6 @@ def _ask_literature(arguments: argparse.Namespace, settings: Settings) -> None:
     for notice in retrieved.notices:
         print(f"note: {notice}", file=sys.stderr)
     print(search_words(retrieved.search, len(read)))
-    if translation := retrieved.search.telling.found.translation:
-        print(f"PubMed read the query as: {translation}")
     for side, checkpoint in enumerate(checkpoints):
         print(checkpoint.label)
         for finding in findings(read, side, top_n=5):

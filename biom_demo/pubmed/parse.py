@@ -139,7 +139,7 @@ def parse_search(xml: bytes) -> SearchResult:
         if (text := readable(e))
     ]
     return SearchResult(
-        max(count or 0, len(pmids)),  # the records are there, whatever is said of their number
+        count or 0,
         pmids,
         readable(root.find("QueryTranslation")),
         tuple(dict.fromkeys(words for words in warnings if words != "No items found.")),

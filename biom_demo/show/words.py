@@ -32,6 +32,9 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
+MAX_TRANSLATION_CHARS = 500
+
+
 @dataclass(frozen=True, slots=True)
 class AgreementWords:
     """How one kind of agreement is told: by a sign, in a word or two, and in a sentence.
@@ -161,4 +164,11 @@ def search_words(search: Search, read: int) -> str:
     first, *looser = [made for made in search.rounds if made.found.pmids] or [search.telling]
     words = f"{counted(first.found.count, 'record')} match “{first.query}”"
     words += "".join(f"; {made.found.count:,} match the looser “{made.query}”" for made in looser)
-    return f"{words}; read: the first {read:,}."
+    return f"{words}; read: the first {read:,}.{translation_words(first.query, first.found.translation)}"
+
+
+def translation_words(query: str, translation: str) -> str:
+    """What PubMed made of a query, as one more sentence; "" where that is the query itself."""
+    if not translation or translation.casefold() == query.casefold():
+        return ""
+    return f" PubMed read the query as: {translation[:MAX_TRANSLATION_CHARS]}"

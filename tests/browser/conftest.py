@@ -85,13 +85,14 @@ def api_answer(address: str, text: str, question: str, pair: str = "mini") -> di
     return json.loads(stream.split("event: complete\ndata: ")[1].split("\n")[0])[0]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def app(tmp_path_factory) -> Iterator[str]:
     with running_app(tmp_path_factory.mktemp("app") / "app.log") as address:
         yield address
 
 
-@pytest.fixture(scope="session")
+# Of this package alone: while Playwright runs, no other test of the process can run an event loop.
+@pytest.fixture(scope="package")
 def browser():
     path = find_browser()
     if path is None:
