@@ -183,7 +183,8 @@ def build(site: Site, page: gr.Blocks) -> None:
                 elem_id="pubmed-question",
             )
             query = parts["query"] = gr.Textbox(
-                label="PubMed query (made of the question where empty; yours is taken as it is)",
+                label="PubMed query (made of the question where empty; yours is taken, for records "
+                "with an abstract)",
                 lines=1,
                 max_lines=3,
                 elem_id="pubmed-query",
