@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-import warnings
+import asyncio
 from collections import defaultdict
 
 import pytest
@@ -16,11 +15,15 @@ from biom_demo.ui.wiring import script
 
 @pytest.fixture(scope="module")
 def events():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)  # event loops that Gradio leaves behind
+    # Gradio makes event loops that nobody closes.
+    loops, make = [], asyncio.new_event_loop
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(asyncio, "new_event_loop", lambda: loops.append(make()) or loops[-1])
         page = build_page(Settings(pair="mini", pubmed_cache="off"))
-        gc.collect()
-    return list(page.fns.values())
+    yield list(page.fns.values())
+    asyncio.set_event_loop(None)
+    for loop in loops:
+        loop.close()
 
 
 def test_events_that_share_a_queue_name_the_same_limit(events):

@@ -47,7 +47,7 @@ def look_up(session: Session, identified: Identified, *, limit: int = 1) -> Look
         pmids = search.pmids
         if identified.kind is Kind.QUERY:
             notices.append(f"{search.count:,} records match; read: the first {len(pmids):,}.")
-            if search.translation:
+            if search.translation and search.translation.casefold() != identified.query.casefold():
                 notices.append(f"PubMed read the query as: {search.translation[:500]}")
         notices += [f"PubMed: {warning}." for warning in search.warnings]
         notices += search.notices
