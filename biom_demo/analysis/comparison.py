@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
@@ -25,20 +25,6 @@ from biom_demo.qa.spans import Candidates
 
 MAX_SIDES = 4
 READ_AT_ONCE = 8  # passages of one turn, where many are read
-
-
-class CanRead(Protocol):
-    """What is needed of a reader (``qa.reader.Reader``)."""
-
-    def readings(
-        self,
-        pairs: Iterable[tuple[Question, str]],
-        *,
-        progress: Callable[[int], None] | None = None,
-        stop: threading.Event | None = None,
-    ) -> Iterator[Reading]:
-        """The undecoded logits for each pair, in order; ends early once ``stop`` is set."""
-        ...
 
 
 class Readers(Protocol):
