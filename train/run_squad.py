@@ -18,15 +18,16 @@ from __future__ import annotations
 import argparse
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from biom_demo.errors import TrainingError
 from biom_demo.qa.datasets import read_squad, write_json
-from biom_demo.qa.reader import Decoding, Reader
-from biom_demo.qa.records import Answer, Example, Prediction, Reading
-from biom_demo.qa.spans import decode_run_squad
+from biom_demo.qa.reader import Decoding, Progress, Reader
+from biom_demo.qa.records import Example, Prediction, Reading
+from biom_demo.qa.run_squad_text import joined_words
+from biom_demo.qa.spans import ScoredSpan, prediction_of, run_squad_n_best
 from train.recipes import Stage
 
 WITHOUT_EFFECT = {
@@ -255,7 +256,24 @@ def _predict(flags: argparse.Namespace, examples: Sequence[Example], model: Path
     """Write run_squad's files and print the figures."""
     from biom_demo.analysis.benchmark import progress_line, score, table
 
-    decoding = Decoding(
+    reader = Reader.load(model, decoding=decoding_of(flags))
+    with progress_line("windows read") as progress:
+        found = write_predictions(
+            reader,
+            examples,
+            flags.output_dir,
+            with_null=flags.version_2_with_negative,
+            null_threshold=flags.null_score_diff_threshold,
+            progress=progress,
+        )
+    path = _data_file(flags, "predict")
+    figures = score(found, examples, label=str(model), file=path.name, decoding="run_squad", seconds=0.0)
+    print(table([figures]))
+
+
+def decoding_of(flags: argparse.Namespace) -> Decoding:
+    """The flags as the reader's settings."""
+    return Decoding(
         max_seq_length=flags.max_seq_length,
         window_step_tokens=flags.doc_stride,
         max_question_tokens=flags.max_query_length,
@@ -263,69 +281,82 @@ def _predict(flags: argparse.Namespace, examples: Sequence[Example], model: Path
         n_best=flags.n_best_size,
         run_squad=True,
     )
-    reader = Reader.load(model, decoding=decoding)
-    pairs = [(example.question, example.context) for example in examples]
+
+
+def write_predictions(
+    reader: Reader,
+    examples: Sequence[Example],
+    folder: Path,
+    *,
+    with_null: bool,
+    null_threshold: float = 0.0,
+    progress: Progress | None = None,
+) -> list[Prediction]:
+    """The predictions, which are written to ``folder`` too, in the script's files.
+
+    ``predictions_.json`` and ``nbest_predictions_.json`` and, ``with_null``, ``null_odds_.json``: how far
+    the null score lies above the best answer's. Their texts are the script's, with one space between
+    words; the predictions' own are cut from the contexts. A file has one entry an id, the last one's.
+    """
+    decoding = reader.decoding
     found: list[Prediction] = []
     lists: dict[str, list[dict[str, Any]]] = {}
-    with progress_line("windows read") as progress:
-        for reading in reader.readings(pairs, progress=progress):
-            prediction = decode_run_squad(
-                reading, max_answer_length=flags.max_answer_length, n_best=flags.n_best_size
+    answers: dict[str, str] = {}
+    odds: dict[str, float] = {}
+    pairs = [(example.question, example.context) for example in examples]
+    for reading in reader.readings(pairs, progress=progress):
+        identity = reading.question.id
+        spans = run_squad_n_best(
+            reading,
+            tokenizer=reader.tokenizer,
+            max_answer_length=decoding.max_answer_length,
+            n_best=decoding.n_best,
+        )
+        found.append(prediction_of(reading, spans))
+        entries = n_best_list(reading, spans, with_null=with_null, n_best=decoding.n_best)
+        best = next(entry for entry in entries if entry["text"])
+        lists[identity] = entries
+        answers[identity] = best["text"]
+        if with_null:
+            null = null_entry(reading)
+            odds[identity] = (
+                null["start_logit"] + null["end_logit"] - best["start_logit"] - best["end_logit"]
             )
-            found.append(prediction)
-            lists[reading.question.id] = n_best_list(
-                reading, prediction, with_null=flags.version_2_with_negative, n_best=flags.n_best_size
-            )
-    odds = {p.question.id: null_odds(p) for p in found}
-    with_null, threshold = flags.version_2_with_negative, flags.null_score_diff_threshold
-    answers = {
-        identity: ""
-        if with_null and odds[identity] > threshold
-        else next((entry["text"] for entry in entries if entry["text"]), "")
-        for identity, entries in lists.items()
-    }
-    flags.output_dir.mkdir(parents=True, exist_ok=True)
-    write_json(answers, flags.output_dir / "predictions_.json")
-    write_json(lists, flags.output_dir / "nbest_predictions_.json")
+            if odds[identity] > null_threshold:
+                answers[identity] = ""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(answers, folder / "predictions_.json")
+    write_json(lists, folder / "nbest_predictions_.json")
     if with_null:
-        write_json(odds, flags.output_dir / "null_odds_.json")
-    path = _data_file(flags, "predict")
-    figures = score(found, examples, label=str(model), file=path.name, decoding="run_squad", seconds=0.0)
-    print(table([figures]))
-
-
-def null_odds(prediction: Prediction) -> float:
-    """How far the null score lies above the best answer's, as ``null_odds_.json`` has it.
-
-    Where there is no answer at all the script put an "empty" one of logits 0.
-    """
-    best = prediction.answers[0].score if prediction.answers else 0.0
-    return prediction.null_score - best
+        write_json(odds, folder / "null_odds_.json")
+    return found
 
 
 def n_best_list(
-    reading: Reading, prediction: Prediction, *, with_null: bool, n_best: int
+    reading: Reading, spans: Sequence[ScoredSpan], *, with_null: bool, n_best: int
 ) -> list[dict[str, Any]]:
     """The entries of a question in ``nbest_predictions_.json``: best first, probabilities of the list.
 
-    With ``with_null`` "" stands at its rank, or last where it is not among the ``n_best``.
+    With ``with_null`` "" stands at its rank, or last where it is not among the ``n_best``. As in the
+    script, an answer "empty" of logits 0 stands first where there is no other.
     """
     entries: list[dict[str, Any]] = [
-        {"text": answer.text, "start_logit": start, "end_logit": end}
-        for answer in prediction.answers
-        for start, end in [_logits_of(reading, answer)]
+        {
+            "text": joined_words(found.span.of(reading.context)),
+            "start_logit": found.start_logit,
+            "end_logit": found.end_logit,
+        }
+        for found in spans
     ]
     if with_null:
-        start, end = min(
-            ((float(o.start[0]), float(o.end[0])) for o in reading.logits), key=lambda pair: sum(pair)
-        )
-        null = {"text": "", "start_logit": start, "end_logit": end}
-        rank = sum(answer.score >= start + end for answer in prediction.answers)
+        null = null_entry(reading)
+        score = null["start_logit"] + null["end_logit"]
+        rank = sum(found.score >= score for found in spans)
         entries = [*entries[:rank], null, *entries[rank:]][:n_best]
         if null not in entries:
             entries.append(null)
-    if not entries:
-        entries = [{"text": "empty", "start_logit": 0.0, "end_logit": 0.0}]
+    if not any(entry["text"] for entry in entries):
+        entries.insert(0, {"text": "empty", "start_logit": 0.0, "end_logit": 0.0})
     shares = _softmax([entry["start_logit"] + entry["end_logit"] for entry in entries])
     return [
         {"text": entry["text"], "probability": share} | entry
@@ -333,19 +364,15 @@ def n_best_list(
     ]
 
 
-def _softmax(scores: Iterable[float]) -> list[float]:
-    scores = list(scores)
-    shares = [math.exp(score - max(scores)) for score in scores]
-    return [share / sum(shares) for share in shares]
+def null_entry(reading: Reading) -> dict[str, Any]:
+    """"" with the logits of [CLS] in the window where they are least."""
+    both = ((float(logit.start[0]), float(logit.end[0])) for logit in reading.logits)
+    start, end = min(both, key=sum)
+    return {"text": "", "start_logit": start, "end_logit": end}
 
 
-def _logits_of(reading: Reading, answer: Answer) -> tuple[float, float]:
-    """The start and end logit that the answer's score is the sum of."""
-    found: list[tuple[float, float]] = []
-    for window, logits in zip(reading.windows, reading.logits, strict=True):
-        starts, ends = window.offsets[:, 0], window.offsets[:, 1]
-        firsts = ((starts <= answer.span.start) & (answer.span.start < ends)).nonzero()[0].tolist()
-        lasts = ((starts < answer.span.end) & (answer.span.end <= ends)).nonzero()[0].tolist()
-        found += [(float(logits.start[i]), float(logits.end[j])) for i in firsts for j in lasts]
-    # Windows overlap: of those that show the answer, the one that was scored.
-    return min(found, key=lambda pair: abs(sum(pair) - answer.score), default=(answer.score, 0.0))
+def _softmax(scores: Sequence[float]) -> list[float]:
+    top = max(scores)
+    shares = [math.exp(score - top) for score in scores]
+    total = sum(shares)
+    return [share / total for share in shares]

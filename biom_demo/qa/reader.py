@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,7 +40,7 @@ Progress = Callable[[int], None]
 class Decoding:
     """How windows are cut and spans chosen; the defaults are the app's and ``evaluate``'s.
 
-    With ``run_squad`` the published table's decoding is used (20 x 20 shortlist, max-context rule).
+    With ``run_squad`` the published table's decoding is used (shortlists, max-context rule, its texts).
     """
 
     max_seq_length: int = windows.MAX_SEQ_LENGTH
@@ -84,7 +85,9 @@ class Reader:
         stop: threading.Event | None = None,
     ) -> Iterator[Prediction]:
         """The ranked answers to each (question, context) pair, in order; see ``readings``."""
-        decode = spans.decode_run_squad if self.decoding.run_squad else spans.decode
+        decode: Callable[..., Prediction] = spans.decode
+        if self.decoding.run_squad:
+            decode = partial(spans.decode_run_squad, tokenizer=self.tokenizer)
         for reading in self.readings(pairs, progress=progress, stop=stop):
             yield decode(
                 reading,

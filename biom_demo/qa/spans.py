@@ -3,7 +3,8 @@
 Two decoders:
 
 - ``decode``, ours: exhaustive over every span of at most ``max_answer_length`` tokens.
-- ``decode_run_squad``: the published table's, with its shortlist of 20 starts x 20 ends a window.
+- ``decode_run_squad``: the published table's, with its shortlist of starts and ends in each window
+  and its own way from tokens to text (``run_squad_text``).
 
 Spans are half-open in characters; token positions below are inclusive at both ends, as the logits
 are indexed. Source: facts of google-research/bert and transformers ``run_squad.py``; exhaustive
@@ -12,20 +13,23 @@ banded search as in DrQA (Chen et al. 2017, section 3.2).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from biom_demo.errors import CheckpointError
 from biom_demo.qa.records import Answer, CharSpan, Prediction, Reading
+from biom_demo.qa.run_squad_text import WordAligner, joined_words
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 MAX_ANSWER_LENGTH = 30  # tokens
 N_BEST = 20
 NEAR_DUPLICATE_THRESHOLD = 0.5  # intersection over union, in characters
-SHORTLIST = 20  # starts and ends a window, run_squad's n_best_size
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -117,51 +121,128 @@ def ranked(
 
 
 def decode_run_squad(
-    reading: Reading, *, max_answer_length: int = MAX_ANSWER_LENGTH, n_best: int = N_BEST
+    reading: Reading,
+    *,
+    tokenizer: PreTrainedTokenizerFast,
+    max_answer_length: int = MAX_ANSWER_LENGTH,
+    n_best: int = N_BEST,
 ) -> Prediction:
     """The best answers of one context as ``run_squad.py`` finds them, for the published table.
 
-    In each window the 20 best starts and 20 best ends over *all* positions are paired, then kept if
-    both show context, the start has its max context in this window (most context on its poorer
-    side), the end is not before the start and the span has at most ``max_answer_length`` tokens.
-    Sorted by score, one of each text, ``n_best`` kept; probabilities are a softmax over that list
-    and null, whose score is the least over the windows.
+    The spans of ``run_squad_n_best``; probabilities are a softmax over that list and null, whose
+    score is the least over the windows.
 
-    One difference: the text is cut from the context by exact offsets. run_squad re-aligned
-    sub-tokens with its words, and fell back on whole words where that failed.
+    Raises ``CheckpointError`` where logits are not finite.
+    """
+    kept = run_squad_n_best(
+        reading, tokenizer=tokenizer, max_answer_length=max_answer_length, n_best=n_best
+    )
+    return prediction_of(reading, kept)
+
+
+class ScoredSpan(NamedTuple):
+    """Characters of the context with the logits that they were chosen by."""
+
+    span: CharSpan
+    start_logit: float
+    end_logit: float
+
+    @property
+    def score(self) -> float:
+        """Start + end logit."""
+        return self.start_logit + self.end_logit
+
+
+def prediction_of(reading: Reading, spans: Sequence[ScoredSpan]) -> Prediction:
+    """The spans, best first, as answers; the probabilities of theirs and of null's sum to 1."""
+    null_score = _null_score(reading)
+    probabilities, null_probability = _softmax(np.array([found.score for found in spans]), null_score)
+    answers = tuple(
+        _answer(reading.context, found.span.start, found.span.end, found.score, probability)
+        for found, probability in zip(spans, probabilities, strict=True)
+    )
+    return Prediction(reading.question, answers, null_score, null_probability, reading.notices)
+
+
+def run_squad_n_best(
+    reading: Reading,
+    *,
+    tokenizer: PreTrainedTokenizerFast,
+    max_answer_length: int = MAX_ANSWER_LENGTH,
+    n_best: int = N_BEST,
+) -> list[ScoredSpan]:
+    """The ``n_best`` best spans as ``run_squad.py`` finds them, null left out, one of each text.
+
+    The token spans are those of ``run_squad_shortlist``, with lists of ``n_best``; their text is found
+    by words and not by offsets (see ``run_squad_text``). A window in which the tokenizer found "[PAD]"
+    in the text itself is taken to end there, as the script took it.
+
+    Raises ``CheckpointError`` where logits are not finite.
+    """
+    aligner = WordAligner(reading.context, tokenizer)
+    kept: list[ScoredSpan] = []
+    spans: set[CharSpan] = set()
+    texts: set[str] = set()
+    ends = [_first(window.ids == tokenizer.pad_token_id, len(window)) for window in reading.windows]
+    for found in run_squad_shortlist(reading, max_answer_length=max_answer_length, size=n_best):
+        if len(kept) == n_best:
+            break
+        if found.last >= ends[found.window]:
+            continue
+        span = aligner.span(reading.windows[found.window], found.first, found.last)
+        if span is None or span in spans:
+            continue
+        spans.add(span)
+        text = joined_words(span.of(reading.context))
+        if text not in texts:
+            texts.add(text)
+            kept.append(ScoredSpan(span, found.start_logit, found.end_logit))
+    return kept
+
+
+def _first(where: NDArray[np.bool_], otherwise: int) -> int:
+    return int(where.argmax()) if where.any() else otherwise
+
+
+class TokenSpan(NamedTuple):
+    """Positions ``first`` to ``last`` (inclusive) of a reading's window, and their logits."""
+
+    window: int
+    first: int
+    last: int
+    start_logit: float
+    end_logit: float
+
+
+def run_squad_shortlist(
+    reading: Reading, *, max_answer_length: int = MAX_ANSWER_LENGTH, size: int = N_BEST
+) -> list[TokenSpan]:
+    """The token spans among which ``run_squad.py`` looks for an answer, best first.
+
+    In each window the ``size`` best starts and ``size`` best ends over *all* positions are paired,
+    then kept if both show context, the start has its max context in this window (most context on
+    its poorer side), the end is not before the start and the span has at most ``max_answer_length``
+    tokens.
 
     Raises ``CheckpointError`` where logits are not finite.
     """
     _require_finite(reading)
-    context = reading.context
-    trim = _trimmer(context)
-    found: list[tuple[float, int, int]] = []
+    found: list[TokenSpan] = []
     best_window = _max_context_windows(reading)  # (L,)
     for index, (window, logit) in enumerate(zip(reading.windows, reading.logits, strict=True)):
-        starts = np.argsort(-logit.start, kind="stable")[:SHORTLIST].tolist()
-        ends = np.argsort(-logit.end, kind="stable")[:SHORTLIST].tolist()
+        starts = np.argsort(-logit.start, kind="stable")[:size].tolist()
+        ends = np.argsort(-logit.end, kind="stable")[:size].tolist()
         shown = range(window.context_start, len(window) - 1)
         for first in starts:
             if first not in shown or best_window[window.first_token + first - shown.start] != index:
                 continue
-            for last in ends:
-                if last not in shown or not first <= last < first + max_answer_length:
-                    continue
-                low, high = trim(window.offsets[first, 0], window.offsets[last, 1])
-                if low < high:
-                    found.append((float(logit.start[first]) + float(logit.end[last]), int(low), int(high)))
-    found.sort(key=lambda item: -item[0])
-    by_text: dict[str, tuple[float, int, int]] = {}
-    for item in found:
-        by_text.setdefault(context[item[1] : item[2]], item)
-    kept = list(by_text.values())[:n_best]
-    null_score = _null_score(reading)
-    probabilities, null_probability = _softmax(np.array([item[0] for item in kept]), null_score)
-    answers = tuple(
-        _answer(context, low, high, score, probability)
-        for (score, low, high), probability in zip(kept, probabilities, strict=True)
-    )
-    return Prediction(reading.question, answers, null_score, null_probability, reading.notices)
+            found += [
+                TokenSpan(index, first, last, float(logit.start[first]), float(logit.end[last]))
+                for last in ends
+                if last in shown and first <= last < first + max_answer_length
+            ]
+    found.sort(key=lambda span: -(span.start_logit + span.end_logit))
+    return found
 
 
 def _require_finite(reading: Reading) -> None:
