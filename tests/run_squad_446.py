@@ -100,7 +100,9 @@ def answered(path: Path, setting: dict, folder: Path) -> tuple[dict, dict, dict,
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("file", type=Path, help="a SQuAD file")
     parser.add_argument("--digests", action="store_true", help="no text but short answers")
     parser.add_argument("--out", type=Path, required=True)
@@ -121,7 +123,12 @@ def main() -> None:
             else:
                 row["prediction"] = predicted
                 row["n_best"] = [
-                    [e["text"], round(e["start_logit"], 5), round(e["end_logit"], 5), round(e["probability"], 7)]
+                    [
+                        e["text"],
+                        round(e["start_logit"], 5),
+                        round(e["end_logit"], 5),
+                        round(e["probability"], 7),
+                    ]
                     for e in entries
                 ]
                 if key in odds:
@@ -135,7 +142,9 @@ def lines_of(document: dict) -> str:
     """The document as JSON with a question a line, so that a difference can be read."""
     settings = []
     for name, questions in document.pop("settings").items():
-        rows = [f"{json.dumps(key)}:{json.dumps(row, separators=(',', ':'))}" for key, row in questions.items()]
+        rows = [
+            f"{json.dumps(key)}:{json.dumps(row, separators=(',', ':'))}" for key, row in questions.items()
+        ]
         settings.append(f"{json.dumps(name)}:{{\n" + ",\n".join(rows) + "\n}")
     return json.dumps(document)[:-1] + ', "settings": {\n' + ",\n".join(settings) + "\n}}\n"
 

@@ -6,6 +6,7 @@ import itertools
 import threading
 import tracemalloc
 import weakref
+from functools import partial
 
 import numpy as np
 import pytest
@@ -280,7 +281,10 @@ def test_run_squad_decoding_is_chosen_by_the_decoding():
     context = "the gene binds the drug " * 12
     for decoding, decode in (
         (Decoding(), spans.decode),
-        (Decoding(run_squad=True, n_best=3, max_answer_length=2), spans.decode_run_squad),
+        (
+            Decoding(run_squad=True, n_best=9, max_answer_length=4),
+            partial(spans.decode_run_squad, tokenizer=wordpiece_tokenizer()),
+        ),
     ):
         reader, _ = rule_reader(decoding)
         (reading,) = reader.readings([(QUESTION, context)])

@@ -44,7 +44,7 @@ def tokenizer():
 def stored(name):
     document = json.loads((DATA / name).read_text("utf-8"))
     assert document["vocabulary"] == digest(*vocabulary()), (
-        "The bundled tokenizer has another vocabulary: make the stored answers again (tests/run_squad_446.py)."
+        "The bundled tokenizer's vocabulary is another: make the answers again (tests/run_squad_446.py)."
     )
     return document["settings"]
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from biom_demo.errors import CheckpointError
 from biom_demo.qa import spans
 from biom_demo.qa.records import CharSpan, Question, Reading, SpanLogits, Window
-from biom_demo.qa.spans import decode, decode_run_squad
+from biom_demo.qa.spans import decode, decode_run_squad, run_squad_n_best, run_squad_shortlist
 from biom_demo.qa.windows import build_windows
 from tests.tiny import byte_level_tokenizer, sentencepiece_like_tokenizer, wordpiece_tokenizer
 
@@ -154,18 +154,20 @@ def test_decoding_hundreds_of_windows_equals_brute_force(ties):
     check_decode(text, windows, random_logits(windows, draw, ties), 4, 50, 0.5)
 
 
-def run_squad_brute_force(text, windows, logits, max_answer_length, n_best):
+def run_squad_brute_force(windows, logits, max_answer_length, size):
+    """(window, first, last) of each span of the shortlists, best first, by plain loops."""
     found = []
     for index, (window, logit) in enumerate(zip(windows, logits, strict=True)):
         shown = shown_by(window)
 
         def ranked(values):
-            return sorted(range(len(values)), key=lambda i: -values[i])[:20]
+            return sorted(range(len(values)), key=lambda i: -values[i])[:size]
 
         for first in ranked(list(logit.start)):
             for last in ranked(list(logit.end)):
-                head, tail = shown[first], shown[last]
-                if head is None or tail is None or last < first or last - first + 1 > max_answer_length:
+                if shown[first] is None or shown[last] is None:
+                    continue
+                if last < first or last - first + 1 > max_answer_length:
                     continue
                 token = window.first_token + first - window.context_start
                 rooms = []
@@ -177,36 +179,42 @@ def run_squad_brute_force(text, windows, logits, max_answer_length, n_best):
                         if before >= 0 <= after
                         else -math.inf
                     )
-                low, high = stripped(text, head[0], max(tail[1], head[0]))
-                if rooms.index(max(rooms)) == index and low < high:
-                    found.append((float(logit.start[first]) + float(logit.end[last]), (low, high)))
-    found.sort(key=lambda item: -item[0])
-    by_text = {}
-    for score, (low, high) in found:
-        by_text.setdefault(text[low:high], ((low, high), score))
-    return list(by_text.values())[:n_best]
+                if rooms.index(max(rooms)) == index:
+                    score = float(logit.start[first]) + float(logit.end[last])
+                    found.append((score, (index, first, last)))
+    return [span for _, span in sorted(found, key=lambda item: -item[0])]
 
 
 @pytest.mark.parametrize("block", range(6))
-def test_run_squad_mode_equals_brute_force(block):
+def test_run_squads_shortlist_equals_brute_force(block):
     for seed in range(block * 50, block * 50 + 50):
         text, windows, logits, draw = random_case(seed)
-        length, n_best = draw.choice([1, 3, 30]), draw.choice([1, 20])
-        expected = run_squad_brute_force(text, windows, logits, length, n_best)
-        found = decode_run_squad(
-            reading(text, windows, logits, ("cut",)), max_answer_length=length, n_best=n_best
-        )
-        assert [(a.span.start, a.span.end) for a in found.answers] == [span for span, _ in expected]
-        assert [a.score for a in found.answers] == pytest.approx([score for _, score in expected])
-        assert all(a.text == text[a.span.start : a.span.end] for a in found.answers)
-        _, null = brute_force(text, windows, logits, length)
-        total = math.fsum([*(math.exp(s) for _, s in expected), math.exp(null)])
-        assert [a.probability for a in found.answers] == pytest.approx(
-            [math.exp(s) / total for _, s in expected]
-        )
-        assert found.null_score == pytest.approx(null)
-        assert found.null_probability == pytest.approx(math.exp(null) / total)
-        assert (found.question, found.notices) == (QUESTION, ("cut",))
+        length, size = draw.choice([1, 3, 30]), draw.choice([1, 5, 20])
+        found = run_squad_shortlist(reading(text, windows, logits), max_answer_length=length, size=size)
+        assert [span[:3] for span in found] == run_squad_brute_force(windows, logits, length, size)
+        for index, first, last, start, end in found:
+            assert (start, end) == (logits[index].start[first], logits[index].end[last])
+
+
+def wordpiece_reading(text, start, end, *, kind="wordpiece", **lengths):
+    """A reading of a real tokenizer's windows; logits are given for [CLS] and each token of the text."""
+    (made,) = build_windows(TOKENIZERS[kind], [("what", text)], **lengths)
+    logits = []
+    for window in made.windows:
+        rows = np.full((2, len(window)), -50, np.float32)
+        shown = slice(window.context_start, len(window) - 1)
+        tokens = slice(1 + window.first_token, 1 + window.first_token + window.context_length)
+        for row, values in zip(rows, (start, end), strict=True):
+            row[0], row[shown] = values[0], values[tokens]
+        logits.append(SpanLogits(*rows))
+    return reading(text, made.windows, logits, ("cut",))
+
+
+def as_run_squad(whole, kind="wordpiece", **limits):
+    return decode_run_squad(whole, tokenizer=TOKENIZERS[kind], **limits)
+
+
+DECODERS = pytest.mark.parametrize("decoder", [decode, as_run_squad])
 
 
 def one_window(text, start, end):
@@ -249,7 +257,10 @@ def test_a_shortlist_misses_what_exhaustive_search_finds():
     end = [0.0] + [0.0] + [6.0] + [-40.0] * 58
     windows, logits = one_window(text, start, end)
     assert decode(reading(text, windows, logits)).answers[0].text == "w0 w1"
-    assert "w0 w1" not in [a.text for a in decode_run_squad(reading(text, windows, logits)).answers]
+    w0, w1 = 3, 4
+    assert (w0, w1) not in {
+        (span.first, span.last) for span in run_squad_shortlist(reading(text, windows, logits))
+    }
 
 
 def test_a_near_duplicate_leaves_the_list_but_not_the_softmax():
@@ -270,10 +281,9 @@ def test_white_space_that_belongs_to_a_token_is_not_part_of_the_answer():
     windows = windows_over([(0, 3), (3, 9), (9, 10)], 3, 1)  # "the", "  gene", " "
     start = np.array([0, -9, -9, -9, 5, 5, -9], np.float32)
     end = np.array([0, -9, -9, -9, 1, 3, -9], np.float32)
-    for decoder in (decode, decode_run_squad):
-        top = decoder(reading(text, windows, [SpanLogits(start, end)])).answers[0]
-        # "  gene" (6) and "  gene " (8) are one answer; the blank alone (8) is none.
-        assert (top.text, top.span, top.score) == ("gene", CharSpan(5, 9), 8)
+    top = decode(reading(text, windows, [SpanLogits(start, end)])).answers[0]
+    # "  gene" (6) and "  gene " (8) are one answer; the blank alone (8) is none.
+    assert (top.text, top.span, top.score) == ("gene", CharSpan(5, 9), 8)
 
 
 def test_equal_scores_go_to_the_earlier_then_the_shorter_span():
@@ -283,19 +293,50 @@ def test_equal_scores_go_to_the_earlier_then_the_shorter_span():
 
 
 def test_run_squad_lists_a_text_once_where_it_scores_best():
-    text = "p53 or p53"
-    windows, logits = one_window(text, [0, 1, -9, 3], [0, 1, -9, 3])
-    spans = [a.span for a in decode_run_squad(reading(text, windows, logits)).answers if a.text == "p53"]
-    assert spans == [CharSpan(7, 10)]
-    assert len([a for a in decode(reading(text, windows, logits)).answers if a.text == "p53"]) == 2
+    text = "gene of gene"
+    whole = wordpiece_reading(text, [0, 1, -49, 3], [0, 1, -49, 3])
+    found = [a for a in as_run_squad(whole, max_answer_length=1).answers if a.text == "gene"]
+    assert [(a.span, a.score) for a in found] == [(CharSpan(8, 12), 6)]
+    assert len([a for a in decode(whole, max_answer_length=1).answers if a.text == "gene"]) == 2
 
 
-@pytest.mark.parametrize("decoder", [decode, decode_run_squad])
+def test_run_squads_probabilities_are_those_of_its_list():
+    # The two best starts and the two best ends are those of "gene" and null: one answer.
+    whole = wordpiece_reading("gene of", [1, 2, 0], [1, 1, 0])
+    assert [a.text for a in as_run_squad(whole, n_best=2).answers] == ["gene"]
+    found = as_run_squad(whole, n_best=3)
+    assert [(a.text, a.score) for a in found.answers] == [("gene", 3), ("gene of", 2), ("of", 0)]
+    total = math.exp(3) + math.exp(2) + math.exp(2) + 1
+    shares = [math.exp(3) / total, math.exp(2) / total, 1 / total]
+    assert [a.probability for a in found.answers] == pytest.approx(shares)
+    assert (found.null_score, found.null_probability) == (2, pytest.approx(math.exp(2) / total))
+    assert (found.question, found.notices) == (QUESTION, ("cut",))
+
+
+def test_run_squads_texts_are_its_own_and_ours_are_the_offsets():
+    # "b" is a token inside the word "ab", which run_squad cannot find again.
+    text = "the (ab), gene"
+    tokens = ["the", "(", "a", "##b", ")", ",", "gene"]
+    assert TOKENIZERS["wordpiece"].tokenize(text) == tokens
+    start = [0, *(5 if token == "##b" else -40 for token in tokens)]
+    whole = wordpiece_reading(text, start, start)
+    assert decode(whole).answers[0].text == "b"
+    (found,) = run_squad_n_best(whole, tokenizer=TOKENIZERS["wordpiece"], n_best=1)
+    assert (found.span.of(text), found.start_logit, found.end_logit, found.score) == ("(ab),", 5, 5, 10)
+
+
+def test_a_padding_token_in_the_text_ends_what_run_squad_reads():
+    text = "gene of [PAD] the drug"
+    whole = wordpiece_reading(text, [0, 1, 1, 1, 1, 9], [0, 1, 1, 1, 1, 9])
+    assert decode(whole).answers[0].text == "drug"
+    assert {a.text for a in as_run_squad(whole).answers} == {"gene", "gene of", "of"}
+
+
+@DECODERS
 @pytest.mark.parametrize("size", [1e4, 1e30])
 def test_huge_logits_still_give_probabilities(decoder, size):
     for sign in (1, -1):
-        windows, logits = one_window("a", [0, sign * size], [0, sign * size])
-        found = decoder(reading("a", windows, logits))
+        found = decoder(wordpiece_reading("a", [0, sign * size], [0, sign * size]))
         assert (found.answers[0].probability, found.null_probability) == ((1, 0) if sign > 0 else (0, 1))
 
 
@@ -306,10 +347,10 @@ def test_run_squad_reads_a_word_in_the_window_with_most_context():
     first, second = (np.full(len(w), -9.0, np.float32) for w in windows)
     first[3 + 3] = 9.0  # d, the last word of the first window: the second shows more around it
     second[3 + 2] = 1.0  # d there
-    logits = [SpanLogits(first, first), SpanLogits(second, second)]
-    assert decode(reading(text, windows, logits)).answers[0].score == 18
-    compatible = decode_run_squad(reading(text, windows, logits)).answers
-    assert next(a.score for a in compatible if a.text == "d") == 2
+    whole = reading(text, windows, [SpanLogits(first, first), SpanLogits(second, second)])
+    assert decode(whole).answers[0].score == 18
+    best = next(s for s in run_squad_shortlist(whole) if s.first == s.last)
+    assert best == (1, 3 + 2, 3 + 2, 1, 1)
 
 
 def test_equal_context_goes_to_the_longer_window_then_to_the_first():
@@ -323,9 +364,9 @@ def test_equal_context_goes_to_the_longer_window_then_to_the_first():
             row = np.full(len(window), -9.0, np.float32)
             row[window.context_start + word - window.first_token] = score
             logits.append(SpanLogits(row, row))
-        found = decode_run_squad(reading(text, windows, logits)).answers
-        top = next(a for a in found if a.text == "abcdef"[word])
-        assert top.score == 2 * (winner + 1)
+        found = run_squad_shortlist(reading(text, windows, logits))
+        assert (found[0].window, found[0].start_logit) == (winner, winner + 1)
+        assert windows[winner].offsets[found[0].first, 0] == 2 * word
 
 
 def test_abstaining_is_null_minus_best_over_the_threshold():
@@ -342,19 +383,19 @@ def test_the_null_score_is_the_least_over_the_windows():
     windows = windows_over([(0, 1), (1, 2)], 1, 1)
     logits = [SpanLogits(*(np.full(5, v, np.float32),) * 2) for v in (5.0, -3.0)]
     assert decode(reading("ab", windows, logits)).null_score == -6
-    assert decode_run_squad(reading("ab", windows, logits)).null_score == -6
+    assert as_run_squad(reading("ab", windows, logits)).null_score == -6
 
 
 def test_nothing_to_answer_with_is_null_for_sure():
     windows = windows_over([], 1, 1)
     logits = [SpanLogits(np.zeros(4, np.float32), np.zeros(4, np.float32))]
-    for decoder in (decode, decode_run_squad):
+    for decoder in (decode, as_run_squad):
         found = decoder(reading("", windows, logits))
         assert (found.answers, found.null_probability, found.best()) == ((), 1.0, None)
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-@pytest.mark.parametrize("decoder", [decode, decode_run_squad])
+@DECODERS
 def test_numbers_that_are_not_finite_are_refused(decoder, bad):
     windows, logits = one_window("a b", [0, bad, 0], [0, 0, 0])
     with pytest.raises(CheckpointError, match="not finite"):
@@ -388,9 +429,16 @@ def test_answers_stand_in_any_unicode_text(kind, context, seed, max_seq_length):
     )
     logits = random_logits(made.windows, random.Random(seed))
     check_decode(context, made.windows, logits, 5, 20, 0.5)
-    for decoder in (decode, decode_run_squad):
-        for answer in decoder(reading(context, made.windows, logits)).answers:
-            assert context[answer.span.start : answer.span.end] == answer.text == answer.text.strip() != ""
+    whole = reading(context, made.windows, logits)
+    for answer in decode(whole).answers:
+        assert context[answer.span.start : answer.span.end] == answer.text == answer.text.strip() != ""
+    for answer in as_run_squad(whole, kind).answers:
+        assert (
+            context[answer.span.start : answer.span.end]
+            == answer.text
+            == answer.text.strip(" \t\r\n\u202f")
+            != ""
+        )
 
 
 def book(words):
@@ -418,7 +466,7 @@ def test_a_book_is_decoded_in_bounded_memory():
     assert peak < 250e6, f"{peak / 1e6:.0f} MB"
 
 
-@pytest.mark.parametrize("decoder", [decode, decode_run_squad])
+@DECODERS
 def test_what_a_long_text_takes_grows_as_its_length(decoder):
     def cost(whole):
         times = []

@@ -319,9 +319,7 @@ def write_predictions(
         answers[identity] = best["text"]
         if with_null:
             null = null_entry(reading)
-            odds[identity] = (
-                null["start_logit"] + null["end_logit"] - best["start_logit"] - best["end_logit"]
-            )
+            odds[identity] = null["start_logit"] + null["end_logit"] - best["start_logit"] - best["end_logit"]
             if odds[identity] > null_threshold:
                 answers[identity] = ""
     folder.mkdir(parents=True, exist_ok=True)
@@ -365,7 +363,7 @@ def n_best_list(
 
 
 def null_entry(reading: Reading) -> dict[str, Any]:
-    """"" with the logits of [CLS] in the window where they are least."""
+    """ "" with the logits of [CLS] in the window where they are least."""
     both = ((float(logit.start[0]), float(logit.end[0])) for logit in reading.logits)
     start, end = min(both, key=sum)
     return {"text": "", "start_logit": start, "end_logit": end}

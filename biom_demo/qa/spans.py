@@ -134,9 +134,7 @@ def decode_run_squad(
 
     Raises ``CheckpointError`` where logits are not finite.
     """
-    kept = run_squad_n_best(
-        reading, tokenizer=tokenizer, max_answer_length=max_answer_length, n_best=n_best
-    )
+    kept = run_squad_n_best(reading, tokenizer=tokenizer, max_answer_length=max_answer_length, n_best=n_best)
     return prediction_of(reading, kept)
 
 
