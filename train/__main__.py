@@ -80,6 +80,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     initialize = stages.add_parser("initialize", help="start weights: published or random ones")
     initialize.add_argument("--text", nargs="+", type=Path, default=[], help="small: its vocabulary's text")
     initialize.add_argument("--recipe", choices=RECIPES, required=True)
+    initialize.add_argument(
+        "--random", action="store_true", help="random weights in the published layout (smoke, base, large)"
+    )
     initialize.add_argument("--seed", type=int, default=42)
     initialize.add_argument("--out", type=Path, required=True)
     initialize.set_defaults(run=run_initialize)
@@ -96,6 +99,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     finetune.add_argument("--threads", type=int, default=1)
     finetune.add_argument("--learning-rate", type=float, help="instead of the recipe's")
     finetune.add_argument("--epochs", type=int, help="instead of the recipe's")
+    finetune.add_argument("--max-steps", type=int, help="so many updates, within or beyond the epochs")
+    finetune.add_argument("--save-every", type=int, help="updates between saved states, not the recipe's")
     finetune.add_argument(
         "--list-questions",
         action="store_true",
@@ -186,6 +191,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     run_squad.add_flags(squad_script)
     squad_script.set_defaults(run=run_squad.run)
+
+    rehearse = stages.add_parser(
+        "rehearse", help="a recipe at its true size on random weights: memory, seconds, a kill, the app"
+    )
+    rehearse.add_argument("--recipe", choices=RECIPES, required=True)
+    rehearse.add_argument("--updates", type=int, default=2)
+    rehearse.add_argument("--seed", type=int, default=42)
+    rehearse.add_argument("--threads", type=int, default=0, help="0: all processors")
+    rehearse.add_argument(
+        "--out", type=Path, required=True, help="a new folder; it may be deleted afterwards"
+    )
+    rehearse.set_defaults(run=run_rehearse)
 
     ablation = stages.add_parser("ablation", help="the table of run.sh's results")
     ablation.add_argument("runs", type=Path, help="the folder run.sh wrote to")
@@ -309,9 +326,17 @@ def run_pretrain(arguments: argparse.Namespace) -> None:
 
 
 def run_initialize(arguments: argparse.Namespace) -> None:
-    from train.initialize import initialize_minilm, initialize_small, initialize_smoke, initialize_teacher
+    from train.initialize import (
+        initialize_minilm,
+        initialize_random,
+        initialize_small,
+        initialize_smoke,
+        initialize_teacher,
+    )
 
-    if arguments.recipe == "smoke":
+    if arguments.random:
+        initialize_random(arguments.out, recipe=arguments.recipe, seed=arguments.seed)
+    elif arguments.recipe == "smoke":
         initialize_smoke(arguments.out, seed=arguments.seed)
     elif arguments.recipe == "mini":
         initialize_minilm(arguments.out)
@@ -321,7 +346,8 @@ def run_initialize(arguments: argparse.Namespace) -> None:
         initialize_small(arguments.out, files=arguments.text, seed=arguments.seed)
     else:
         raise TrainingError(
-            f"The recipe {arguments.recipe} starts from published weights: give their Hub id."
+            f"The recipe {arguments.recipe} starts from published weights: give finetune their Hub id, or "
+            "--random here for a rehearsal."
         )
 
 
@@ -401,6 +427,7 @@ def run_finetune(arguments: argparse.Namespace) -> None:
         recipe.stage(arguments.stage),
         learning_rate=arguments.learning_rate,
         epochs=arguments.epochs,
+        max_steps=arguments.max_steps,
         teacher_weight=arguments.teacher_weight,
         teacher_temperature=arguments.teacher_temperature,
         # Gathered pairs are cut and mixed already, and a label belongs to the text as it is.
@@ -415,7 +442,7 @@ def run_finetune(arguments: argparse.Namespace) -> None:
         labels=Labels.load(arguments.teacher_labels) if arguments.teacher_labels else None,
         stage=stage,
         seed=arguments.seed,
-        save_every_steps=recipe.save_every_steps,
+        save_every_steps=arguments.save_every or recipe.save_every_steps,
         threads=arguments.threads,
         compile_model=arguments.compile,
     )
@@ -545,6 +572,19 @@ def run_evaluate(arguments: argparse.Namespace) -> None:
             document |= {"against": results[1].as_json(), "difference": compared}
         datasets.write_json(document, arguments.json_out)
     print(readable(results, compared))
+
+
+def run_rehearse(arguments: argparse.Namespace) -> None:
+    from train.rehearse import rehearse
+
+    done = rehearse(
+        RECIPES[arguments.recipe],
+        arguments.out,
+        updates=arguments.updates,
+        seed=arguments.seed,
+        threads=arguments.threads,
+    )
+    print(f"\n{done.table()}")
 
 
 def run_ablation(arguments: argparse.Namespace) -> None:

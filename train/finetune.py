@@ -361,6 +361,7 @@ def finetune(
         optimizer.load_state_dict(state["optimizer"])
         restore_rng(state["rng"])
         step = state["step"]
+    del state  # a copy of the weights
     world.wait()  # all have read the state and the log before one writes to them
     if world.leads:
         out.mkdir(parents=True, exist_ok=True)
@@ -381,7 +382,7 @@ def finetune(
         )
 
     model.train()
-    begun, seen, smooth = time.perf_counter(), 0, None
+    begun, seen, smooth, resumed_at = time.perf_counter(), 0, None, step
     with tqdm(total=total_steps, initial=step, desc="fine-tune", unit="step", disable=not world.leads) as bar:
         batches = remaining_batches(lengths, stage, seed, step, steps_per_epoch)
         for batch in islice(batches, total_steps - step):
@@ -427,11 +428,22 @@ def finetune(
             if step % save_every_steps == 0 and step < total_steps:
                 save()
     if world.leads:
+        print(took(step - resumed_at, time.perf_counter() - begun, device))
         model.eval().cpu()
         engine.save(out)
         (out / STATE_FILE).unlink(missing_ok=True)
     world.wait()
     return out
+
+
+def took(updates: int, seconds: float, device: torch.device) -> str:
+    """One line on what a run's last process took: ``rehearse`` reads it."""
+    peak = (
+        f", {torch.cuda.max_memory_allocated(device) / 1e9:.2f} GB of the GPU"
+        if device.type == "cuda"
+        else ""
+    )
+    return f"{updates} updates in {seconds:.2f} s, {seconds / max(updates, 1):.2f} s each{peak}"
 
 
 def is_finished(folder: Path) -> bool:

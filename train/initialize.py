@@ -1,8 +1,9 @@
-"""Start weights of a checkpoint: MiniLM-L6 as an ELECTRA discriminator, a teacher, or a random ELECTRA.
+"""Start weights of a checkpoint: MiniLM-L6 as an ELECTRA discriminator, a teacher, or random ones.
 
     python -m train initialize --recipe mini --out runs/minilm
     python -m train initialize --recipe teacher --out runs/mpnet
     python -m train initialize --recipe small --text pubmed.txt.xz --out runs/small
+    python -m train initialize --recipe large --random --out runs/random-large
 
 The ELECTRA discriminator is BERT's encoder, so MiniLM's weights fit key by key; only the QA head is
 missing and is drawn when fine-tuning starts. The weights come from the package
@@ -21,6 +22,7 @@ import zlib
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain, islice, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +32,7 @@ from safetensors.torch import load_file
 from biom_demo.errors import TrainingError
 from biom_demo.qa.engines.pytorch import WEIGHTS_FILE, whole_checkpoint
 from train.checkpoint import file_digest
+from train.smoke_data import SYLLABLES
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer as Buffer
@@ -223,6 +226,68 @@ def initialize_smoke(out: Path, *, seed: int) -> Path:
         ElectraModel(config).save_pretrained(folder)
         save_wordpiece_tokenizer(vocabulary, folder, max_length=128)
     return out
+
+
+# Shapes of the published checkpoints, to rehearse their recipes: ELECTRA-Base and -Large (Clark et al.
+# 2020, table 6) with BioM's vocabulary size. `smoke` is the same in small.
+RANDOM_SHAPES = {
+    "smoke": {
+        "vocab_size": 700,
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "max_position_embeddings": 128,
+    },
+    "base": {"vocab_size": 28_895, "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12},
+    "large": {"vocab_size": 28_895, "hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16},
+}
+RANDOM_SHAPES["large-tf"] = RANDOM_SHAPES["large"]
+
+
+def initialize_random(out: Path, *, recipe: str, seed: int) -> Path:
+    """``out`` with random weights of the recipe's size in the layout of the published checkpoints.
+
+    That is a pickled ``pytorch_model.bin`` with a QA head, ``vocab.txt`` and ``config.json``, no more.
+    Raises ``TrainingError`` for a recipe whose start has another layout.
+    """
+    from transformers import ElectraConfig, ElectraForQuestionAnswering
+
+    if recipe not in RANDOM_SHAPES:
+        raise TrainingError(
+            f"No random start is known for the recipe {recipe}; take one of {', '.join(RANDOM_SHAPES)}."
+        )
+    shape = RANDOM_SHAPES[recipe]
+    torch.manual_seed(seed)
+    config = ElectraConfig(
+        **shape,
+        embedding_size=shape["hidden_size"],
+        intermediate_size=4 * shape["hidden_size"],
+        architectures=["ElectraForQuestionAnswering"],
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    weights = ElectraForQuestionAnswering(config).state_dict()
+    # Which files of that age hold, and nothing reads any more.
+    weights["electra.embeddings.position_ids"] = torch.arange(config.max_position_embeddings)[None]
+    config.save_pretrained(out)
+    vocabulary = made_up_vocabulary(config.vocab_size)
+    (out / "vocab.txt").write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
+    partial = out / "pytorch_model.bin.part"
+    torch.save(weights, partial)
+    partial.replace(out / "pytorch_model.bin")
+    return out
+
+
+def made_up_vocabulary(size: int) -> list[str]:
+    """A WordPiece vocabulary of that size: every letter, then words and pieces of made-up syllables."""
+    letters = [chr(code) for code in range(33, 127) if not chr(code).isupper()]
+    pieces = [*letters, *SMOKE_WORDS.split()]
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *(f"##{letter}" for letter in letters)]
+    vocabulary += dict.fromkeys(pieces)
+    syllables = ("".join(parts) for count in range(1, 5) for parts in product(SYLLABLES, repeat=count))
+    vocabulary += islice(
+        chain.from_iterable((f"##{word}", word) for word in syllables), size - len(vocabulary)
+    )
+    return vocabulary
 
 
 def save_wordpiece_tokenizer(vocabulary: list[str], out: Path, *, max_length: int) -> None:

@@ -284,21 +284,41 @@ SMALL = Recipe(
 RECIPES = {recipe.name: recipe for recipe in (SMOKE, MINI, TEACHER, SMALL, BASE, LARGE, LARGE_TF)}
 
 
-def cost(recipe: Recipe, stage: Stage, pairs: Sequence[Example]) -> str:
-    """One line on what a stage takes: updates, tokens, FLOPs, hours at two speeds, memory.
+# A GPU to say what a full run costs on: its data sheet's dense bfloat16 peak, and a share of it that is
+# assumed and not measured here.
+GPU_NAME = "an NVIDIA L4 (24 GB)"
+GPU_PEAK_FLOPS = 121e12
+GPU_UTILISATION = 0.3
+# What the published checkpoints learned from, as (pairs, tokens a pair): SQuAD v2.0's training set, and
+# BioASQ 8B's abstracts by the counts of years 7 and 8 (estimated; its files are given on registration).
+PUBLISHED_DATA: dict[StageName, tuple[int, int]] = {"squad": (130_319, 200), "bioasq": (6_700, 330)}
 
-    Tokens are estimated at four characters each and never fewer than the pairs; FLOPs at six a
-    parameter and token (Kaplan et al. 2020); memory at 16 bytes a parameter (float32 weights,
-    gradients and Adam's two moments), without activations.
+
+def cost(recipe: Recipe, stage: Stage, pairs: Sequence[Example]) -> str:
+    """One line on what a stage takes: updates, tokens, FLOPs, hours at three speeds, memory.
+
+    Tokens are estimated at four characters each and never fewer than the pairs; see ``cost_of``.
     """
-    count = len(pairs) * (1 + stage.unanswerable_fraction)
-    tokens = stage.epochs * sum(1 + (len(p.context) + len(p.question.text)) / 4 for p in pairs)
-    tokens *= 1 + stage.unanswerable_fraction
+    tokens = sum(1 + (len(p.context) + len(p.question.text)) / 4 for p in pairs)
+    return cost_of(recipe, stage, pairs=len(pairs), tokens=tokens)
+
+
+def cost_of(recipe: Recipe, stage: Stage, *, pairs: int, tokens: float) -> str:
+    """One line on what a stage takes over so many pairs of so many tokens in all.
+
+    FLOPs are six a parameter and token (Kaplan et al. 2020); memory is 16 bytes a parameter (float32
+    weights, gradients and Adam's two moments), without activations.
+    """
+    count = pairs * (1 + stage.unanswerable_fraction)
+    tokens *= stage.epochs * (1 + stage.unanswerable_fraction)
     flops = 6.0 * recipe.parameters * tokens
     updates = math.ceil(count / stage.batch_size) * stage.epochs
+    gpu_hours = flops / (3600 * GPU_UTILISATION * GPU_PEAK_FLOPS)
     return (
-        f"{len(pairs):,} pairs, {updates:,} updates or more, about "
+        f"{pairs:,} pairs, {updates:,} updates or more, about "
         f"{tokens / 1e6:.1f}M tokens, {flops / 1e15:.3g} PFLOP "
-        f"({flops / 3.6e14:.2g} h at 0.1 TFLOP/s, {flops / 3.6e17:.2g} h at 100 TFLOP/s), "
+        f"({flops / 3.6e14:.2g} h at 0.1 TFLOP/s, {flops / 3.6e17:.2g} h at 100 TFLOP/s, "
+        f"{gpu_hours:.2g} h on {GPU_NAME} if it reaches {GPU_UTILISATION:.0%} of its "
+        f"{GPU_PEAK_FLOPS / 1e12:.0f} TFLOP/s), "
         f"{recipe.parameters * 16 / 1e9:.2g} GB of weights and optimiser"
     )

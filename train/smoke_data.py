@@ -7,37 +7,59 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from biom_demo.qa.datasets import write_json
 
 SYLLABLES = ["ba", "ce", "di", "fo", "gu", "ka", "le", "mi", "no", "pu", "ra", "se", "ti", "vo", "zu"]
 
 
-def write_smoke_data(out: Path, *, seed: int, count: int = 24) -> Path:
-    """``out`` with ``text.txt``, ``squad.json``, ``bioasq_train.json`` and, last, ``bioasq_test.json``."""
+class Passage(NamedTuple):
+    """Three sentences: ``gene`` causes a disease, and ``drug`` binds it."""
+
+    gene: str
+    drug: str
+    causes: str
+    treats: str
+    closes: str
+
+    @property
+    def text(self) -> str:
+        """The sentences in a row."""
+        return f"{self.causes} {self.treats} {self.closes}"
+
+
+def made_up_passages(*, seed: int, count: int) -> list[Passage]:
+    """So many passages, each of a gene of its own."""
     draw = random.Random(seed)
-    passages: list[str] = []
-    questions: list[dict[str, Any]] = []
+    made: list[Passage] = []
     for number in range(count):
         gene, drug = _name(draw).upper() + str(number), _name(draw) + "mab"
         causes = f"A change of {gene} is the cause of the disease in mice and men."
         treats = f"The drug {drug} can bind {gene} and stops the virus in cells."
         closes = f"So {drug} is of use where other drugs fail to bind a protein."
-        passages.append(f"{causes} {treats} {closes}")
-        questions.append(
-            {
-                "id": f"{number:024d}",
-                "type": "factoid",
-                "body": f"Which drug can bind {gene}?",
-                "exact_answer": [[drug]],
-                "snippets": [
-                    {"text": treats, "document": "made up"},
-                    {"text": causes, "document": "made up"},
-                ],
-                "documents": [],
-            }
-        )
+        made.append(Passage(gene, drug, causes, treats, closes))
+    return made
+
+
+def write_smoke_data(out: Path, *, seed: int, count: int = 24) -> Path:
+    """``out`` with ``text.txt``, ``squad.json``, ``bioasq_train.json`` and, last, ``bioasq_test.json``."""
+    made = made_up_passages(seed=seed, count=count)
+    passages = [passage.text for passage in made]
+    questions: list[dict[str, Any]] = [
+        {
+            "id": f"{number:024d}",
+            "type": "factoid",
+            "body": f"Which drug can bind {passage.gene}?",
+            "exact_answer": [[passage.drug]],
+            "snippets": [
+                {"text": passage.treats, "document": "made up"},
+                {"text": passage.causes, "document": "made up"},
+            ],
+            "documents": [],
+        }
+        for number, passage in enumerate(made)
+    ]
     out.mkdir(parents=True, exist_ok=True)
     (out / "text.txt").write_text("\n".join(passages) + "\n", encoding="utf-8")
     paragraphs = [
