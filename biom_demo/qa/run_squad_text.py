@@ -1,21 +1,26 @@
 """Which characters of a context ``run_squad.py`` takes an answer's text from.
 
 run_squad knows no offsets. It splits a context into words at five characters, tokenises each, and
-finds the predicted tokens again in a normalised copy of the words that they came from. Where that
-fails the text is those words whole. So its texts differ from what the tokens' offsets cut out:
+looks for the predicted tokens in a normalised copy of the words that they came from; where it does
+not find them, the text is those words whole. So its texts differ from what offsets cut out:
 
-- tokens that begin inside a word, or that the vocabulary lacks, give their words whole ("ib" of
-  "ruxolitinib), a" gives "ruxolitinib), a");
-- so do all tokens of words in which normalising changes the number of characters: a thin or
-  no-break space (which do not end a word), a soft hyphen, an accent written as a character of its own;
-- what stands in the words more than once is taken where it stands first ("a" of "Acta-a" is "A");
-- words are joined by one space, whatever stood between them (``joined_words``).
+- Tokens that begin inside a word, or that the vocabulary lacks, give their words whole: of
+  "ruxolitinib)," the piece "ib" gives "ruxolitinib),".
+- So do all tokens of words that normalising makes longer or shorter: those with a no-break or thin
+  space in them (which ends no word), with a soft hyphen, with an accent that is a character of its own.
+- What stands in the words more than once is taken where it stands first: of "Acta-a" the last "a"
+  gives "A".
+- Words are joined by one space, whatever stood between them.
 
-Each text is one span of the context all the same, less the third point's surprise, so an answer's
-span stays exact here and only the joining is left to who writes texts as run_squad does.
+All but the last still name one span of the context. So an answer's span and text stay exact here,
+and ``joined_words`` makes of it what the script wrote.
 
-Source: transformers 4.46 ``data/processors/squad.py``, ``data/metrics/squad_metrics.py`` and the
-basic tokenizer of BERT (Devlin et al. 2019), by behaviour.
+What remains: characters that Unicode got after version 8 are other tokens to the script's tokenizer
+than to ours; a position of padding could take one of the places in the script's shortlist, and our
+windows have none. For tokenizers other than WordPiece the text is that of their decoder.
+
+Source: transformers 4.46 ``data/processors/squad.py`` and ``data/metrics/squad_metrics.py``, and the
+basic tokenizer of BERT (Devlin et al. 2019); ``tests/run_squad_446.py`` runs them.
 """
 
 from __future__ import annotations
@@ -53,6 +58,7 @@ class WordAligner:
         words = [match.span() for match in WORD.finditer(context)]
         self._context = context
         self._tokenizer = tokenizer
+        self._unknown = str(tokenizer.unk_token)
         self._words = np.array(words, np.int64).reshape(-1, 2)  # (W, 2)
         # Letters (characters of words) before each word, and in all.
         self._letters = np.concatenate([[0], np.cumsum(self._words[:, 1] - self._words[:, 0])])  # (W + 1,)
@@ -92,7 +98,7 @@ class WordAligner:
     def _found(self, low: int, high: int, predicted: str) -> tuple[int, int] | None:
         """The first and last letter of ``predicted`` among those of the words ``low`` to ``high``."""
         # The basic tokenizer splits at punctuation, so neither of these is ever found: a short way.
-        if not predicted or predicted.startswith(CONTINUES) or str(self._tokenizer.unk_token) in predicted:
+        if not predicted or predicted.startswith(CONTINUES) or self._unknown in predicted:
             return None
         text, letters = self._basic_text(low, high)
         if letters != self._letters[high + 1] - self._letters[low]:
