@@ -148,7 +148,9 @@ chain_taught() {
   for side in vanilla biom; do
     taught squad "$RUNS/general" "$RUNS/$side-domain" "$FIRST" "$side-domain" --learning-rate 1e-4 \
       --epochs 1 "${replay[@]}"
-    for seed in $SEEDS; do
+  done
+  for seed in $SEEDS; do
+    for side in vanilla biom; do
       taught bioasq "$RUNS/$side-domain" "$RUNS/$side-bioasq-$seed" "$seed" bioasq "${replay[@]}"
     done
   done

@@ -2,7 +2,8 @@
 
 Two decoders:
 
-- ``decode``, ours: exhaustive over every span of at most ``max_answer_length`` tokens.
+- ``decode``, ours: exhaustive over every span of at most ``max_answer_length`` tokens that cuts no word
+  and no pair of brackets in two.
 - ``decode_run_squad``: the published table's, with its shortlist of 20 starts x 20 ends a window.
 
 Spans are half-open in characters; token positions below are inclusive at both ends, as the logits
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 
 from biom_demo.errors import CheckpointError
 from biom_demo.qa.records import Answer, CharSpan, Prediction, Reading
+from biom_demo.qa.word_edges import WordEdges
 
 MAX_ANSWER_LENGTH = 30  # tokens
 N_BEST = 20
@@ -29,6 +31,7 @@ SHORTLIST = 20  # starts and ends a window, run_squad's n_best_size
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 T = TypeVar("T", bound=np.generic)
 
 
@@ -67,8 +70,9 @@ def decode(
     """The best answers of one context, from every candidate span of every window.
 
     - *Candidates*: all spans of 1 to ``max_answer_length`` context tokens, as the characters they
-      cover less white space at the edges. The same characters seen from several windows, or as
-      several token spans, are one candidate with its best score.
+      cover less white space at the edges, that are whole (``whole_answers``: from word edge to word
+      edge, brackets and quotation marks in balance); all of them where none is. The same characters
+      seen from several windows, or as several token spans, are one candidate with its best score.
     - *Score*: start logit + end logit. *Null score*: the least over the windows of
       start[CLS] + end[CLS], since the answer is absent only if no window shows it.
     - *Probability*: softmax over all distinct candidates of the context and null, taken together.
@@ -192,12 +196,28 @@ def _candidates(reading: Reading, max_answer_length: int) -> tuple[Ints, Floats]
         ends = np.concatenate([logit.end[shown].astype(np.float64), np.full(width - 1, -np.inf)])
         scores = logit.start[shown].astype(np.float64)[:, None] + _shifted(ends, width)
         np.maximum(band[rows], scores, out=band[rows])
+    edges = WordEdges.of(reading.context)
     low, high = _trimmer(reading.context)(offsets[:, 0], offsets[:, 1])
+    high = edges.past_marks[high]
     low, highs = low[:tokens, None], _shifted(high, width)  # (L, 1), (L, width)
     # Where a token stands for white space, or for no characters, nothing may be left.
     real = (band > -np.inf) & (low < highs)
+    whole = real & whole_answers(edges, low, highs)
+    if whole.any():
+        real = whole
     base = len(reading.context) + 1
     return _distinct((low * base + highs)[real], band[real], base)
+
+
+def whole_answers(edges: WordEdges, starts: Ints, ends: Ints) -> Bools:
+    """Which spans are what a person would call an answer: bool, in the shape ``starts`` and ``ends`` make.
+
+    Both ends are edges of words (``qa.word_edges`` says which), and brackets and quotation marks in the
+    span have their partners in it.
+    """
+    whole: Bools = edges.may_start[starts] & edges.may_end[ends]
+    whole &= edges.enclosure[starts] == edges.enclosure[ends]
+    return whole
 
 
 def _shifted(values: NDArray[T], width: int) -> NDArray[T]:
