@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biom_demo.errors import CheckpointError
+from biom_demo.qa.calibration import UNCALIBRATED, Calibration
 from biom_demo.qa.records import Answer, CharSpan, Prediction, Reading
 from biom_demo.qa.word_edges import WordEdges
 
@@ -75,7 +76,8 @@ def decode(
       seen from several windows, or as several token spans, are one candidate with its best score.
     - *Score*: start logit + end logit. *Null score*: the least over the windows of
       start[CLS] + end[CLS], since the answer is absent only if no window shows it.
-    - *Probability*: softmax over all distinct candidates of the context and null, taken together.
+    - *Probability*: softmax over all distinct candidates of the context and null, taken together, at
+      the temperature and null bias of the checkpoint's calibration (scores stay as they are).
     - *Order*: by score, ties by earlier start, then by shorter span. A span that shares more than
       ``near_duplicate_threshold`` of its characters (intersection over union) with a better one
       kept is left out of the list, not out of the softmax; 1.0 keeps all.
@@ -98,7 +100,7 @@ def score_candidates(reading: Reading, *, max_answer_length: int = MAX_ANSWER_LE
     _require_finite(reading)
     spans, scores = _candidates(reading, max_answer_length)  # (M, 2), (M,)
     null_score = _null_score(reading)
-    probabilities, null_probability = _softmax(scores, null_score)
+    probabilities, null_probability = _softmax(scores, null_score, reading.calibration)
     return Candidates(spans, scores, probabilities, null_score, null_probability)
 
 
@@ -128,7 +130,7 @@ def decode_run_squad(
     In each window the 20 best starts and 20 best ends over *all* positions are paired, then kept if
     both show context, the start has its max context in this window (most context on its poorer
     side), the end is not before the start and the span has at most ``max_answer_length`` tokens.
-    Sorted by score, one of each text, ``n_best`` kept; probabilities are a softmax over that list
+    Sorted by score, one of each text, ``n_best`` kept; probabilities are a plain softmax over that list
     and null, whose score is the least over the windows.
 
     One difference: the text is cut from the context by exact offsets. run_squad re-aligned
@@ -160,7 +162,7 @@ def decode_run_squad(
         by_text.setdefault(context[item[1] : item[2]], item)
     kept = list(by_text.values())[:n_best]
     null_score = _null_score(reading)
-    probabilities, null_probability = _softmax(np.array([item[0] for item in kept]), null_score)
+    probabilities, null_probability = _softmax(np.array([item[0] for item in kept]), null_score, UNCALIBRATED)
     answers = tuple(
         _answer(context, low, high, score, probability)
         for (score, low, high), probability in zip(kept, probabilities, strict=True)
@@ -259,8 +261,10 @@ def _trimmer(context: str) -> Callable[[Ints, Ints], tuple[Ints, Ints]]:
     return trim
 
 
-def _softmax(scores: Floats, null_score: float) -> tuple[Floats, float]:
+def _softmax(scores: Floats, null_score: float, calibration: Calibration) -> tuple[Floats, float]:
     """Probabilities (M,) of the scores and the probability of null; together they sum to 1."""
+    scores = scores / calibration.temperature
+    null_score = (null_score + calibration.null_bias) / calibration.temperature
     top = max(float(scores.max(initial=-np.inf)), null_score)
     weights = np.exp(scores - top)
     null_weight = float(np.exp(null_score - top))
