@@ -161,8 +161,8 @@ _MINI_SQUAD = Stage(
 MINI = Recipe(
     name="mini",
     cloze=replace(_MINI_SQUAD, learning_rate=1e-4, short_context_fraction=0.0, unanswerable_fraction=0.0),
-    squad=_MINI_SQUAD,
-    bioasq=replace(_MINI_SQUAD, learning_rate=1e-4, epochs=2, short_context_fraction=0.0),
+    squad=replace(_MINI_SQUAD, epochs=2),
+    bioasq=replace(_MINI_SQUAD, learning_rate=1e-4, short_context_fraction=0.0),
     save_every_steps=100,
     parameters=22_700_000,
     # Loss weights, masking and generator: ELECTRA (Clark et al. 2020, table 6). The rate is low and

@@ -148,7 +148,9 @@ chain_taught() {
   for side in vanilla biom; do
     taught squad "$RUNS/general" "$RUNS/$side-domain" "$FIRST" "$side-domain" --learning-rate 1e-4 \
       --epochs 1 "${replay[@]}"
-    for seed in $SEEDS; do
+  done
+  for seed in $SEEDS; do
+    for side in vanilla biom; do
       taught bioasq "$RUNS/$side-domain" "$RUNS/$side-bioasq-$seed" "$seed" bioasq "${replay[@]}"
     done
   done
@@ -178,26 +180,32 @@ chain_published() {
 }
 
 "chain_$CHAIN"
-for side in vanilla biom; do  # the mean of the seeds' weights, where there are several
-  [ "$SEEDS" = "$FIRST" ] || finished "$RUNS/$side-bioasq-mean" ||
+LAST=$FIRST                # what is shipped: the mean of the seeds' weights, where there are several
+[ "$SEEDS" = "$FIRST" ] || LAST=mean
+for side in vanilla biom; do
+  [ $LAST != mean ] || finished "$RUNS/$side-bioasq-mean" ||
     train average $(for seed in $SEEDS; do echo "$RUNS/$side-bioasq-$seed"; done) \
       --out "$RUNS/$side-bioasq-mean"
 done
+runs=$SEEDS; [ $LAST != mean ] || runs="$SEEDS mean"
 if [ -f "$RUNS/squad-test.json" ]; then
   # Choices are made on the held-out questions; the test sets are read once, when all is settled.
   [ -f "$RUNS/choice.json" ] ||
     train convert "${bioasq[@]}" --held-out --mode card --out "$RUNS/choice.json"
-  compared "$RUNS/choice.json" choice-domain "$BIOM_LAST" "$VANILLA_LAST"
-  for seed in $SEEDS; do
-    compared "$RUNS/choice.json" "choice-$seed" "$RUNS/biom-bioasq-$seed" "$RUNS/vanilla-bioasq-$seed"
+  compared "$RUNS/choice.json" choice-before "$BIOM_LAST" "$VANILLA_LAST"
+  for run in $runs; do
+    compared "$RUNS/choice.json" "choice-$run" "$RUNS/biom-bioasq-$run" "$RUNS/vanilla-bioasq-$run"
   done
   [ -z "${CHOOSING:-}" ] || exit 0
-  compared "$RUNS/squad-test.json" squad-test-domain "$BIOM_LAST" "$VANILLA_LAST"
-  compared "$RUNS/squad-test.json" "squad-test-$FIRST" "$RUNS/biom-bioasq-$FIRST" \
-    "$RUNS/vanilla-bioasq-$FIRST"
+  for side in vanilla biom; do
+    [ -f "$RUNS/$side-bioasq-$LAST/calibration.json" ] ||
+      train calibrate --model "$RUNS/$side-bioasq-$LAST" --bioasq "${bioasq[@]}" --threads "$THREADS" \
+        --measure "BioASQ 8B=$RUNS/dev.json" "SQuAD test articles=$RUNS/squad-test.json"
+  done
+  compared "$RUNS/squad-test.json" squad-test-before "$BIOM_LAST" "$VANILLA_LAST"
+  compared "$RUNS/squad-test.json" "squad-test-$LAST" "$RUNS/biom-bioasq-$LAST" "$RUNS/vanilla-bioasq-$LAST"
 fi
-figures squad "$BIOM_LAST" "$VANILLA_LAST"
-for seed in $SEEDS; do
-  figures "$seed" "$RUNS/biom-bioasq-$seed" "$RUNS/vanilla-bioasq-$seed"
+figures before "$BIOM_LAST" "$VANILLA_LAST"
+for run in $runs; do
+  figures "$run" "$RUNS/biom-bioasq-$run" "$RUNS/vanilla-bioasq-$run"
 done
-[ "$SEEDS" = "$FIRST" ] || figures mean "$RUNS/biom-bioasq-mean" "$RUNS/vanilla-bioasq-mean"

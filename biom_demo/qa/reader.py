@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from biom_demo.errors import InputError
 from biom_demo.qa import spans, windows
+from biom_demo.qa.calibration import UNCALIBRATED, Calibration
 from biom_demo.qa.engines import Engine
 from biom_demo.qa.records import Prediction, Question, Reading, SpanLogits, Windows
 
@@ -55,11 +56,16 @@ class Reader:
     """A tokenizer and an engine that runs the model. Threads may share it."""
 
     def __init__(
-        self, engine: Engine, tokenizer: PreTrainedTokenizerFast, decoding: Decoding | None = None
+        self,
+        engine: Engine,
+        tokenizer: PreTrainedTokenizerFast,
+        decoding: Decoding | None = None,
+        calibration: Calibration = UNCALIBRATED,
     ) -> None:
         self.engine = engine
         self.tokenizer = tokenizer
         self.decoding = decoding or Decoding()
+        self.calibration = calibration
         # A checkpoint of shorter positions (ELECTRA pre-trained at 128, say) bounds the window.
         self.max_seq_length = min(self.decoding.max_seq_length, engine.max_positions)
 
@@ -69,13 +75,14 @@ class Reader:
     ) -> Reader:
         """A reader of a checkpoint folder, or of a Hub id whose files lie in the local cache.
 
-        Raises ``CheckpointError`` as ``PyTorchEngine.load`` does.
+        A folder's calibration is used (see ``qa.calibration``). Raises ``CheckpointError`` as
+        ``PyTorchEngine.load`` does, and where the calibration is damaged.
         """
         # Imported here: torch takes seconds, and most modules that import this one need none.
         from biom_demo.qa.engines.pytorch import PyTorchEngine
 
         engine = PyTorchEngine.load(source, allow_new_head=allow_new_head)
-        return cls(engine, engine.tokenizer, decoding)
+        return cls(engine, engine.tokenizer, decoding, Calibration.of_folder(Path(source)))
 
     def predictions(
         self,
@@ -128,7 +135,7 @@ class Reader:
                 if progress:
                     progress(done)
                 while first < len(waiting) and not waiting[first].missing:
-                    yield waiting[first].reading()
+                    yield waiting[first].reading(self.calibration)
                     first += 1
             if failure:
                 raise failure
@@ -161,10 +168,11 @@ class _Pending:
         self.logits: list[SpanLogits | None] = [None] * len(made.windows)
         self.missing = len(made.windows)
 
-    def reading(self) -> Reading:
+    def reading(self, calibration: Calibration) -> Reading:
         """The pair's reading; no window may be missing."""
         logits = tuple(found for found in self.logits if found is not None)
-        return Reading(self.question, self.context, self.made.windows, logits, self.made.notices)
+        made = self.made
+        return Reading(self.question, self.context, made.windows, logits, made.notices, calibration)
 
 
 def _look_ahead(pairs: Iterable[Pair], stop: threading.Event | None) -> Iterator[list[Pair]]:

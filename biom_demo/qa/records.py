@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from biom_demo.qa.calibration import UNCALIBRATED, Calibration
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -148,7 +150,8 @@ class SpanLogits:
 class Reading:
     """All that a model says of one (question, context) pair, before any decoding.
 
-    Decoding it anew with other settings costs no inference. ``logits`` has one entry a window. A
+    Decoding it anew with other settings costs no inference. ``logits`` has one entry a window;
+    ``calibration`` is the checkpoint's, which its probabilities are made with. A
     reading equals only itself and can be referred to weakly, so that what is computed from it can
     be kept by identity for as long as it lives.
 
@@ -160,6 +163,7 @@ class Reading:
     windows: tuple[Window, ...]
     logits: tuple[SpanLogits, ...]
     notices: tuple[str, ...] = ()
+    calibration: Calibration = UNCALIBRATED
 
     def __post_init__(self) -> None:
         if not self.windows:

@@ -2,7 +2,8 @@
 
 Two decoders:
 
-- ``decode``, ours: exhaustive over every span of at most ``max_answer_length`` tokens.
+- ``decode``, ours: exhaustive over every span of at most ``max_answer_length`` tokens that cuts no word
+  and no pair of brackets in two.
 - ``decode_run_squad``: the published table's, with its shortlist of starts and ends in each window
   and its own way from tokens to text (``run_squad_text``).
 
@@ -21,8 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biom_demo.errors import CheckpointError
+from biom_demo.qa.calibration import UNCALIBRATED, Calibration
 from biom_demo.qa.records import Answer, CharSpan, Prediction, Reading
 from biom_demo.qa.run_squad_text import WordAligner, joined_words
+from biom_demo.qa.word_edges import WordEdges
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -33,6 +36,7 @@ NEAR_DUPLICATE_THRESHOLD = 0.5  # intersection over union, in characters
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 T = TypeVar("T", bound=np.generic)
 
 
@@ -71,11 +75,13 @@ def decode(
     """The best answers of one context, from every candidate span of every window.
 
     - *Candidates*: all spans of 1 to ``max_answer_length`` context tokens, as the characters they
-      cover less white space at the edges. The same characters seen from several windows, or as
-      several token spans, are one candidate with its best score.
+      cover less white space at the edges, that are whole (``whole_answers``: from word edge to word
+      edge, brackets and quotation marks in balance); all of them where none is. The same characters
+      seen from several windows, or as several token spans, are one candidate with its best score.
     - *Score*: start logit + end logit. *Null score*: the least over the windows of
       start[CLS] + end[CLS], since the answer is absent only if no window shows it.
-    - *Probability*: softmax over all distinct candidates of the context and null, taken together.
+    - *Probability*: softmax over all distinct candidates of the context and null, taken together, at
+      the temperature and null bias of the checkpoint's calibration (scores stay as they are).
     - *Order*: by score, ties by earlier start, then by shorter span. A span that shares more than
       ``near_duplicate_threshold`` of its characters (intersection over union) with a better one
       kept is left out of the list, not out of the softmax; 1.0 keeps all.
@@ -98,7 +104,7 @@ def score_candidates(reading: Reading, *, max_answer_length: int = MAX_ANSWER_LE
     _require_finite(reading)
     spans, scores = _candidates(reading, max_answer_length)  # (M, 2), (M,)
     null_score = _null_score(reading)
-    probabilities, null_probability = _softmax(scores, null_score)
+    probabilities, null_probability = _softmax(scores, null_score, reading.calibration)
     return Candidates(spans, scores, probabilities, null_score, null_probability)
 
 
@@ -129,7 +135,7 @@ def decode_run_squad(
 ) -> Prediction:
     """The best answers of one context as ``run_squad.py`` finds them, for the published table.
 
-    The spans of ``run_squad_n_best``; probabilities are a softmax over that list and null, whose
+    The spans of ``run_squad_n_best``; probabilities are a plain softmax over that list and null, whose
     score is the least over the windows.
 
     Raises ``CheckpointError`` where logits are not finite.
@@ -154,7 +160,8 @@ class ScoredSpan(NamedTuple):
 def prediction_of(reading: Reading, spans: Sequence[ScoredSpan]) -> Prediction:
     """The spans, best first, as answers; the probabilities of theirs and of null's sum to 1."""
     null_score = _null_score(reading)
-    probabilities, null_probability = _softmax(np.array([found.score for found in spans]), null_score)
+    scores = np.array([found.score for found in spans])
+    probabilities, null_probability = _softmax(scores, null_score, UNCALIBRATED)
     answers = tuple(
         _answer(reading.context, found.span.start, found.span.end, found.score, probability)
         for found, probability in zip(spans, probabilities, strict=True)
@@ -271,12 +278,28 @@ def _candidates(reading: Reading, max_answer_length: int) -> tuple[Ints, Floats]
         ends = np.concatenate([logit.end[shown].astype(np.float64), np.full(width - 1, -np.inf)])
         scores = logit.start[shown].astype(np.float64)[:, None] + _shifted(ends, width)
         np.maximum(band[rows], scores, out=band[rows])
+    edges = WordEdges.of(reading.context)
     low, high = _trimmer(reading.context)(offsets[:, 0], offsets[:, 1])
+    high = edges.past_marks[high]
     low, highs = low[:tokens, None], _shifted(high, width)  # (L, 1), (L, width)
     # Where a token stands for white space, or for no characters, nothing may be left.
     real = (band > -np.inf) & (low < highs)
+    whole = real & whole_answers(edges, low, highs)
+    if whole.any():
+        real = whole
     base = len(reading.context) + 1
     return _distinct((low * base + highs)[real], band[real], base)
+
+
+def whole_answers(edges: WordEdges, starts: Ints, ends: Ints) -> Bools:
+    """Which spans are what a person would call an answer: bool, in the shape ``starts`` and ``ends`` make.
+
+    Both ends are edges of words (``qa.word_edges`` says which), and brackets and quotation marks in the
+    span have their partners in it.
+    """
+    whole: Bools = edges.may_start[starts] & edges.may_end[ends]
+    whole &= edges.enclosure[starts] == edges.enclosure[ends]
+    return whole
 
 
 def _shifted(values: NDArray[T], width: int) -> NDArray[T]:
@@ -318,8 +341,10 @@ def _trimmer(context: str) -> Callable[[Ints, Ints], tuple[Ints, Ints]]:
     return trim
 
 
-def _softmax(scores: Floats, null_score: float) -> tuple[Floats, float]:
+def _softmax(scores: Floats, null_score: float, calibration: Calibration) -> tuple[Floats, float]:
     """Probabilities (M,) of the scores and the probability of null; together they sum to 1."""
+    scores = scores / calibration.temperature
+    null_score = (null_score + calibration.null_bias) / calibration.temperature
     top = max(float(scores.max(initial=-np.inf)), null_score)
     weights = np.exp(scores - top)
     null_weight = float(np.exp(null_score - top))
