@@ -127,11 +127,18 @@ chain_taught() {
   finished "$RUNS/teacher-start" ||
     train initialize --recipe "$teacher" --seed "$FIRST" --out "$RUNS/teacher-start"
   read -ra taught_on <<<"${TEACHER_SQUAD:-$SQUAD}"
-  [ -f "$RUNS/teacher-squad.json" ] || train select "${whole[@]}" "${taught_on[@]}" \
-    --max-per-file "$TEACHER_PER_FILE" --exclude "${kept_out[@]}" --out "$RUNS/teacher-squad.json"
-  train teach --recipe "$teacher" --start "$RUNS/teacher-start" --squad "${whole[@]}" \
-    "$RUNS/teacher-squad.json" --bioasq "${bioasq[@]}" --exclude "${kept_out[@]}" "${hold[@]}" \
-    --threads "$THREADS" --out "$RUNS/teacher"
+  # Two general rounds, each over all of SQUAD_WHOLE and another draw of the other files.
+  for round in 1 2; do
+    [ -f "$RUNS/teacher-squad-$round.json" ] || train select "${taught_on[@]}" \
+      --max-per-file "$TEACHER_PER_FILE" --seed $((FIRST + round - 1)) --exclude "${kept_out[@]}" \
+      --out "$RUNS/teacher-squad-$round.json"
+  done
+  finished "$RUNS/teacher-round-1" || train finetune --recipe "$teacher" --stage squad \
+    --start "$RUNS/teacher-start" --squad "${whole[@]}" "$RUNS/teacher-squad-1.json" \
+    --exclude "${kept_out[@]}" --seed "$FIRST" --threads "$THREADS" --out "$RUNS/teacher-round-1"
+  train teach --recipe "$teacher" --start "$RUNS/teacher-round-1" --squad "${whole[@]}" \
+    "$RUNS/teacher-squad-2.json" --bioasq "${bioasq[@]}" --exclude "${kept_out[@]}" "${hold[@]}" \
+    --seed $((FIRST + 1)) --threads "$THREADS" --out "$RUNS/teacher"
   [ -f "$RUNS/squad.json" ] || train select "${whole[@]}" "${squad[@]}" --max-per-file "$MAX_PER_FILE" \
     --exclude "${kept_out[@]}" --out "$RUNS/squad.json"
   gathered general --squad "${whole[@]}" "$RUNS/squad.json" --cut 0.75 --unanswerable 0.05
