@@ -334,14 +334,13 @@ def test_run_squads_probabilities_are_those_of_its_list():
     assert (found.question, found.notices) == (QUESTION, ("cut",))
 
 
-def test_run_squads_texts_are_its_own_and_ours_are_the_offsets():
+def test_run_squads_texts_are_its_own():
     # "b" is a token inside the word "ab", which run_squad cannot find again.
     text = "the (ab), gene"
     tokens = ["the", "(", "a", "##b", ")", ",", "gene"]
     assert TOKENIZERS["wordpiece"].tokenize(text) == tokens
     start = [0, *(5 if token == "##b" else -40 for token in tokens)]
     whole = wordpiece_reading(text, start, start)
-    assert decode(whole).answers[0].text == "b"
     (found,) = run_squad_n_best(whole, tokenizer=TOKENIZERS["wordpiece"], n_best=1)
     assert (found.span.of(text), found.start_logit, found.end_logit, found.score) == ("(ab),", 5, 5, 10)
 
