@@ -27,24 +27,32 @@ def result(em, against):
 
 def test_means_spread_and_differences(tmp_path):
     for name, em, against in (
-        ("squad", 50, 48),
+        ("before", 50, 48),
         ("1", 60, 56),
         ("2", 62, 56),
         ("3", 64, 56),
         ("mean", 63, 57),
     ):
         write_json(result(em, against), tmp_path / f"result-{name}.json")
+    on_squad = {"exact_match": 70.0, "f1": 75.0, "with_null": {"exact_match": 60.0, "f1": 61.0}}
+    write_json(on_squad | {"against": on_squad | {"f1": 76.0}}, tmp_path / "squad-test-mean.json")
     document = ablation(tmp_path)
     rows = {(row["model"], row["stage"]): row for row in document["rows"]}
     tuned = rows["BioM-ELECTRA-Mini", "+ BioASQ"]
     assert tuned["seeds"] == [1, 2, 3]
     assert (tuned["figures"]["EM"], tuned["spread"]["EM"]) == (62.0, 2.0)
     assert tuned["figures"]["strict"] == pytest.approx(31.0)
-    assert rows["ELECTRA-Mini", "SQuAD"]["figures"]["EM"] == 48
-    assert rows["ELECTRA-Mini", "SQuAD"]["spread"] == {}
+    assert rows["ELECTRA-Mini", "before BioASQ"]["figures"]["EM"] == 48
+    assert rows["ELECTRA-Mini", "before BioASQ"]["spread"] == {}
     assert len(rows) == 6
     assert document["differences"]["2"]["exact_match"]["mean"] == 6
+    assert [(row["model"], row["figures"]["F1"]) for row in document["squad_test"]] == [
+        ("ELECTRA-Mini", 76.0), ("BioM-ELECTRA-Mini", 75.0),
+    ]  # fmt: skip
     text = markdown(document)
+    assert (
+        "| BioM-ELECTRA-Mini | + BioASQ, mean of the seeds' weights | 70.00 | 75.00 | 60.00 | 61.00 |" in text
+    )
     assert "| BioM-ELECTRA-Mini | + BioASQ | 62.00 ± 2.00 | 72.00 ± 2.00 |" in text
     assert "| 2 | +6.00 | [-1.00, +9.00] | 0.040 | 0.500 |" in text
 

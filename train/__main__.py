@@ -181,6 +181,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     evaluate.add_argument("--json", type=Path, dest="json_out", help="write the result here as well")
     evaluate.set_defaults(run=run_evaluate)
 
+    calibrate = stages.add_parser(
+        "calibrate", help="a checkpoint's temperature and null bias, into its folder"
+    )
+    calibrate.add_argument("--model", type=Path, required=True, help="a fine-tuned checkpoint folder")
+    calibrate.add_argument(
+        "--bioasq",
+        nargs="+",
+        type=Path,
+        required=True,
+        help="golden files: their held-out questions are used",
+    )
+    calibrate.add_argument(
+        "--measure", nargs="*", default=[], metavar="NAME=FILE", help="SQuAD files: how it turns out there"
+    )
+    calibrate.add_argument("--threads", type=int, default=0, help="0: torch's choice")
+    calibrate.set_defaults(run=run_calibrate)
+
     squad_script = stages.add_parser(
         "run_squad", help="the model card's command: run_squad.py's own flags", allow_abbrev=False
     )
@@ -545,6 +562,27 @@ def run_evaluate(arguments: argparse.Namespace) -> None:
             document |= {"against": results[1].as_json(), "difference": compared}
         datasets.write_json(document, arguments.json_out)
     print(readable(results, compared))
+
+
+def run_calibrate(arguments: argparse.Namespace) -> None:
+    import torch
+
+    from train.calibrate import calibrate
+
+    named = [entry.partition("=") for entry in arguments.measure]
+    if not all(name and file for name, _, file in named):
+        raise DataError('--measure takes names with files, such as "BioASQ 8B=dev.json".')
+    measure = [(name, datasets.read_squad(file).examples) for name, _, file in named]
+    golden = datasets.read_bioasq_files(arguments.bioasq)
+    tell(golden.notes)
+    questions = [question for question in golden.questions if is_held_out(question.id)]
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    found = calibrate(arguments.model, questions, measure)
+    print(f"temperature {found.temperature:.3f}  null bias {found.null_bias:+.3f}  ({found.fitted_on})")
+    for one in found.measured:
+        name, n = one.after.measured_on, one.after.n
+        print(f"  {name}: ECE {one.before.ece:.3f} -> {one.after.ece:.3f} ({n} pairs)")
 
 
 def run_ablation(arguments: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""The results of ``run.sh`` -> the ablation table: {vanilla, BioM} x {SQuAD, + BioASQ}.
+"""The results of ``run.sh`` -> the ablation table: {vanilla, BioM} x {before BioASQ, + BioASQ}.
 
 python -m train ablation runs/mini --out assets/ablation.json
 """
@@ -39,7 +39,10 @@ def ablation(runs: Path) -> dict[str, Any]:
     )
     if not seeds:
         raise DataError(f"{runs} holds no result-SEED.json. Run train/run.sh to its end.")
-    stages: list[tuple[str, list[str]]] = [("SQuAD", ["squad"]), ("+ BioASQ", [str(seed) for seed in seeds])]
+    stages: list[tuple[str, list[str]]] = [
+        ("before BioASQ", ["before"]),
+        ("+ BioASQ", [str(seed) for seed in seeds]),
+    ]
     if (runs / "result-mean.json").exists():
         stages.append(("+ BioASQ, mean of the seeds' weights", ["mean"]))
     rows = []
@@ -64,7 +67,7 @@ def ablation(runs: Path) -> dict[str, Any]:
     }
     general = [
         {
-            "model": SIDES[side],
+            "model": model,
             "stage": stage,
             "figures": {
                 "EM": result["exact_match"],
@@ -73,12 +76,13 @@ def ablation(runs: Path) -> dict[str, Any]:
                 "F1, may abstain": result["with_null"]["f1"],
             },
         }
-        for stage, folder in (("SQuAD", "squad-more"), (stages[-1][0], "bioasq-mean"))
-        for side in SIDES
-        if (path := runs / f"v2-{side}-{folder}.json").exists()
-        for result in [read_json(path)]
+        for stage, names in stages
+        if (path := runs / f"squad-test-{names[-1]}.json").exists()
+        for document in [read_json(path)]
+        for side, model in SIDES.items()
+        for result in [document if side == "biom" else document["against"]]
     ]
-    return {"rows": rows, "differences": differences, "squad2_dev": general}
+    return {"rows": rows, "differences": differences, "squad_test": general}
 
 
 def _value(result: dict[str, Any], path: Sequence[str], factor: float) -> float:
@@ -109,11 +113,11 @@ def markdown(document: dict[str, Any]) -> str:
             f"| {name} | {exact['mean']:+.2f} | [{exact['low']:+.2f}, {exact['high']:+.2f}] "
             f"| {exact['p_value']:.3f} | {found['mcnemar']['p_value']:.3f} |"
         )
-    if document["squad2_dev"]:
-        heads = list(document["squad2_dev"][0]["figures"])
+    if document["squad_test"]:
+        heads = list(document["squad_test"][0]["figures"])
         lines += ["", f"| model | stage | {' | '.join(heads)} |", "|---" * (2 + len(heads)) + "|"]
         lines += [
             f"| {row['model']} | {row['stage']} | {' | '.join(f'{v:.2f}' for v in row['figures'].values())} |"
-            for row in document["squad2_dev"]
+            for row in document["squad_test"]
         ]
     return "\n".join(lines)

@@ -161,7 +161,7 @@ _MINI_SQUAD = Stage(
 MINI = Recipe(
     name="mini",
     cloze=replace(_MINI_SQUAD, learning_rate=1e-4, short_context_fraction=0.0, unanswerable_fraction=0.0),
-    squad=_MINI_SQUAD,
+    squad=replace(_MINI_SQUAD, epochs=2),
     bioasq=replace(_MINI_SQUAD, learning_rate=1e-4, short_context_fraction=0.0),
     save_every_steps=100,
     parameters=22_700_000,

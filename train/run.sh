@@ -127,11 +127,18 @@ chain_taught() {
   finished "$RUNS/teacher-start" ||
     train initialize --recipe "$teacher" --seed "$FIRST" --out "$RUNS/teacher-start"
   read -ra taught_on <<<"${TEACHER_SQUAD:-$SQUAD}"
-  [ -f "$RUNS/teacher-squad.json" ] || train select "${whole[@]}" "${taught_on[@]}" \
-    --max-per-file "$TEACHER_PER_FILE" --exclude "${kept_out[@]}" --out "$RUNS/teacher-squad.json"
-  train teach --recipe "$teacher" --start "$RUNS/teacher-start" --squad "${whole[@]}" \
-    "$RUNS/teacher-squad.json" --bioasq "${bioasq[@]}" --exclude "${kept_out[@]}" "${hold[@]}" \
-    --threads "$THREADS" --out "$RUNS/teacher"
+  # Two general rounds, each over all of SQUAD_WHOLE and another draw of the other files.
+  for round in 1 2; do
+    [ -f "$RUNS/teacher-squad-$round.json" ] || train select "${taught_on[@]}" \
+      --max-per-file "$TEACHER_PER_FILE" --seed $((FIRST + round - 1)) --exclude "${kept_out[@]}" \
+      --out "$RUNS/teacher-squad-$round.json"
+  done
+  finished "$RUNS/teacher-round-1" || train finetune --recipe "$teacher" --stage squad \
+    --start "$RUNS/teacher-start" --squad "${whole[@]}" "$RUNS/teacher-squad-1.json" \
+    --exclude "${kept_out[@]}" --seed "$FIRST" --threads "$THREADS" --out "$RUNS/teacher-round-1"
+  train teach --recipe "$teacher" --start "$RUNS/teacher-round-1" --squad "${whole[@]}" \
+    "$RUNS/teacher-squad-2.json" --bioasq "${bioasq[@]}" --exclude "${kept_out[@]}" "${hold[@]}" \
+    --seed $((FIRST + 1)) --threads "$THREADS" --out "$RUNS/teacher"
   [ -f "$RUNS/squad.json" ] || train select "${whole[@]}" "${squad[@]}" --max-per-file "$MAX_PER_FILE" \
     --exclude "${kept_out[@]}" --out "$RUNS/squad.json"
   gathered general --squad "${whole[@]}" "$RUNS/squad.json" --cut 0.75 --unanswerable 0.05
@@ -180,26 +187,32 @@ chain_published() {
 }
 
 "chain_$CHAIN"
-for side in vanilla biom; do  # the mean of the seeds' weights, where there are several
-  [ "$SEEDS" = "$FIRST" ] || finished "$RUNS/$side-bioasq-mean" ||
+LAST=$FIRST                # what is shipped: the mean of the seeds' weights, where there are several
+[ "$SEEDS" = "$FIRST" ] || LAST=mean
+for side in vanilla biom; do
+  [ $LAST != mean ] || finished "$RUNS/$side-bioasq-mean" ||
     train average $(for seed in $SEEDS; do echo "$RUNS/$side-bioasq-$seed"; done) \
       --out "$RUNS/$side-bioasq-mean"
 done
+runs=$SEEDS; [ $LAST != mean ] || runs="$SEEDS mean"
 if [ -f "$RUNS/squad-test.json" ]; then
   # Choices are made on the held-out questions; the test sets are read once, when all is settled.
   [ -f "$RUNS/choice.json" ] ||
     train convert "${bioasq[@]}" --held-out --mode card --out "$RUNS/choice.json"
-  compared "$RUNS/choice.json" choice-domain "$BIOM_LAST" "$VANILLA_LAST"
-  for seed in $SEEDS; do
-    compared "$RUNS/choice.json" "choice-$seed" "$RUNS/biom-bioasq-$seed" "$RUNS/vanilla-bioasq-$seed"
+  compared "$RUNS/choice.json" choice-before "$BIOM_LAST" "$VANILLA_LAST"
+  for run in $runs; do
+    compared "$RUNS/choice.json" "choice-$run" "$RUNS/biom-bioasq-$run" "$RUNS/vanilla-bioasq-$run"
   done
   [ -z "${CHOOSING:-}" ] || exit 0
-  compared "$RUNS/squad-test.json" squad-test-domain "$BIOM_LAST" "$VANILLA_LAST"
-  compared "$RUNS/squad-test.json" "squad-test-$FIRST" "$RUNS/biom-bioasq-$FIRST" \
-    "$RUNS/vanilla-bioasq-$FIRST"
+  for side in vanilla biom; do
+    [ -f "$RUNS/$side-bioasq-$LAST/calibration.json" ] ||
+      train calibrate --model "$RUNS/$side-bioasq-$LAST" --bioasq "${bioasq[@]}" --threads "$THREADS" \
+        --measure "BioASQ 8B=$RUNS/dev.json" "SQuAD test articles=$RUNS/squad-test.json"
+  done
+  compared "$RUNS/squad-test.json" squad-test-before "$BIOM_LAST" "$VANILLA_LAST"
+  compared "$RUNS/squad-test.json" "squad-test-$LAST" "$RUNS/biom-bioasq-$LAST" "$RUNS/vanilla-bioasq-$LAST"
 fi
-figures squad "$BIOM_LAST" "$VANILLA_LAST"
-for seed in $SEEDS; do
-  figures "$seed" "$RUNS/biom-bioasq-$seed" "$RUNS/vanilla-bioasq-$seed"
+figures before "$BIOM_LAST" "$VANILLA_LAST"
+for run in $runs; do
+  figures "$run" "$RUNS/biom-bioasq-$run" "$RUNS/vanilla-bioasq-$run"
 done
-[ "$SEEDS" = "$FIRST" ] || figures mean "$RUNS/biom-bioasq-mean" "$RUNS/vanilla-bioasq-mean"

@@ -111,10 +111,11 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Of a checkpoint: probabilities are softmax((score + ``null_bias`` where "no answer") / ``temperature``).
+    """How a checkpoint's probabilities are made: a softmax over scores / ``temperature``.
 
-    Scores, their order and thresholds on them stay as they are. ``fitted_on`` says in words on what;
-    ``measured`` is how it turned out on data it was not fitted on, BioASQ first.
+    "No answer" scores ``null_bias`` more in it. Scores, their order and thresholds on them stay as
+    they are. ``fitted_on`` says in words on what; ``measured`` is how it turned out on data that it
+    was not fitted on, BioASQ first.
     """
 
     temperature: float = 1.0
