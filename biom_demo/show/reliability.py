@@ -162,9 +162,7 @@ def _numbers(persona: Persona, found: Reliability) -> Markup:
         Markup(
             '<tr><th scope="row">{steps}</th><td class="number">{n:,}</td>'
             '<td class="number">{confidence}</td><td class="number">{right}</td></tr>'
-        ).format(
-            steps=steps(one), n=one.n, confidence=percent(one.confidence), right=percent(one.accuracy)
-        )
+        ).format(steps=steps(one), n=one.n, confidence=percent(one.confidence), right=percent(one.accuracy))
         for one in found.bins
     )
     return Markup(
