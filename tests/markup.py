@@ -8,15 +8,15 @@ from html.parser import HTMLParser
 
 ELEMENTS = {
     "section", "article", "header", "h1", "h2", "h3", "h4", "p", "span", "a", "div", "i", "b", "blockquote",
-    "mark", "details", "summary", "ol", "ul", "li", "figure", "figcaption", "svg", "path", "rect", "table",
-    "thead", "tbody", "tr", "th", "td", "caption", "button", "br",
+    "mark", "details", "summary", "ol", "ul", "li", "figure", "figcaption", "svg", "path", "rect", "text",
+    "title", "desc", "table", "thead", "tbody", "tr", "th", "td", "caption", "button", "br",
 }  # fmt: skip
 VOID = {"br"}
 ATTRIBUTES = {
     "class", "id", "href", "title", "role", "style", "tabindex", "value", "scope", "target", "rel", "type",
-    "aria-label", "aria-hidden", "data-rank", "data-ranks", "data-w", "data-who", "data-question",
-    "data-pmid",
-    "data-first", "data-curves", "viewbox", "preserveaspectratio", "d", "x", "y", "width", "height",
+    "aria-label", "aria-labelledby", "aria-hidden", "data-rank", "data-ranks", "data-w", "data-who",
+    "data-question", "data-pmid", "data-first", "data-curves", "viewbox",
+    "preserveaspectratio", "d", "x", "y", "width", "height",
 }  # fmt: skip
 ADDRESS = re.compile(
     r"#[\w-]+|https://(pubmed\.ncbi\.nlm\.nih\.gov|doi\.org|pmc\.ncbi\.nlm\.nih\.gov|aclanthology\.org)/[^\s\"'<>]*"
@@ -27,10 +27,10 @@ STYLE = re.compile(r"(width:\d+\.\d%|--effect:\d\.\d{3})")
 HOSTILE = [
     "<img src=x onerror=alert(1)>",
     "</mark><script>alert(1)</script>",
-    "</section></div></textarea></title></style><svg/onload=alert(1)>",
-    "${alert(1)} {{7*7}} {0.__class__} {x} %s %(x)s",
+    "</section></textarea></title></style><svg/onload=alert(1)>",
+    "${alert(1)} {{7*7}} {0.__class__} {x} %(x)s",
     "\"' onmouseover='alert(1)\" autofocus onfocus=alert(1) x=`",
-    "&lt;b&gt; &amp; &#60;i&#62; &amp;lt;u&amp;gt;",
+    "&lt;b&gt; &amp; &#60;i&#62; &amp;lt;u",
     "<!-- <b --> <![CDATA[<u>]]> <?php <p",
     "javascript:alert(1) <a href=javascript:alert(1)>",
 ]

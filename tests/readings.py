@@ -9,6 +9,7 @@ import numpy as np
 from biom_demo.analysis.comparison import Comparison, Side
 from biom_demo.analysis.passage import Passage
 from biom_demo.models.catalogue import Checkpoint
+from biom_demo.qa.calibration import UNCALIBRATED, Calibration, Measured, reliability
 from biom_demo.qa.records import CharSpan, Question, Reading, SpanLogits, Window
 
 WORD = re.compile(r"\w+(?:[-'’]\w+)*|[^\w\s]")
@@ -16,7 +17,9 @@ WORD = re.compile(r"\w+(?:[-'’]\w+)*|[^\w\s]")
 QUESTION = Question("Which gene?")
 
 
-def reading_of(text, start=None, end=None, *, null=0.0, question=QUESTION, notices=()):
+def reading_of(
+    text, start=None, end=None, *, null=0.0, question=QUESTION, notices=(), calibration=UNCALIBRATED
+):
     """A reading whose word i has start logit ``start[i]`` and end logit ``end[i]`` (0 where unsaid)."""
     words = [CharSpan(*match.span()) for match in WORD.finditer(text)]
     first, last = np.zeros(len(words) + 3, np.float32), np.zeros(len(words) + 3, np.float32)
@@ -33,7 +36,7 @@ def reading_of(text, start=None, end=None, *, null=0.0, question=QUESTION, notic
         context_start=2,
         context_tokens=len(words),
     )
-    return Reading(question, text, (window,), (SpanLogits(first, last),), notices)
+    return Reading(question, text, (window,), (SpanLogits(first, last),), notices, calibration)
 
 
 def side_of(
@@ -47,9 +50,12 @@ def side_of(
     question=QUESTION,
     seconds=0.1,
     notices=(),
+    calibration=UNCALIBRATED,
 ):
     """A model's side whose reading ``reading_of`` makes."""
-    reading = reading_of(text, start, end, null=null, question=question, notices=notices)
+    reading = reading_of(
+        text, start, end, null=null, question=question, notices=notices, calibration=calibration
+    )
     return Side(Checkpoint(label, label, trained_on or f"{label} was made up."), reading, seconds)
 
 
@@ -67,3 +73,15 @@ def comparison_of(*sides, passage=None):
     reading = sides[0].reading
     checkpoints = tuple(side.checkpoint for side in sides)
     return Comparison(reading.question, passage or Passage(reading.context), checkpoints, tuple(sides))
+
+
+def measured_on(name, answers):
+    """A reliability before and after: of (confidence, how many so sure, how many of them right)."""
+    each = [(c, i < right) for c, n, right in answers for i in range(n)]
+    before = reliability([min(c * 1.3, 1.0) for c, _ in each], [right for _, right in each], measured_on=name)
+    return Measured(before, reliability([c for c, _ in each], [right for _, right in each], measured_on=name))
+
+
+def calibration_of(*measured, temperature=1.6, null_bias=-0.5, fitted_on="made-up pairs"):
+    """A calibration measured on these data sets."""
+    return Calibration(temperature, null_bias, fitted_on, tuple(measured))

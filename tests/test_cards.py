@@ -12,6 +12,7 @@ from biom_demo.analysis.comparison import Agreement, View
 from biom_demo.analysis.passage import Passage
 from biom_demo.models.catalogue import Checkpoint
 from biom_demo.pubmed.abstract import Abstract, Note, NoteKind
+from biom_demo.qa.calibration import UNCALIBRATED
 from biom_demo.qa.records import CharSpan
 from biom_demo.settings import ASSETS
 from biom_demo.show.cards import (
@@ -30,7 +31,7 @@ from biom_demo.show.cards import (
     waiting_html,
 )
 from tests.markup import HOSTILE, Page, lines_as_parsed, stripped
-from tests.readings import comparison_of, pointing_at, reading_of, side_of
+from tests.readings import calibration_of, comparison_of, measured_on, pointing_at, reading_of, side_of
 
 BIOM, VANILLA = Persona("biom", "B", "PubMed"), Persona("vanilla", "V", "books")
 
@@ -137,6 +138,48 @@ def test_an_abstaining_model_says_so_and_its_guess_is_marked_as_tentative():
     assert page.marked == [("biom tentative", "EGFR")]
     assert "in its guess" in page.text
     assert "confidence" not in page.text  # it is not confident of a guess it would not make
+
+
+MEASURED = calibration_of(measured_on("BioASQ 8B", [(0.95, 83, 46)]))
+
+
+def test_a_measured_model_says_how_often_answers_as_sure_were_right():
+    side = pointing_at("It inhibits EGFR.", "EGFR", calibration=MEASURED)
+    page = card(side)
+    assert page.text.count("Of 83 answers about this sure (90–100%), 55% were right on BioASQ 8B.") == 1
+    assert "whose text holds the answer" in page.text
+    assert "not how often it is right" not in page.text
+    # A model that abstains is not told to be right with what it would not say.
+    abstaining = card(side, view=View(null_threshold=-99.0)).text
+    assert "about this sure" not in abstaining
+    assert "whose text holds the answer" not in abstaining
+    assert "It is calibrated" in abstaining
+
+
+def test_the_help_trusts_the_numbers_as_far_as_they_were_calibrated():
+    for calibration, told in (
+        (calibration_of(), "It is calibrated"),
+        (UNCALIBRATED, "It tells how sure the model is, not how often it is right."),
+    ):
+        for null in (0.0, 99.0):
+            side = pointing_at("It inhibits EGFR.", "EGFR", null=null, calibration=calibration)
+            page = card(side)
+            assert page.text.count(told) == 1
+            assert ("not how often" in page.text) == (calibration is UNCALIBRATED)
+            assert "a gauge, not a switch" in page.text
+            assert "about this sure" not in page.text
+            # The tooltip says what the help says.
+            assert any(name == "title" and told in value for name, value in page.attributes)
+
+
+def test_a_blind_card_does_not_tell_by_its_calibration_which_model_it_is():
+    sides = [
+        pointing_at("It inhibits EGFR.", "EGFR", height=99.0, calibration=calibration)
+        for calibration in (MEASURED, UNCALIBRATED, calibration_of())
+    ]
+    drawn = {card_html(BLIND[0], Passage(side.reading.context), side, View(), timed=False) for side in sides}
+    assert len(drawn) == 1
+    assert "shows once you have voted" in drawn.pop()
 
 
 def test_a_text_without_a_word_has_a_card():

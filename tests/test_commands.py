@@ -10,11 +10,12 @@ import sys
 import pytest
 
 from biom_demo import __version__, cli
-from biom_demo.cli import main
+from biom_demo.cli import ask, main
 from biom_demo.qa.datasets import write_squad
 from biom_demo.qa.metrics import squad_exact_match
 from biom_demo.qa.records import CharSpan, Example, Question
 from tests.conftest import ROOT
+from tests.readings import calibration_of, comparison_of, measured_on, pointing_at
 
 TEXT = "Cystic fibrosis is caused by mutations of the CFTR gene, a chloride channel."
 QUESTION = "Which gene is mutated in cystic fibrosis?"
@@ -34,6 +35,17 @@ def test_ask_prints_both_answers_and_how_they_relate(text_file, capsys):
     assert "ELECTRA-Mini-SQuAD" in out
     assert "CFTR" in out
     assert "verdict: " in out
+
+
+def test_ask_says_how_often_answers_as_sure_were_right(text_file, monkeypatch, capsys):
+    measured = calibration_of(measured_on("BioASQ 8B", [(0.95, 50, 40)]))
+    sides = pointing_at(TEXT, "CFTR", calibration=measured), pointing_at(TEXT, "chloride", null=99.0)
+    monkeypatch.setattr(ask, "compared", lambda *asked: comparison_of(*sides))
+    assert main(["ask", QUESTION, "--text", text_file, "--pair", "mini"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    told = "  Of 50 answers about this sure (90–100%), 80% were right on BioASQ 8B."
+    assert lines.index(told) == 2  # under the answer
+    assert lines.count(told) == sum("about this sure" in line for line in lines) == 1
 
 
 def test_ask_json_has_offsets_that_cut_out_the_answers(monkeypatch, capsys):

@@ -24,7 +24,15 @@ from biom_demo.analysis.comparison import (
 from biom_demo.analysis.passage import passage_of_text
 from biom_demo.errors import CheckpointError
 from biom_demo.qa.records import Question
-from tests.readings import QUESTION, comparison_of, reading_of, side_of
+from tests.readings import (
+    QUESTION,
+    calibration_of,
+    comparison_of,
+    measured_on,
+    pointing_at,
+    reading_of,
+    side_of,
+)
 from tests.site import MINI, TEXT, WordModels
 
 PAIR = (MINI.biom, MINI.vanilla)
@@ -121,3 +129,26 @@ def test_what_was_read_of_three_is_a_comparison_of_two():
     assert partial.with_side(sides[2]).complete
     assert whole.labels == ("A", "B", "C")
     assert isinstance(whole.sides[0], Side)
+
+
+def test_how_often_answers_as_sure_were_right_is_told_of_answers_under_what_was_measured():
+    bioasq = measured_on("BioASQ", [(0.05, 30, 1), (0.95, 40, 36)])
+    other = measured_on("other", [(0.95, 40, 0)])
+    side = pointing_at("It inhibits EGFR.", "EGFR", calibration=calibration_of(bioasq, other))
+    assert side.answer(View()).probability > 0.9
+    name, alike = side.answers_as_sure(View())
+    assert (name, alike.low, alike.n, alike.accuracy) == ("BioASQ", 0.9, 40, 0.9)
+    # The threshold and the list are no part of what confidence is shared among; lengths are.
+    assert side.answers_as_sure(View(null_threshold=3.0, shown=1)) == (name, alike)
+    assert side.answers_as_sure(View(max_answer_length=1)) is None
+    unsure = side_of("It inhibits EGFR and ALK.", calibration=calibration_of(bioasq))
+    assert unsure.answers_as_sure(View())[1].accuracy == 1 / 30
+    # It says that no answer is there, which no measured text is like.
+    assert side.answers_as_sure(View(null_threshold=-99.0)) is None
+
+
+def test_nothing_is_told_where_too_little_was_measured():
+    few = measured_on("few", [(0.95, 19, 19)])
+    for calibration in (calibration_of(few), calibration_of(), calibration_of(measured_on("none", []))):
+        assert pointing_at("EGFR", "EGFR", calibration=calibration).answers_as_sure(View()) is None
+    assert pointing_at("EGFR", "EGFR").answers_as_sure(View()) is None

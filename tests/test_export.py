@@ -38,7 +38,7 @@ from biom_demo.show.export import (
 )
 from biom_demo.show.words import in_words
 from tests.markup import HOSTILE
-from tests.readings import comparison_of, pointing_at, side_of
+from tests.readings import calibration_of, comparison_of, measured_on, pointing_at, side_of
 
 TEXT = "The gene is CFTR. <b>|*x*_`y`[z](javascript:alert(1))</b> = & is not."
 WITHDRAWN = Abstract(
@@ -51,7 +51,9 @@ WITHDRAWN = Abstract(
     notes=(Note(NoteKind.RETRACTED_BY, "8", "J 2010"), Note(NoteKind.ERRATUM_IN, "9", "J 2000")),
 )
 ANSWER = {"text", "start", "end", "given_start", "given_end", "score", "probability"}
-SIDE = {"model", "trained_on", "answer", "p_no_answer", "null_score", "n_best", "notices", "seconds"}
+SIDE = {"model", "trained_on", "answer", "answers_as_sure", "p_no_answer", "null_score", "n_best", "notices",
+        "seconds"}  # fmt: skip
+MEASURED = calibration_of(measured_on("BioASQ 8B", [(0.95, 50, 40)]))
 
 
 def compared(text=TEXT, null=0.0, passage=None, **side):
@@ -119,6 +121,21 @@ def test_markdown_has_answers_offsets_and_pmids_and_what_to_beware_of():
     abstained = markdown(found(null=30.0))
     assert "no answer in this text (best guess: gene)" in abstained
     assert "PMID" not in abstained
+
+
+def test_markdown_says_how_often_answers_as_sure_were_right():
+    first = pointing_at(TEXT, "CFTR", calibration=MEASURED)
+    named = calibration_of(measured_on("# <b>*x*", [(0.95, 50, 40)]))
+    other = pointing_at(TEXT, "gene", label="Other", calibration=named)
+    text = markdown(difference_of(comparison_of(first, other), View()))
+    assert "\n  Of 50 answers about this sure (90–100%), 80% were right on BioASQ 8B.\n  > The gene" in text
+    kinds, said = drawn(text)
+    assert set(kinds) <= OURS
+    assert (kinds["list_item_open"], kinds["blockquote_open"]) == (2, 2)
+    assert "80% were right on # <b>*x*." in said
+    assert "about this sure" not in markdown(found())
+    silent = difference_of(comparison_of(first, other), View(null_threshold=-99.0))
+    assert "about this sure" not in markdown(silent)
 
 
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
@@ -257,6 +274,7 @@ def test_an_answer_a_side_and_a_record_have_one_shape():
     assert sides[2]["seconds"] is None
     assert document["agreement"] == "both abstain"
     assert document["settings"]["null_threshold"] == -99.0
+    assert [side["answers_as_sure"] for side in sides] == [None] * 3
     assert document["notices"] == ["It may be old."]
     assert document["pmids"] == ["7"]
     (record,) = document["records"]
@@ -272,6 +290,14 @@ def test_an_answer_a_side_and_a_record_have_one_shape():
     assert set(answering["biom"]["answer"]) == ANSWER
     assert answering["further"][0]["answer"] is None
     assert len(answering["biom"]["n_best"]) > View().shown  # all that were ranked, whatever is listed
+
+
+def test_json_says_how_often_answers_as_sure_were_right():
+    document = as_json(comparison_json(compared(calibration=MEASURED)))
+    assert document["biom"]["answers_as_sure"] == {
+        "measured_on": "BioASQ 8B", "from": 0.9, "to": 1.0, "n": 50, "right": 0.8,
+    }  # fmt: skip
+    assert document["vanilla"]["answers_as_sure"] is None
 
 
 def test_findings_over_abstracts_carry_warnings_and_notices():

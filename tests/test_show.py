@@ -20,14 +20,14 @@ from biom_demo.analysis.passage import Passage, passage_of_records
 from biom_demo.models.catalogue import Checkpoint, ModelPair
 from biom_demo.pubmed.abstract import Abstract, Note, NoteKind, Section
 from biom_demo.qa.records import Answer, CharSpan, Question
-from biom_demo.show import about, cards, difference, practice, pubmed
+from biom_demo.show import about, cards, difference, practice, pubmed, reliability
 from biom_demo.show.cards import ACCENTS, Mark, Persona, card_html, personas, text_html, verdict_html
 from biom_demo.show.difference import difference_html, merged_html
 from biom_demo.show.export import csv_text, markdown
 from biom_demo.show.words import AGREEMENT_WORDS
 from tests.conftest import ROOT
 from tests.markup import HOSTILE, Page
-from tests.readings import comparison_of, side_of
+from tests.readings import calibration_of, comparison_of, measured_on, side_of
 
 FILES = sorted((ROOT / "biom_demo" / "show").glob("*.py"))
 
@@ -38,7 +38,7 @@ def record_of(hostile):
     sections = []
     for label in ("", hostile, hostile):
         lead = f"{label}: " if label else ""
-        body = f"{hostile} and CFTR {hostile}."
+        body = f"{hostile} and CFTR {hostile} gene."
         parts.append(lead + body)
         sections.append(Section(label, at + len(lead), at + len(lead) + len(body)))
         at += len(lead) + len(body) + 1
@@ -76,6 +76,8 @@ class Hostile:
         self.passage = passage_of_records((self.record,), notices=(hostile,), named=hostile)
         words = [word.of(self.text) for word in words_of(self.text)]
         size = len(words_of(hostile))
+        at_all = [(0.1 * step + 0.05, 50, 5 * step) for step in range(10)]
+        self.calibration = calibration_of(measured_on(hostile, at_all), fitted_on=hostile)
         cftr = words.index("CFTR")
         self.sides = tuple(
             side_of(
@@ -87,11 +89,12 @@ class Hostile:
                 trained_on=hostile,
                 question=Question(hostile, hostile),
                 notices=(hostile,),
+                calibration=self.calibration,
             )
             for first, last, null, extra in (
-                (0, size - 1, 0, ""),
-                (0, cftr, 0, "2"),
-                (cftr, cftr + size, 99, "3"),
+                (cftr, cftr + size + 1, 0, ""),
+                (cftr - 1, cftr, 0, "2"),
+                (cftr, cftr + size + 1, 99, "3"),
                 (1, 1, 0, "4"),
             )
         )
@@ -99,7 +102,7 @@ class Hostile:
         self.personas = personas(self.comparison.checkpoints)
         self.found = difference_of(self.comparison, View())
         answer = self.sides[0].answer(View())
-        assert answer.text == hostile.strip()
+        assert answer.text == f"CFTR {hostile} gene"  # an answer begins and ends with a word
         self.attribution = Attribution(
             answer,
             (
@@ -113,7 +116,10 @@ class Hostile:
         """Every public function's HTML by a name, and how often at least the hostile text is in its words."""
         h, view, persona = self.hostile, View(), self.personas[0]
         cards_of = {
-            f"card {side.label}": (card_html(who, self.passage, side, view, gold=gold), 5)
+            f"card {side.label}": (
+                card_html(who, self.passage, side, view, gold=gold),
+                5 + bool(side.answer(view)),
+            )
             for who, side, gold in zip(self.personas, self.sides, ((h,), (), None, (h,)), strict=True)
         }
         answer = self.sides[0].answer(view)
@@ -163,6 +169,10 @@ class Hostile:
             "tally_html": (practice.tally_html([practice.TallyRow(h, True, 1.0, 1, 1.0, 1.0)]), 1),
             "ballots_html": (practice.ballots_html([ballot]), 3),
             "about_html": (about.about_html(pair), 4),
+            "reliability_html": (
+                reliability.reliability_html([(who, self.calibration) for who in self.personas[:2]]),
+                6,
+            ),
             "title_html": (about.title_html(), 0),
         }
 

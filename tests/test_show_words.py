@@ -7,9 +7,11 @@ import pytest
 from biom_demo.analysis.comparison import Agreement, Verdict
 from biom_demo.analysis.literature import Round, Search
 from biom_demo.pubmed.session import Searched
+from biom_demo.qa.calibration import Bin
 from biom_demo.qa.records import Answer, CharSpan
 from biom_demo.show.words import (
     AGREEMENT_WORDS,
+    as_sure_words,
     counted,
     ordinal,
     percent,
@@ -70,3 +72,18 @@ def test_a_search_tells_its_rounds_and_what_pubmed_made_of_the_query():
     )
     assert search_words(Search((loose,), ("1",)), 1) == "1,200 records match “a”; read: the first 1."
     assert translation_words("Cystic", "cystic") == ""
+
+
+@pytest.mark.parametrize(
+    ("alike", "words"),
+    [
+        (Bin(0.6, 0.7, 83, 0.65, 46 / 83), "Of 83 answers about this sure (60–70%), 55% were right on B."),
+        (Bin(0.9, 1.0, 1250, 0.95, 1249 / 1250),
+         "Of 1,250 answers about this sure (90–100%), > 99% were right on B."),
+        (Bin(0.0, 0.3, 250, 0.1, 1 / 250), "Of 250 answers about this sure (0–30%), < 1% were right on B."),
+        (Bin(0.3, 0.4, 20, 0.3, 1.0), "Of 20 answers about this sure (30–40%), 100% were right on B."),
+        (Bin(0.3, 0.4, 20, 0.3, 0.0), "Of 20 answers about this sure (30–40%), 0% were right on B."),
+    ],
+)  # fmt: skip
+def test_how_often_answers_as_sure_were_right_in_words(alike, words):
+    assert as_sure_words("B", alike) == words

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
-from biom_demo.errors import TrainingError
+from biom_demo.errors import CheckpointError, TrainingError
+from biom_demo.qa.calibration import CALIBRATION_FILE, UNCALIBRATED, Calibration
 from biom_demo.qa.datasets import BioAsqQuestion, Snippet, read_squad, write_squad
 from biom_demo.qa.reader import Reader
 from biom_demo.qa.records import CharSpan, Example, Question
 from tests.conftest import ROOT
+from tests.readings import calibration_of, measured_on
 from train import evaluate as ev
 from train.__main__ import main as train_main
-from train.publish import plot_losses
+from train.publish import model_card, plot_losses, publish
 from train.recipes import RECIPES, cost
 
 
@@ -116,6 +120,69 @@ def test_a_plot_is_drawn_of_the_logs_and_a_damaged_one_is_refused(tmp_path):
     log.write_text("{")
     with pytest.raises(TrainingError, match="no loss log"):
         plot_losses([log], tmp_path / "loss.png")
+
+
+CARD = {
+    **dict.fromkeys(("title", "license", "summary", "start"), "x"),
+    "data": [{"name": "d", "pairs": 14, "licence": "own"}],
+    "commands": ["c"],
+    "limits": ["l"],
+}
+
+
+@pytest.fixture
+def a_model(tiny_checkpoint, tmp_path):
+    """A checkpoint folder of the test's own."""
+    return Path(shutil.copytree(tiny_checkpoint, tmp_path / "model"))
+
+
+def test_a_calibration_is_published_with_its_model(a_model, tmp_path):
+    measured = (
+        measured_on("BioASQ 8B", [(0.25, 40, 10), (0.95, 12, 11)]),
+        measured_on("SQuAD", [(0.5, 30, 15)]),
+    )
+    made = calibration_of(*measured, temperature=1.75, null_bias=-0.5)
+    (a_model / CALIBRATION_FILE).write_text(json.dumps(made.as_json()), "utf-8")
+    out = publish(model=a_model, out=tmp_path / "out", card=CARD, evaluations=[])
+    assert Calibration.of_folder(out) == made
+    assert Reader.load(out).calibration == made
+    assert (out / "reliability.png").read_bytes().startswith(b"\x89PNG")
+    card = (out / "README.md").read_text("utf-8")
+    assert card.index("## Measured") < card.index("## Calibration") < card.index("## Limits")
+    for words in (
+        "T = 1.75, null bias b = -0.5",
+        "Fitted on made-up pairs.",
+        f"| BioASQ 8B | 52 | {measured[0].before.ece:.3f} | {measured[0].after.ece:.3f} |",
+        f"| SQuAD | 30 | {measured[1].before.ece:.3f} | {measured[1].after.ece:.3f} |",
+        "| BioASQ 8B | 20 to 30% | 40 | 25.0 | 25.0 |",
+        "| BioASQ 8B | 90 to 100% | 12 | 95.0 | 91.7 |",
+        "| SQuAD | 50 to 60% | 30 | 50.0 | 50.0 |",
+        "](reliability.png)",
+    ):
+        assert words in card
+    # Published again without one, no trace of it stays.
+    (a_model / CALIBRATION_FILE).unlink()
+    publish(model=a_model, out=out, card=CARD, evaluations=[])
+    assert not (out / CALIBRATION_FILE).exists()
+    assert not (out / "reliability.png").exists()
+    assert "alibration" not in (out / "README.md").read_text("utf-8")
+
+
+def test_a_calibration_that_was_not_measured_is_told_without_figures():
+    card = model_card(CARD, [], name="m", calibration=calibration_of())
+    assert "## Calibration" in card
+    assert "reliability.png" not in card
+    assert "ECE" not in card
+    assert model_card(CARD, [], name="m") == model_card(CARD, [], name="m", calibration=UNCALIBRATED)
+
+
+def test_a_damaged_calibration_is_refused_and_what_was_published_stays(a_model, tmp_path):
+    out = publish(model=a_model, out=tmp_path / "out", card=CARD, evaluations=[])
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    (a_model / CALIBRATION_FILE).write_text("{", "utf-8")
+    with pytest.raises(CheckpointError, match=CALIBRATION_FILE):
+        publish(model=a_model, out=out, card=CARD, evaluations=[])
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
 def test_the_cost_is_told_for_every_recipe():

@@ -19,6 +19,7 @@ from weakref import WeakKeyDictionary
 from biom_demo.analysis.passage import Passage
 from biom_demo.models.catalogue import Checkpoint
 from biom_demo.qa import spans
+from biom_demo.qa.calibration import Bin
 from biom_demo.qa.metrics import squad_exact_match, squad_f1
 from biom_demo.qa.records import Answer, Prediction, Question, Reading
 from biom_demo.qa.spans import Candidates
@@ -105,6 +106,20 @@ class Side:
     def answer(self, view: View) -> Answer | None:
         """The best answer under a view, ``None`` where the model abstains."""
         return self.prediction(view).best(null_threshold=view.null_threshold)
+
+    def answers_as_sure(self, view: View) -> tuple[str, Bin] | None:
+        """A data set's name, and how often answers there were right that are about as sure as the view's.
+
+        The first data set that the checkpoint was measured on. ``None`` where it was not, or on too few
+        answers; where the view takes other lengths of answers than were measured, as confidence is then
+        shared among other spans; and where the model abstains: measured are texts that hold an answer,
+        and it says that this one does not.
+        """
+        answer, measured = self.answer(view), self.reading.calibration.measured
+        if answer is None or not measured or view.max_answer_length != spans.MAX_ANSWER_LENGTH:
+            return None
+        alike = measured[0].after.around(answer.probability)
+        return (measured[0].after.measured_on, alike) if alike else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

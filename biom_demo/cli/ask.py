@@ -27,7 +27,7 @@ from biom_demo.pubmed.session import PubMed
 from biom_demo.qa.records import Question
 from biom_demo.settings import Settings
 from biom_demo.show.export import comparison_json, literature_json
-from biom_demo.show.words import percent, search_words, verdict_words
+from biom_demo.show.words import as_sure_words, percent, search_words, verdict_words
 
 if TYPE_CHECKING:
     from biom_demo.cli import Commands
@@ -105,6 +105,7 @@ def _ask_passage(arguments: argparse.Namespace, settings: Settings) -> None:
 
 def _side_lines(side: Side, passage: Passage, view: View) -> list[str]:
     prediction, answer = side.prediction(view), side.answer(view)
+    as_sure = side.answers_as_sure(view)
     said = "  no answer in this text"
     if answer:
         given = passage.in_given(answer.span)
@@ -113,6 +114,7 @@ def _side_lines(side: Side, passage: Passage, view: View) -> list[str]:
     return [
         side.label + (f"  ({side.seconds:.2f} s)" if side.seconds is not None else ""),
         said,
+        *([f"  {as_sure_words(*as_sure)}"] if as_sure else []),
         f"  p(no answer) {percent(prediction.null_probability)}",
         *(f"  note: {notice}" for notice in prediction.notices),
     ]

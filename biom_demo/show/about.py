@@ -11,8 +11,12 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from biom_demo.errors import CheckpointError
 from biom_demo.models.catalogue import PUBLISHED_PAIRS, PUBLISHED_SCORES, Checkpoint, ModelPair, locate
+from biom_demo.qa.calibration import ENOUGH, UNCALIBRATED, Calibration
 from biom_demo.settings import ASSETS
+from biom_demo.show.cards import personas
+from biom_demo.show.reliability import reliability_html
 
 TITLE = "BioM: two readers, one abstract"  # of the browser's tab
 ABLATION = ASSETS / "ablation.json"
@@ -31,8 +35,9 @@ def title_html() -> Markup:
 def about_html(pair: ModelPair) -> Markup:
     """What the two readers are, what was measured, what not to use them for.
 
-    Figures come from the checkpoints' own evaluation files.
+    Figures come from the checkpoints' own evaluation and calibration files.
     """
+    calibrations = [_calibration(checkpoint) for checkpoint in pair.checkpoints]
     return Markup("""<div class="about">
 <h2>What this is</h2>
 <p>Two extractive question answering models read the same text. Each can only point at a span of it;
@@ -48,10 +53,11 @@ and the model card).</p>
 {published}
 {ablation}
 <h2>Reading the numbers</h2>
-<p><b>Confidence</b> is the model’s share of probability on exactly the shown span, out of every span of up
-to 30 tokens in the text and “no answer”, which together make 100%. <b>p(no answer)</b> is the share of
-“the text does not say”. Both tell how sure a model is, not how often it is right. A model abstains when
-“no answer” scores higher than its best span.</p>
+<p><b>Confidence</b> is the model’s share of probability on exactly the shown span, out of “no answer” and
+every span of whole words of up to 30 tokens, brackets and quotation marks in balance, which together make
+100%. <b>p(no answer)</b> is the share of “the text does not say”: a gauge, not a switch. A model abstains
+when “no answer” scores higher than its best span, whatever the shares are. {trust}</p>
+{reliability}
 <h2>Not medical advice</h2>
 <p>The models quote; they do not check. A text may be wrong, outdated or retracted, and a model may point
 at the wrong place. Do not decide about anyone’s health by what this page shows.</p>
@@ -64,7 +70,47 @@ at the wrong place. Do not decide about anyone’s health by what this page show
         pairs=PUBLISHED_PAIRS,
         published=_table(PUBLISHED_SCORES),
         ablation=_ablation(),
+        trust=" ".join(_trust(pair, calibrations)),
+        reliability=_reliability(pair, calibrations),
     )
+
+
+def _calibration(checkpoint: Checkpoint) -> Calibration:
+    folder = locate(checkpoint)
+    try:
+        return Calibration.of_folder(folder) if folder else UNCALIBRATED
+    except CheckpointError:
+        return UNCALIBRATED  # who asks this model is told what to do
+
+
+def _trust(pair: ModelPair, calibrations: Sequence[Calibration]) -> list[str]:
+    """Whether the shares say how often a model is right: a sentence for both models, or one for each."""
+    told: dict[str, list[str]] = {}
+    for checkpoint, calibration in zip(pair.checkpoints, calibrations, strict=True):
+        rest = " tell how sure a model is, not how often it is right."
+        if calibration != UNCALIBRATED:
+            fitted = f", fitted on {calibration.fitted_on}" if calibration.fitted_on else ""
+            rest = (
+                " are calibrated: a temperature and a bias of “no answer” bring them near to how often they "
+                f"are right{fitted}."
+            )
+        told.setdefault(rest, []).append(checkpoint.label)
+    if len(told) == 1:
+        return [f"Both{rest}" for rest in told]
+    return [f"Those of {label}{rest}" for rest, (label,) in told.items()]
+
+
+def _reliability(pair: ModelPair, calibrations: Sequence[Calibration]) -> Markup:
+    found = reliability_html(list(zip(personas(pair.checkpoints), calibrations, strict=True)))
+    if not found:
+        return Markup()
+    return Markup(
+        "<h2>How sure is how right</h2><p>Best answers to questions whose text holds one, in steps of "
+        "confidence. On the dashed line they are right (exact match) as often as the model is sure; below "
+        "it, the model is too sure. Under each step stands how many answers it holds; points of fewer than "
+        "{enough} are hollow. ECE is the mean distance of confidence from the share right, before and "
+        "after calibration: 0 is best.</p>{found}"
+    ).format(enough=ENOUGH, found=found)
 
 
 def _measured(pair: ModelPair) -> Markup:

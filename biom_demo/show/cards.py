@@ -15,12 +15,13 @@ from markupsafe import Markup
 from biom_demo.analysis.comparison import Agreement, Side, Verdict, View
 from biom_demo.analysis.passage import Passage
 from biom_demo.models.catalogue import Checkpoint
+from biom_demo.qa.calibration import UNCALIBRATED
 from biom_demo.qa.metrics import normalize_answer, squad_exact_match, squad_f1
-from biom_demo.qa.records import Answer, CharSpan, Prediction
+from biom_demo.qa.records import Answer, CharSpan
 from biom_demo.qa.sentences import sentence_around
 from biom_demo.show.pieces import pieces
 from biom_demo.show.pubmed import warnings_html
-from biom_demo.show.words import AGREEMENT_WORDS, percent
+from biom_demo.show.words import AGREEMENT_WORDS, as_sure_words, percent
 
 # The accents of ``assets/style.css``: of a pair, of further models, and of two models whose names are hidden.
 Accent = Literal["biom", "vanilla", "third", "fourth", "blind-a", "blind-b"]
@@ -122,8 +123,10 @@ def card_html(
     """One model's card: answer, confidence, p(no answer), sentence, runners-up and marked text.
 
     ``gold`` are the known answers (``None``: not known; empty: the text holds none). ``timed`` shows
-    the seconds the model took, where they are known. Banners of retracted records stand beside the
-    answer. A runner-up's link is told apart by its ``data-rank``: the page moves the highlight to it.
+    the seconds the model took, where they are known. How often answers about as sure were right is told
+    of an answer of a model that was measured, and not in a blind test, where it would tell which model
+    it is. Banners of retracted records stand beside the answer. A runner-up's link is told apart by its
+    ``data-rank``: the page moves the highlight to it.
     """
     prediction = side.prediction(view)
     best = prediction.best(null_threshold=view.null_threshold)
@@ -153,7 +156,7 @@ def card_html(
         gold=_gold_html(best, gold),
         notices=Markup().join(Markup('<p class="notice">{}</p>').format(n) for n in prediction.notices),
         sentence=_sentence_html(passage.text, top),
-        meters=_meters_html(best, top, prediction),
+        meters=_meters_html(side, view, blind=persona in BLIND),
         text=text_html(passage.text, passage.labels, marks, persona.accent),
         runners_up=_runners_up_html(answers, persona.accent),
     )
@@ -220,21 +223,45 @@ def _gold_html(best: Answer | None, gold: Sequence[str] | None) -> Markup:
 
 CONFIDENCE_HELP = (
     "The model’s share of probability on exactly this span, out of every possible span of the text and "
-    "“no answer”. It tells how sure the model is, not how often it is right."
+    "“no answer”."
 )
-NO_ANSWER_HELP = "The share of the same probability on “the text does not say”."
+# How far it can be trusted: one of these three follows.
+UNCALIBRATED_HELP = "It tells how sure the model is, not how often it is right."
+CALIBRATED_HELP = (
+    "It is calibrated, as p(no answer) is: fitted on held-out questions to come near to how often it is "
+    "right. On texts unlike those it may be off."
+)
+BLIND_HELP = "Whether it tells how often the model is right shows once you have voted."
+AS_SURE_HELP = (
+    "The line under it counts the model’s answers to questions whose text holds the answer; right are "
+    "those with the words of a known answer (exact match)."
+)
+NO_ANSWER_HELP = (
+    "The share of the same probability on “the text does not say”. It is a gauge, not a switch: the model "
+    "abstains where “no answer” scores higher than its best span by more than the no-answer threshold, "
+    "whatever this share is."
+)
 
 
-def _meters_html(best: Answer | None, top: Answer | None, prediction: Prediction) -> Markup:
-    sure = _meter("confidence" if best else "in its guess", top.probability if top else 0.0, CONFIDENCE_HELP)
+def _meters_html(side: Side, view: View, *, blind: bool) -> Markup:
+    prediction, best = side.prediction(view), side.answer(view)
+    top = prediction.answers[0] if prediction.answers else None
+    # Which of two models is calibrated, or how often it was right, would tell who is who.
+    as_sure = None if blind else side.answers_as_sure(view)
+    if blind:
+        trust = BLIND_HELP
+    else:
+        trust = UNCALIBRATED_HELP if side.reading.calibration == UNCALIBRATED else CALIBRATED_HELP
+    explanation = " ".join([CONFIDENCE_HELP, trust, *([AS_SURE_HELP] if as_sure else [])])
     # A tooltip alone is out of reach of a finger or a keyboard.
     return Markup(
-        '<div class="meters">{sure}{silent}<details class="help"><summary>What these mean</summary>'
+        '<div class="meters">{sure}{as_sure}{silent}<details class="help"><summary>What these mean</summary>'
         "<p><b>Confidence:</b> {confidence}</p><p><b>p(no answer):</b> {no_answer}</p></details></div>"
     ).format(
-        sure=sure,
+        sure=_meter("confidence" if best else "in its guess", top.probability if top else 0.0, explanation),
+        as_sure=Markup('<p class="as-sure">{}</p>').format(as_sure_words(*as_sure)) if as_sure else "",
         silent=_meter("p(no answer)", prediction.null_probability, NO_ANSWER_HELP),
-        confidence=CONFIDENCE_HELP,
+        confidence=explanation,
         no_answer=NO_ANSWER_HELP,
     )
 

@@ -20,7 +20,7 @@ from biom_demo.models.catalogue import Checkpoint
 from biom_demo.pubmed.abstract import Abstract
 from biom_demo.qa.records import Answer
 from biom_demo.qa.sentences import sentence_around
-from biom_demo.show.words import in_words, percent
+from biom_demo.show.words import as_sure_words, in_words, percent
 
 MAX_LINKED_TEXT_CHARS = 6_000  # longer addresses are cut off by servers and mail programs
 MAX_LINK_VALUE_CHARS = 20_000
@@ -114,12 +114,14 @@ def markdown(found: Difference) -> str:
             lines.append(f"- **{_plain(side.label)}:** no answer in this text{guess}")
             continue
         span = side.answer.span
-        lines += [
+        lines.append(
             f"- **{_plain(side.label)}:** {_plain(side.answer.text)} "
             f"(confidence {_plain(percent(side.answer.probability))}; "
-            f"{where}characters {span.start}–{span.end})",
-            f"  > {_plain(sentence_around(found.text, span).of(found.text))}",
-        ]
+            f"{where}characters {span.start}–{span.end})"
+        )
+        if as_sure := side.side.answers_as_sure(found.view):
+            lines.append(f"  {_plain(as_sure_words(*as_sure))}")
+        lines.append(f"  > {_plain(sentence_around(found.text, span).of(found.text))}")
     lines += ["", *(_plain(sentence) for sentence in in_words(found))]
     return "\n".join(lines) + "\n"
 
@@ -213,12 +215,17 @@ def _standing_json(record: Abstract) -> dict[str, Any]:
 
 
 def side_json(side: Side, passage: Passage, view: View) -> dict[str, Any]:
-    """What one model said as plain JSON values; ``answer`` is ``None`` where it abstains."""
+    """What one model said as plain JSON values; ``answer`` is ``None`` where it abstains.
+
+    ``answers_as_sure`` says how often (0 to 1) answers of about this confidence were right on a data
+    set, where that is known.
+    """
     prediction = side.prediction(view)
     return {
         "model": side.label,
         "trained_on": side.checkpoint.trained_on,
         **_said_json(side, passage, view),
+        "answers_as_sure": _as_sure_json(side, view),
         "n_best": [answer_json(answer, passage) for answer in prediction.answers],
         "notices": list(prediction.notices),
         "seconds": side.seconds,
@@ -232,6 +239,20 @@ def _said_json(side: Side, passage: Passage, view: View) -> dict[str, Any]:
         "answer": answer_json(answer, passage) if answer else None,
         "p_no_answer": prediction.null_probability,
         "null_score": prediction.null_score,
+    }
+
+
+def _as_sure_json(side: Side, view: View) -> dict[str, Any] | None:
+    as_sure = side.answers_as_sure(view)
+    if as_sure is None:
+        return None
+    measured_on, alike = as_sure
+    return {
+        "measured_on": measured_on,
+        "from": alike.low,
+        "to": alike.high,
+        "n": alike.n,
+        "right": alike.accuracy,
     }
 
 

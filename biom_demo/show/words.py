@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from biom_demo.analysis.comparison import Agreement, Verdict
 from biom_demo.analysis.difference import Difference, ViewedSide
 from biom_demo.analysis.literature import Search
+from biom_demo.qa.calibration import Bin
 
 
 def percent(value: float) -> str:
@@ -19,6 +20,28 @@ def percent(value: float) -> str:
     if 0.999 < value < 1:
         return "> 99.9%"
     return f"{value:.1%}"
+
+
+def whole_percent(share: float) -> str:
+    """A share of a few counted things as a whole percent; never a rounded 0% or 100% that it is not."""
+    if 0 < share < 0.01:
+        return "< 1%"
+    if 0.99 < share < 1:
+        return "> 99%"
+    return f"{share:.0%}"
+
+
+def steps(one: Bin) -> str:
+    """From which confidence to which a bin goes: "60–70%"."""
+    return f"{100 * one.low:.0f}–{100 * one.high:.0f}%"
+
+
+def as_sure_words(measured_on: str, alike: Bin) -> str:
+    """How often answers about as sure were right on a data set, in a sentence."""
+    return (
+        f"Of {counted(alike.n, 'answer')} about this sure ({steps(alike)}), "
+        f"{whole_percent(alike.accuracy)} were right on {measured_on}."
+    )
 
 
 def ordinal(rank: int) -> str:
