@@ -207,7 +207,7 @@ if [ -f "$RUNS/squad-test.json" ]; then
   for side in vanilla biom; do
     [ -f "$RUNS/$side-bioasq-$LAST/calibration.json" ] ||
       train calibrate --model "$RUNS/$side-bioasq-$LAST" --bioasq "${bioasq[@]}" --threads "$THREADS" \
-        --measure "BioASQ 8B=$RUNS/dev.json" "SQuAD test articles=$RUNS/squad-test.json"
+        --measure "BioASQ 8B=$RUNS/dev.json" "SQuAD v2.0, test articles=$RUNS/squad-test.json"
   done
   compared "$RUNS/squad-test.json" squad-test-before "$BIOM_LAST" "$VANILLA_LAST"
   compared "$RUNS/squad-test.json" "squad-test-$LAST" "$RUNS/biom-bioasq-$LAST" "$RUNS/vanilla-bioasq-$LAST"
