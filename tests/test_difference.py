@@ -87,7 +87,7 @@ def test_cross_scores_are_ranks_and_logits_under_the_other_model():
     assert (other.rank, other.behind) == (1 + better, pytest.approx(8.0))
     assert other.probability == pytest.approx(np.exp(-8) * found.cross[1][1].probability)
     assert cross_score(found.sides[0].candidates, CharSpan(0, 3)) is None  # inside a word
-    assert found.sides[0].candidates.index_of(CharSpan(0, len(TEXT))) is not None
+    assert found.sides[0].candidates.index_of(CharSpan(0, len(TEXT) - 1)) is not None
 
 
 @pytest.mark.parametrize(
