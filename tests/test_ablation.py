@@ -69,8 +69,9 @@ def test_the_committed_table_is_the_one_of_the_file():
     assert table is not None
     assert table[1].strip() == markdown(document)
     # The row of the shipped weights is what their own evaluation files say.
+    shipped = document["rows"][-1]["stage"]
     for row in document["rows"]:
-        if row["stage"].endswith("weights"):
+        if row["stage"] == shipped:
             folder = ROOT / "assets" / f"{row['model']}-SQuAD-BioASQ8B"
             results = json.loads((folder / "evaluation.json").read_text("utf-8"))["results"]
             (pairs,) = [r for r in results if r["n"] == 475]

@@ -127,6 +127,7 @@ def _ablation() -> Markup:
     """What each stage brings to the bundled pair, from the file that ``train ablation`` wrote."""
     rows = json.loads(ABLATION.read_text("utf-8"))["rows"]
     columns = list(rows[0]["figures"])
+    seeds = max(len(row["seeds"]) for row in rows)
     body = Markup().join(
         Markup("<tr><td>{}, {}</td>{}</tr>").format(
             row["model"],
@@ -143,12 +144,13 @@ def _ablation() -> Markup:
     return Markup(
         "<h2>What each stage brings to the bundled pair</h2><p>EM and F1 on the {pairs} pairs; strict "
         "accuracy, lenient accuracy and mean reciprocal rank (percent) over the 8B factoid questions, the "
-        "answers of a question’s snippets pooled. ± is the standard deviation over {seeds} seeds of the "
-        "BioASQ stage.</p><table><thead><tr><th>model, stage</th>{head}</tr></thead><tbody>{body}</tbody>"
+        "answers of a question’s snippets pooled. {seeds}</p><table><thead><tr><th>model, stage</th>{head}</tr></thead><tbody>{body}</tbody>"
         "</table>"
     ).format(
         pairs=PUBLISHED_PAIRS,
-        seeds=max(len(row["seeds"]) for row in rows),
+        seeds=f"± is the standard deviation over {seeds} seeds of the BioASQ stage."
+        if seeds
+        else "One run of each stage.",
         head=Markup().join(Markup("<th>{}</th>").format(column) for column in columns),
         body=body,
     )
