@@ -144,8 +144,8 @@ def _ablation() -> Markup:
     return Markup(
         "<h2>What each stage brings to the bundled pair</h2><p>EM and F1 on the {pairs} pairs; strict "
         "accuracy, lenient accuracy and mean reciprocal rank (percent) over the 8B factoid questions, the "
-        "answers of a question’s snippets pooled. {seeds}</p><table><thead><tr><th>model, stage</th>{head}</tr></thead>"
-        "<tbody>{body}</tbody></table>"
+        "answers of a question’s snippets pooled. {seeds}</p>"
+        "<table><thead><tr><th>model, stage</th>{head}</tr></thead><tbody>{body}</tbody></table>"
     ).format(
         pairs=PUBLISHED_PAIRS,
         seeds=f"± is the standard deviation over {seeds} seeds of the BioASQ stage."
