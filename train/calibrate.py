@@ -3,11 +3,10 @@
     python -m train calibrate --model runs/biom --bioasq 2B1_golden.json ... 7B5_golden.json \\
         --measure "BioASQ 8B=dev.json" "SQuAD=squad-test.json"
 
-Fitted are two numbers: the confidence of a checkpoint's best answer should be the share of such answers
-that are right (exact match), and its p(no answer) the share of such texts that do not answer. The
-held-out questions (``train.held_out``) are read with the snippets that hold their answer, and with as
+Fitted are two numbers, so that the confidence of a checkpoint's best answer is the share of such answers
+that are right (exact match). The held-out questions (``train.held_out``) are read with the snippets that hold their answer, and with as
 many snippets of other questions, those that BM25 ranks first and that hold no known answer: near misses,
-as a search brings them. The best answer stays the best, so EM and F1 do not move.
+as a search brings them; there no answer is right. The best answer stays the best, so EM and F1 do not move.
 
 Source: Guo et al. 2017 (temperature scaling), with a second parameter for "no answer".
 """
@@ -84,10 +83,10 @@ def _scored(reading: Reading, example: Example) -> Scored:
 
 
 def fitted(examples: Sequence[Scored], *, fitted_on: str) -> Calibration:
-    """The temperature and null bias under which best answers and "no answer" are as likely as right.
+    """The temperature and null bias under which best answers are as likely as right.
 
-    Minimised is the mean of two cross-entropies, of "the best answer is right" and of "the text does
-    not answer". Raises ``DataError`` without answers both right and wrong.
+    Minimised is the mean cross-entropy of "the best answer is right"; where the text does not answer,
+    none is. (A second one, of p(no answer) itself, was tried and left out: train/EXPERIMENTS.md.) Raises ``DataError`` without answers both right and wrong.
     """
     if len({one.right for one in examples if one.right is not None}) < 2:
         raise DataError("A temperature needs answers both right and wrong. Give more questions.")
@@ -96,9 +95,8 @@ def fitted(examples: Sequence[Scored], *, fitted_on: str) -> Calibration:
         calibration = Calibration(float(np.exp(warmth)), bias)
         total = 0.0
         for one in examples:
-            best, null = one.probabilities(calibration)
+            best, _ = one.probabilities(calibration)
             total -= np.log(max(best if one.right else 1 - best, SMALLEST))
-            total -= np.log(max(null if one.right is None else 1 - null, SMALLEST))
         return float(total) / len(examples)
 
     # Two smooth numbers: a grid around the best so far, each time a quarter as wide.
