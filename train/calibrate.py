@@ -4,9 +4,10 @@
         --measure "BioASQ 8B=dev.json" "SQuAD=squad-test.json"
 
 Fitted are two numbers, so that the confidence of a checkpoint's best answer is the share of such answers
-that are right (exact match). The held-out questions (``train.held_out``) are read with the snippets that hold their answer, and with as
-many snippets of other questions, those that BM25 ranks first and that hold no known answer: near misses,
-as a search brings them; there no answer is right. The best answer stays the best, so EM and F1 do not move.
+that are right (exact match). The held-out questions (``train.held_out``) are read with the snippets that
+hold their answer, and with as many snippets of other questions, those that BM25 ranks first and that hold
+no known answer: near misses, as a search brings them; there no answer is right. The best answer stays the
+best, so EM and F1 do not move.
 
 Source: Guo et al. 2017 (temperature scaling), with a second parameter for "no answer".
 """
@@ -86,7 +87,8 @@ def fitted(examples: Sequence[Scored], *, fitted_on: str) -> Calibration:
     """The temperature and null bias under which best answers are as likely as right.
 
     Minimised is the mean cross-entropy of "the best answer is right"; where the text does not answer,
-    none is. (A second one, of p(no answer) itself, was tried and left out: train/EXPERIMENTS.md.) Raises ``DataError`` without answers both right and wrong.
+    none is. (A second one, of p(no answer) itself, was tried and left out: train/EXPERIMENTS.md.) Raises
+    ``DataError`` without answers both right and wrong.
     """
     if len({one.right for one in examples if one.right is not None}) < 2:
         raise DataError("A temperature needs answers both right and wrong. Give more questions.")
