@@ -60,14 +60,14 @@ CATALOGUE: tuple[ModelPair, ...] = (
         Checkpoint(
             str(ASSETS / "BioM-ELECTRA-Mini-SQuAD-BioASQ8B"),
             "BioM-ELECTRA-Mini-SQuAD-BioASQ8B",
-            "MiniLM-L6 weights, then general SQuAD-style questions, then PubMed abstracts, then BioASQ "
-            "factoid questions of years 2 to 7.",
+            "MiniLM-L6 weights, then general questions, then questions over PubMed text, then BioASQ "
+            "questions of years 1 to 7; a bigger model taught it.",
         ),
         Checkpoint(
             str(ASSETS / "ELECTRA-Mini-SQuAD-BioASQ8B"),
             "ELECTRA-Mini-SQuAD-BioASQ8B",
-            "MiniLM-L6 weights, then the same general SQuAD-style questions, then the same BioASQ "
-            "questions. No PubMed abstracts.",
+            "MiniLM-L6 weights, then the same general questions, then as many over Wikipedia and books, "
+            "then the same BioASQ questions; the same bigger model taught it.",
         ),
     ),
     ModelPair(
