@@ -209,9 +209,14 @@ def test_the_smoke_chain_runs_to_its_figures_and_a_second_run_does_nothing_again
     assert "finetune" not in again.stderr
 
 
-def test_the_chain_says_which_data_it_lacks(tmp_path):
+@pytest.mark.parametrize("ldconfig", ["seq -f 'libjemalloc.so.2 => %g' 50000", "exit 127", None])
+def test_the_chain_says_which_data_it_lacks(tmp_path, ldconfig):
     environment = {k: v for k, v in os.environ.items() if k not in {"SQUAD", "BIOASQ_TRAIN"}}
     environment |= {"RECIPE": "large", "RUNS": str(tmp_path)}
+    if ldconfig:  # jemalloc is looked for on the way: a long list of libraries, or none to be had
+        (tmp_path / "ldconfig").write_text(f"#!/bin/sh\n{ldconfig}\n")
+        (tmp_path / "ldconfig").chmod(0o755)
+        environment["PATH"] = f"{tmp_path}:{environment['PATH']}"
     ended = subprocess.run(
         ["bash", str(ROOT / "train" / "run.sh")], env=environment, capture_output=True, text=True, timeout=60
     )

@@ -36,7 +36,7 @@ FIRST=${SEEDS%% *}
 # Training frees and takes the same large blocks over and over: keep them in the process. jemalloc, where it
 # is installed, keeps a bounded store (3 to 6 GB for the teacher, where glibc's crept to 12). Without it glibc
 # is left alone: a sixth slower, but bounded.
-jemalloc=$(ldconfig -p 2>/dev/null | awk '/libjemalloc\.so\.2 /{print $NF; exit}')
+jemalloc=$(ldconfig -p 2>/dev/null | awk '/libjemalloc\.so\.2 / && !found {print $NF; found = 1}' || true)
 if [ -n "$jemalloc" ]; then
   export LD_PRELOAD=${LD_PRELOAD:-$jemalloc}
   export MALLOC_CONF=${MALLOC_CONF:-thp:always,oversize_threshold:0,dirty_decay_ms:30000,narenas:1}

@@ -197,7 +197,7 @@ def test_a_pair_is_fetched_with_progress_stopped_fetched_again_and_asked(browser
 def test_the_about_tab_says_what_the_models_saw(open_page):
     page = open_page()
     page.get_by_role("tab", name="About").click()
-    expect(page.locator("#about")).to_contain_text("then PubMed abstracts")
+    expect(page.locator("#about")).to_contain_text("questions over PubMed text")
     expect(page.locator("#about")).to_contain_text("74.31")
 
 
