@@ -1,4 +1,4 @@
-"""Start the page: settings -> build_page -> launch. Run ``python app.py``; the README lists the settings."""
+"""Start the page: settings, site, page, launch. Run ``python app.py``; the README lists the settings."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ def main() -> int:
     """The exit status: 0, or 2 after a message on what is wrong with the settings."""
     try:
         settings = Settings.from_environment()
-        from biom_demo.ui.page import build_page, launch
+        from biom_demo.ui.page import build_page
+        from biom_demo.ui.serve import launch
+        from biom_demo.ui.site import Site
 
-        launch(build_page(settings), settings)
+        site = Site.from_settings(settings)
+        launch(build_page(site), site)
     except BioMError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -8,8 +8,9 @@ from collections import defaultdict
 import pytest
 
 from biom_demo.settings import ASSETS, Settings
-from biom_demo.ui.page import THREADS, build_page
-from biom_demo.ui.site import PUBMED_AT_ONCE, PUBMED_WAITING
+from biom_demo.ui.page import build_page
+from biom_demo.ui.serve import THREADS
+from biom_demo.ui.site import PUBMED_AT_ONCE, PUBMED_WAITING, Site
 from biom_demo.ui.wiring import script
 
 
@@ -19,7 +20,7 @@ def events():
     loops, make = [], asyncio.new_event_loop
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(asyncio, "new_event_loop", lambda: loops.append(make()) or loops[-1])
-        page = build_page(Settings(pair="mini", pubmed_cache="off"))
+        page = build_page(Site.from_settings(Settings(pair="mini", pubmed_cache="off")))
     yield list(page.fns.values())
     asyncio.set_event_loop(None)
     for loop in loops:
