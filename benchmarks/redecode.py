@@ -51,7 +51,7 @@ def main() -> None:
             passage = passage_of_text(text)
             return Run.begin(
                 Inquiry(text, question, pair.name),
-                compared(Question(question), passage, checkpoints, models),
+                compared(Question(question), passage, checkpoints, models.visit()),
             )
 
         run = read()

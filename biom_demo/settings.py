@@ -45,6 +45,9 @@ class Settings:
     queue_size: int = _setting(
         32, "BIOM_QUEUE", "Visitors that may wait; more are told to come back.", at_least=1
     )
+    reading_budget_s: float = _setting(
+        300.0, "BIOM_READING_BUDGET", "Seconds of reading one question may take; 0: any number.", at_least=0
+    )
     fetch_timeout_s: float = _setting(
         10.0, "BIOM_FETCH_TIMEOUT", "Seconds of silence before a download gives up.", at_least=0.1
     )

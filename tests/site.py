@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from biom_demo.errors import CheckpointError
 from biom_demo.models.catalogue import CATALOGUE, Checkpoint
+from biom_demo.models.worker import Ended, Progress
 from biom_demo.settings import Settings
 from biom_demo.ui.run import Inquiry
 from biom_demo.ui.site import Site
@@ -15,6 +16,29 @@ from tests.readings import WORD, reading_of
 
 MINI = next(pair for pair in CATALOGUE if pair.name == "mini")
 TEXT = "Cystic fibrosis is caused by mutations of CFTR. Mice without it live. BRCA1 is another gene."
+
+
+@dataclass
+class WordVisit:
+    """In the place of ``models.store.Visit``; pairs take no time, until ``stop`` is set."""
+
+    models: WordModels
+    visitor: str
+    stop: threading.Event
+    budget_s: float | None
+    ended: Ended | None = None
+    reads: str = ""
+    progress: Progress = field(default_factory=Progress)
+
+    def read(self, checkpoint, pairs, *, share=1.0, begun=False):
+        self.reads = checkpoint.label
+        if checkpoint in self.models.broken:
+            raise CheckpointError(f"{checkpoint.label} is damaged. Fetch it again.")
+        self.models.calls.append((checkpoint, len(pairs)))
+        if self.stop.is_set():
+            self.ended = Ended.STOPPED
+            return []
+        return [self.models.reading(checkpoint, question, text) for question, text in pairs]
 
 
 @dataclass
@@ -26,15 +50,11 @@ class WordModels:
     broken: frozenset[Checkpoint] = frozenset()
     calls: list[tuple[Checkpoint, int]] = field(default_factory=list)
 
-    def read(self, checkpoint, pairs, *, stop=None):
-        if checkpoint in self.broken:
-            raise CheckpointError(f"{checkpoint.label} is damaged. Fetch it again.")
-        self.calls.append((checkpoint, len(pairs)))
-        return [
-            self.reading(checkpoint, question, text)
-            for question, text in pairs
-            if stop is None or not stop.is_set()
-        ]
+    def read(self, checkpoint, pairs, **options):
+        return self.visit().read(checkpoint, pairs, **options)
+
+    def visit(self, visitor="", *, stop=None, budget_s=None):
+        return WordVisit(self, visitor, stop or threading.Event(), budget_s)
 
     def reading(self, checkpoint, question, text):
         words = [match.group() for match in WORD.finditer(text)]

@@ -36,7 +36,7 @@ class Rule:
     def __init__(self):
         self.asked = []
 
-    def read(self, checkpoint, pairs, *, stop=None):
+    def read(self, checkpoint, pairs):
         assert checkpoint is MODEL
         self.asked += [(question.text, text) for question, text in pairs]
         return [self.one(question, text) for question, text in pairs]
@@ -125,7 +125,7 @@ def test_a_text_without_a_word_has_nothing_to_explain():
 
 
 def test_with_a_real_reader_the_answer_itself_is_reproduced(tmp_path):
-    models = Models(threads=1)
+    models = Models(threads=1).visit()
     tiny = Checkpoint(str(save_tiny("electra", tmp_path / "tiny")), "Tiny", "Random.")
     (reading,) = models.read(tiny, [(Question("which gene"), TEXT.lower())])
     side = Side(tiny, reading)

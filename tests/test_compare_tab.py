@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -204,7 +205,7 @@ def test_a_model_that_fails_loses_nothing_that_was_read():
 
 def test_an_error_that_nobody_foresaw_is_ours_and_goes_to_the_log(caplog):
     site = site_of()
-    site.models.read = None
+    site.models.visit = lambda *_, **__: SimpleNamespace(read=None, stop=None)
     left = asked(site)
     assert "on our side" in left["status"]
     assert "NoneType" not in left["status"]

@@ -69,7 +69,7 @@ def test_many_passages_come_in_order_and_end_when_told(stopped_after):
     stop = threading.Event()
     asked = [(Question(f"Which {i}?"), passage_of_text(f"Gene{i} is CFTR.")) for i in range(30)]
     made = []
-    for comparison in compare_many(asked, PAIR, models(), stop=stop):
+    for comparison in compare_many(asked, PAIR, models().visit(stop=stop)):
         made.append(comparison)
         if len(made) == stopped_after:
             stop.set()

@@ -53,7 +53,7 @@ def test_abstracts_are_read_a_few_at_a_time_and_reading_stops_when_told():
     assert [count for checkpoint, count in readers.calls if checkpoint is MINI.biom] == [8, 8, 8]
     stop = threading.Event()
     cut = []
-    for comparison in read_abstracts(retrieved(given), PAIR, models(), stop=stop):
+    for comparison in read_abstracts(retrieved(given), PAIR, models().visit(stop=stop)):
         cut.append(comparison)
         stop.set()
     assert len(cut) == 8  # what was under way is not lost

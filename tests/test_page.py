@@ -11,7 +11,7 @@ from biom_demo.settings import ASSETS, Settings
 from biom_demo.ui.page import build_page
 from biom_demo.ui.serve import THREADS
 from biom_demo.ui.site import PUBMED_AT_ONCE, PUBMED_WAITING, Site
-from biom_demo.ui.wiring import script
+from biom_demo.ui.wiring import READING_AT_ONCE, script
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def test_events_that_share_a_queue_name_the_same_limit(events):
             limits[event.concurrency_id].add(event.concurrency_limit)
     shared = {name: found for name, found in limits.items() if isinstance(name, str)}
     assert {name: len(found) for name, found in shared.items()} == dict.fromkeys(shared, 1)
-    assert shared["model"] == {1}
+    assert shared["model"] == {READING_AT_ONCE}
     assert shared["fetch"] == {2}
 
 

@@ -36,6 +36,8 @@ from tests.site import MINI, TEXT, inquiry, last, site_of
 GOLD = ("CFTR",)
 NULL_WINS = View(null_threshold=-10.0)
 
+ME = "me"
+
 
 def run_of(site=None, view=None, **given):
     site = site or site_of()
@@ -86,11 +88,12 @@ def test_why_leaves_parts_out_and_says_what_it_costs():
     run = run_of(site)
     assert "more readings" in told_cost(run)
     assert "more readings" not in told_cost(None)
-    updates = list(show_why(site, run, View()))
-    assert "reads …" in updates[0]["why_cost"]
+    updates = list(show_why(site, run, View(), ME))
+    assert "Reading …" in updates[0]["why_cost"]
     assert "CFTR" in updates[-1]["why"]
     assert "BRCA1" in updates[-1]["why"]
-    assert "wording" in show_rewordings(site, run, "Mutations of which gene cause it?", View())["rewordings"]
+    updates = show_rewordings(site, run, "Mutations of which gene cause it?", View(), ME)
+    assert "wording" in last(updates)["rewordings"]
 
 
 @pytest.mark.parametrize(
@@ -103,8 +106,8 @@ def test_why_leaves_parts_out_and_says_what_it_costs():
     ids=["nothing", "blind", "long"],
 )
 def test_why_says_when_it_cannot(run, words):
-    assert words in last(show_why(site_of(), run, View()))["why_cost"]
-    assert words in show_rewordings(site_of(), run, "Which gene?", View())["rewordings"]
+    assert words in last(show_why(site_of(), run, View(), ME))["why_cost"]
+    assert words in last(show_rewordings(site_of(), run, "Which gene?", View(), ME))["rewordings"]
 
 
 def test_a_file_is_gone_through_round_its_end(tmp_path):
@@ -146,23 +149,23 @@ def test_the_next_disagreement_is_one_under_the_view(tmp_path):
     same = ("The gene is CFTR.", "Which gene?", "CFTR")
     path = write_squad(tmp_path / "a.json", same, same, same)
     deck = read_deck(path)
-    assert "agree on the next 2" in last(next_disagreement(site, deck, "mini", View()))["place"]
+    assert "agree on the next 2" in last(next_disagreement(site, deck, "mini", View(), ME))["place"]
     other = site_of("CFTR", "TP53")
     path = write_squad(tmp_path / "b.json", same, ("No gene here.", "Which gene?", None), same)
-    found = last(next_disagreement(other, read_deck(path), "mini", View()))
+    found = last(next_disagreement(other, read_deck(path), "mini", View(), ME))
     assert found["deck"].at == 2
     assert found["ready"] == "ask"
-    assert "agree" in last(next_disagreement(other, read_deck(path), "mini", NULL_WINS))["place"]
+    assert "agree" in last(next_disagreement(other, read_deck(path), "mini", NULL_WINS, ME))["place"]
     # Read as the page will read it, as it stands; and never the question on the page itself.
     cut = ("The gene is CF-\nTR.", "Which gene?", None)
     site = site_of("CFTR", "gene")
     left = last(
-        next_disagreement(site, read_deck(write_squad(tmp_path / "c.json", cut, cut)), "mini", View())
+        next_disagreement(site, read_deck(write_squad(tmp_path / "c.json", cut, cut)), "mini", View(), ME)
     )
     assert left["deck"].examples[left["deck"].at].context == cut[0]
     one = read_deck(write_squad(tmp_path / "d.json", same))
-    assert "next 0 questions" in last(next_disagreement(other, one, "mini", View()))["place"]
-    assert "Upload" in last(next_disagreement(other, None, "mini", View()))["place"]
+    assert "next 0 questions" in last(next_disagreement(other, one, "mini", View(), ME))["place"]
+    assert "Upload" in last(next_disagreement(other, None, "mini", View(), ME))["place"]
 
 
 def test_the_tally_is_of_the_file_and_under_the_view():

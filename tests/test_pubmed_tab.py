@@ -97,7 +97,7 @@ def test_a_second_question_replaces_the_first_and_each_is_read_once(server):
     reading = read_found(site, second, View(), "me")
     assert "Stopping" in halt(site, "me")
     left = last(reading)
-    assert "Stopped after 0" in left["pubmed_status"]
+    assert "0 of 2 abstracts were read" in left["pubmed_status"]
     assert list(read_found(site, second, View(), "me")) == []
     assert "Nothing is running" in halt(site, "me")
     assert len(site.stops) == 0

@@ -256,7 +256,7 @@ def test_threads_share_a_reader():
 
 def test_batches_hold_every_index_once_longest_first_and_stay_small():
     lengths = [512, 3, 90, 512, 512, 400, 512, 512, 512, 512, 512, 512, 17]
-    batches = list(_batches(lengths))
+    batches = list(_batches(lengths, module.BATCH_POSITIONS))
     flat = [index for batch in batches for index in batch]
     assert sorted(flat) == list(range(len(lengths)))
     assert [lengths[i] for i in flat] == sorted(lengths, reverse=True)
@@ -265,7 +265,7 @@ def test_batches_hold_every_index_once_longest_first_and_stay_small():
 
 @given(st.lists(st.integers(4, 512), max_size=300))
 def test_little_of_the_batches_is_padding(lengths):
-    batches = list(_batches(lengths))
+    batches = list(_batches(lengths, module.BATCH_POSITIONS))
     assert sorted(index for batch in batches for index in batch) == list(range(len(lengths)))
     for batch in batches:
         longest = lengths[batch[0]]

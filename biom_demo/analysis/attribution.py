@@ -7,7 +7,6 @@ price is one reading for each part left out, batched. Source: erasure, Li, Monro
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -75,13 +74,11 @@ def cost(question: str, context: str) -> int:
     return len(parts_of(context)) + len(question_words(question))
 
 
-def leave_one_out(
-    readers: Readers, side: Side, view: View, *, stop: threading.Event | None = None
-) -> Attribution:
+def leave_one_out(readers: Readers, side: Side, view: View) -> Attribution:
     """The effect of each sentence and question word on the side's best span.
 
-    Once ``stop`` is set, the effects of the parts read until then. Raises ``InputError`` where there
-    is no span at all.
+    Where the readers were kept from going on, the effects of the parts read until then. Raises
+    ``InputError`` where there is no span at all.
     """
     prediction = side.prediction(view)
     if not prediction.answers:
@@ -92,7 +89,7 @@ def leave_one_out(
     parts, words = parts_of(context), question_words(asked.text)
     pairs = [(asked, _without(context, part)) for part in parts]
     pairs += [(Question(_without(asked.text, word), asked.id), context) for word in words]
-    again = readers.read(side.checkpoint, pairs, stop=stop)
+    again = readers.read(side.checkpoint, pairs)
 
     def effect(part: CharSpan, other: Reading, span: CharSpan | None) -> Effect:
         score = cross_score(candidates_of(other, view.max_answer_length), span) if span else None
@@ -102,7 +99,7 @@ def leave_one_out(
             part, score.probability if score else 0.0, best.text if best else None, span is None, same
         )
 
-    # Fewer were read where it was stopped.
+    # Fewer were read at an early end.
     return Attribution(
         answer,
         tuple(effect(p, r, moved(answer.span, p)) for p, r in zip(parts, again, strict=False)),
@@ -110,22 +107,15 @@ def leave_one_out(
     )
 
 
-def reworded(
-    readers: Readers,
-    side: Side,
-    questions: Sequence[str],
-    view: View,
-    *,
-    stop: threading.Event | None = None,
-) -> list[Rewording]:
+def reworded(readers: Readers, side: Side, questions: Sequence[str], view: View) -> list[Rewording]:
     """The model's answers to other wordings of the question, set against its answer to the first.
 
-    Fewer than there are questions once ``stop`` is set.
+    Fewer than there are questions where the readers were kept from going on.
     """
     original = side.answer(view)
     pairs = [(Question(text), side.reading.context) for text in questions]
     made = []
-    for text, other in zip(questions, readers.read(side.checkpoint, pairs, stop=stop), strict=False):
+    for text, other in zip(questions, readers.read(side.checkpoint, pairs), strict=False):
         best = decoded(other, view).best(null_threshold=view.null_threshold)
         same = (
             best is original

@@ -6,7 +6,6 @@ everything shown is decoded from the stored readings under a ``View``, without r
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -29,18 +28,21 @@ READ_AT_ONCE = 8  # passages of one turn, where many are read
 
 
 class Readers(Protocol):
-    """Where readers come from (``models.store.Models``)."""
+    """Where readers come from (``models.store.Visit``)."""
 
     def read(
         self,
         checkpoint: Checkpoint,
         pairs: Sequence[tuple[Question, str]],
         *,
-        stop: threading.Event | None = None,
+        share: float = 1.0,
+        begun: bool = False,
     ) -> list[Reading]:
-        """The checkpoint's readings of the pairs, in order; fewer where ``stop`` was set on the way.
+        """The checkpoint's readings of the pairs, in order; fewer where reading ended early.
 
-        Raises ``CheckpointError`` where the checkpoint is not on this machine or cannot be loaded.
+        At most ``share`` of what reading may still cost is spent. With ``begun`` a text in hand at an
+        early end is given as far as it was read. Raises ``CheckpointError`` where the checkpoint is not
+        on this machine or cannot be loaded.
         """
         ...
 
@@ -184,22 +186,19 @@ class Comparison:
 
 
 def compare(
-    question: Question,
-    passage: Passage,
-    checkpoints: Sequence[Checkpoint],
-    readers: Readers,
-    *,
-    stop: threading.Event | None = None,
+    question: Question, passage: Passage, checkpoints: Sequence[Checkpoint], readers: Readers
 ) -> Iterator[Comparison]:
     """The comparison again and again, one side more each time; the last one is complete.
 
-    Ends early, at the model that is reading, once ``stop`` is set. Raises what
-    ``Readers.read`` raises; what was read before stays with whoever took it.
+    Ends early at a model that was kept from reading; one that was kept from reading to the end of the
+    text is a side like others, with a notice, and the models after it have their share of the budget.
+    Raises what ``Readers.read`` raises; what was read before stays with whoever took it.
     """
     comparison = Comparison(question, passage, tuple(checkpoints))
-    for checkpoint in checkpoints:
+    for place, checkpoint in enumerate(checkpoints):
         started = time.perf_counter()
-        found = readers.read(checkpoint, [(question, passage.text)], stop=stop)
+        share = 1 / (len(checkpoints) - place)
+        found = readers.read(checkpoint, [(question, passage.text)], share=share, begun=True)
         if not found:
             return
         (reading,) = found
@@ -211,32 +210,30 @@ def compare(
 def compared(
     question: Question, passage: Passage, checkpoints: Sequence[Checkpoint], readers: Readers
 ) -> Comparison:
-    """The complete comparison; see ``compare``."""
-    *_, comparison = compare(question, passage, checkpoints, readers)
+    """The comparison, complete unless a model was kept from reading; see ``compare``."""
+    comparison = Comparison(question, passage, tuple(checkpoints))
+    for grown in compare(question, passage, checkpoints, readers):
+        comparison = grown
     return comparison
 
 
 def compare_many(
-    asked: Iterable[tuple[Question, Passage]],
-    checkpoints: Sequence[Checkpoint],
-    readers: Readers,
-    *,
-    stop: threading.Event | None = None,
+    asked: Iterable[tuple[Question, Passage]], checkpoints: Sequence[Checkpoint], readers: Readers
 ) -> Iterator[Comparison]:
     """A complete comparison for each question and passage, in order, read a few at a time.
 
-    Any number of pairs is read in bounded memory. Ends early, after whole comparisons, once
-    ``stop`` is set.
+    Any number of pairs is read in bounded memory. Ends early, after whole comparisons, where the
+    readers were kept from going on.
     """
     waiting = iter(asked)
     while chunk := list(islice(waiting, READ_AT_ONCE)):
-        if stop is not None and stop.is_set():
-            return
         pairs = [(question, passage.text) for question, passage in chunk]
-        made = [readers.read(checkpoint, pairs, stop=stop) for checkpoint in checkpoints]
-        for (question, passage), *readings in zip(chunk, *made, strict=False):  # fewer where stopped
+        made = [readers.read(checkpoint, pairs) for checkpoint in checkpoints]
+        for (question, passage), *readings in zip(chunk, *made, strict=False):  # fewer at an early end
             sides = tuple(Side(c, reading) for c, reading in zip(checkpoints, readings, strict=True))
             yield Comparison(question, passage, tuple(checkpoints), sides)
+        if any(len(readings) < len(chunk) for readings in made):
+            return
 
 
 @lru_cache(maxsize=8)  # a book has millions of candidates

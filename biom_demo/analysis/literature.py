@@ -5,7 +5,6 @@ Reading is the only step that costs; findings are pooled anew from what was read
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -147,16 +146,12 @@ def retrieve(question: str, made: Search, session: Session) -> Retrieved:
 
 
 def read_abstracts(
-    retrieved: Retrieved,
-    checkpoints: Sequence[Checkpoint],
-    readers: Readers,
-    *,
-    stop: threading.Event | None = None,
+    retrieved: Retrieved, checkpoints: Sequence[Checkpoint], readers: Readers
 ) -> Iterator[Comparison]:
-    """A comparison for each abstract, in order, as it is read; ends early once ``stop`` is set."""
+    """A comparison for each abstract, in order, as it is read; see ``compare_many``."""
     question = Question(retrieved.question)
     passages = ((question, passage_of_records((record,))) for record in retrieved.records)
-    return compare_many(passages, checkpoints, readers, stop=stop)
+    return compare_many(passages, checkpoints, readers)
 
 
 def findings(

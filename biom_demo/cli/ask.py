@@ -85,7 +85,7 @@ def _ask_passage(arguments: argparse.Namespace, settings: Settings) -> None:
         passage = passage_of_text(text)
     checkpoints = pair_of(settings, arguments.pair).checkpoints
     models = Models(threads=settings.threads)
-    comparison = compared(Question(question), passage, checkpoints, models)
+    comparison = compared(Question(question), passage, checkpoints, models.visit())
     if arguments.json:
         print(json.dumps(comparison_json(comparison), ensure_ascii=False, indent=1))
         return
@@ -131,7 +131,7 @@ def _ask_literature(arguments: argparse.Namespace, settings: Settings) -> None:
     models = Models(threads=settings.threads)
     read: list[Comparison] = []
     with progress_line(f"of {len(retrieved.records)} abstracts read") as progress:
-        for comparison in read_abstracts(retrieved, checkpoints, models):
+        for comparison in read_abstracts(retrieved, checkpoints, models.visit()):
             read.append(comparison)
             progress(len(read))
     if arguments.json:

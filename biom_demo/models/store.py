@@ -1,4 +1,4 @@
-"""The readers in memory: loaded once, shared by page and API, the least used dropped; one reads at a time."""
+"""The readers in memory: loaded once, shared by page and API, the least used dropped."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from biom_demo.errors import CheckpointError
 from biom_demo.models.catalogue import Checkpoint, is_hub_id, locate
+from biom_demo.models.worker import Ended, Job, Progress, Worker
 from biom_demo.qa.records import Question, Reading
 
 if TYPE_CHECKING:
@@ -19,18 +20,17 @@ READERS_KEPT = 4  # two pairs, or the most models of one comparison
 
 
 class Models:
-    """A thread-safe store of readers by checkpoint folder.
+    """A thread-safe store of readers by checkpoint folder, and the worker that runs them.
 
     ``threads`` are a model's CPU threads; 0 is torch's choice. Nothing that costs seconds is imported
     before the first reading.
     """
 
     def __init__(self, *, threads: int = 0) -> None:
+        self.worker = Worker()
         self._threads = threads
         self._readers: OrderedDict[Path, Reader] = OrderedDict()
         self._loading = threading.Lock()
-        # Two readings at once would take turns on the same cores, and both end later.
-        self._turn = threading.Lock()
 
     def reader(self, checkpoint: Checkpoint) -> Reader:
         """The checkpoint's reader, loaded at its first use.
@@ -60,18 +60,73 @@ class Models:
                 self._readers.popitem(last=False)
             return reader
 
+    def visit(
+        self, visitor: str = "", *, stop: threading.Event | None = None, budget_s: float | None = None
+    ) -> Visit:
+        """What reads for one request of a visitor; see ``Visit``."""
+        return Visit(self, visitor, stop=stop, budget_s=budget_s)
+
+
+class Visit:
+    """The readers as one request of a visitor has them: in turn with all others, and within a budget.
+
+    ``stop`` ends what is being read within a batch; ``budget_s`` are the seconds of the worker's time
+    that all readings of the request may take, ``None`` for any number.
+    """
+
+    def __init__(
+        self,
+        models: Models,
+        visitor: str = "",
+        *,
+        stop: threading.Event | None = None,
+        budget_s: float | None = None,
+    ) -> None:
+        self.visitor = visitor
+        self.stop = stop or threading.Event()
+        self.budget_s = budget_s
+        self.used_s = 0.0
+        self.ended: Ended | None = None  # why not all that was asked for was read
+        self._models = models
+        self._job: Job | None = None
+        self._reads = ""
+
     def read(
         self,
         checkpoint: Checkpoint,
         pairs: Sequence[tuple[Question, str]],
         *,
-        stop: threading.Event | None = None,
+        share: float = 1.0,
+        begun: bool = False,
     ) -> list[Reading]:
-        """The checkpoint's readings of the pairs, in order; fewer where ``stop`` was set on the way.
+        """The checkpoint's readings of the pairs, in order; fewer where ``ended`` says why.
 
-        Waits until no other reading runs. Raises ``CheckpointError`` as ``reader`` does,
-        ``InputError`` for an empty question.
+        It takes at most ``share`` of what is left of the budget. With ``begun`` the text in hand at
+        an early end is among the readings, as far as it was read, with a notice. Raises
+        ``CheckpointError`` as ``Models.reader`` does, ``InputError`` for an empty question.
         """
-        reader = self.reader(checkpoint)
-        with self._turn:
-            return list(reader.readings(pairs, stop=stop))
+        left_s = None if self.budget_s is None else max(0.0, self.budget_s - self.used_s) * share
+        self._reads = checkpoint.label
+        if left_s == 0:
+            self.ended = self.ended or Ended.BUDGET
+            return []
+        reader = self._models.reader(checkpoint)
+        job = Job(self.visitor, reader, pairs, stop=self.stop, budget_s=left_s, begun=begun)
+        self._job = job
+        self._models.worker.submit(job)
+        job.done.wait()
+        self.used_s += job.used_s
+        self.ended = self.ended or job.ended
+        if job.error is not None:
+            raise job.error
+        return job.readings
+
+    @property
+    def reads(self) -> str:
+        """The label of the model whose turn it is, "" before any."""
+        return self._reads
+
+    @property
+    def progress(self) -> Progress:
+        """How far the model in hand is with what it was last asked to read."""
+        return self._models.worker.progress(self._job) if self._job is not None else Progress()

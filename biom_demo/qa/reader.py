@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -117,30 +118,28 @@ class Reader:
 
         Raises ``InputError`` at an empty question, once the pairs before it have been read.
         """
+        steps = self.steps(pairs, batch_positions=BATCH_POSITIONS, stop=stop)
         done = 0
-        for chunk in _look_ahead(pairs, stop):
-            waiting, failure = self._cut(chunk)
-            lengths = [len(window) for pending in waiting for window in pending.made.windows]
-            places = [(pending, i) for pending in waiting for i in range(len(pending.made.windows))]
-            first = 0  # the first pair whose reading has not been given
-            for batch in _batches(lengths):
-                if stop is not None and stop.is_set():
-                    return
-                taken = [places[i] for i in batch]
-                found = self.engine.logits([pending.made.windows[i] for pending, i in taken])
-                for (pending, i), logits in zip(taken, found, strict=True):
-                    pending.logits[i] = logits
-                    pending.missing -= 1
-                done += len(batch)
-                if progress:
-                    progress(done)
-                while first < len(waiting) and not waiting[first].missing:
-                    yield waiting[first].reading(self.calibration)
-                    first += 1
-            if failure:
-                raise failure
+        for step in steps:
+            if progress and step.windows > done:
+                done = step.windows
+                progress(done)
+            yield from step.readings
 
-    def _cut(self, pairs: Sequence[Pair]) -> tuple[list[_Pending], InputError | None]:
+    def steps(
+        self,
+        pairs: Iterable[Pair],
+        *,
+        batch_positions: int,
+        stop: threading.Event | None = None,
+    ) -> Steps:
+        """The same readings as ``readings`` gives, one batch of at most ``batch_positions`` at a time.
+
+        Whoever takes the steps may do other work in between, or take no more of them.
+        """
+        return Steps(self, pairs, batch_positions, stop)
+
+    def cut(self, pairs: Sequence[Pair]) -> tuple[list[_Pending], InputError | None]:
         """The pairs' windows, as far as the first question that cannot be read, and what is wrong with it."""
         made = windows.build_windows(
             self.tokenizer,
@@ -156,6 +155,70 @@ class Reader:
         except InputError as error:
             return waiting, error
         return waiting, None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one step brought: the readings that it completed, in order, each made as it is taken.
+
+    ``windows`` have been read so far, and of the pairs' characters ``chars``, in all steps.
+    """
+
+    readings: Iterator[Reading]
+    windows: int
+    chars: float
+
+
+class Steps(Iterator[Step]):
+    """A stream of pairs being read. A step cuts some pairs into windows, or reads one batch of them."""
+
+    def __init__(
+        self, reader: Reader, pairs: Iterable[Pair], batch_positions: int, stop: threading.Event | None
+    ) -> None:
+        self._waiting: list[_Pending] = []
+        self._first = 0  # the first of the waiting whose reading has not been given
+        self._steps = self._taken(reader, pairs, batch_positions, stop)
+
+    def __next__(self) -> Step:
+        return next(self._steps)
+
+    def begun(self, calibration: Calibration) -> Reading | None:
+        """The reading of the first pair that is not complete, of the windows read from its start on.
+
+        It says how much of the text they cover. ``None`` where the first window has not been read.
+        """
+        if self._first == len(self._waiting):
+            return None
+        return self._waiting[self._first].so_far(calibration)
+
+    def _taken(
+        self, reader: Reader, pairs: Iterable[Pair], batch_positions: int, stop: threading.Event | None
+    ) -> Iterator[Step]:
+        windows, chars = 0, 0.0
+        for chunk in _look_ahead(pairs, stop):
+            self._waiting, failure = reader.cut(chunk)
+            self._first = 0
+            yield Step(iter(()), windows, chars)
+            lengths = [len(window) for pending in self._waiting for window in pending.made.windows]
+            places = [(pending, i) for pending in self._waiting for i in range(len(pending.made.windows))]
+            a_window = sum(_size(*pair) for pair in chunk) / max(len(places), 1)
+            for batch in _batches(lengths, batch_positions):
+                if stop is not None and stop.is_set():
+                    return
+                taken = [places[i] for i in batch]
+                found = reader.engine.logits([pending.made.windows[i] for pending, i in taken])
+                for (pending, i), logits in zip(taken, found, strict=True):
+                    pending.logits[i] = logits
+                    pending.missing -= 1
+                windows += len(batch)
+                chars += a_window * len(batch)
+                before = self._first
+                while self._first < len(self._waiting) and not self._waiting[self._first].missing:
+                    self._first += 1
+                complete = self._waiting[before : self._first]
+                yield Step((one.reading(reader.calibration) for one in complete), windows, chars)
+            if failure:
+                raise failure
 
 
 class _Pending:
@@ -174,6 +237,17 @@ class _Pending:
         made = self.made
         return Reading(self.question, self.context, made.windows, logits, made.notices, calibration)
 
+    def so_far(self, calibration: Calibration) -> Reading | None:
+        """The reading of the windows before the first missing one, with a notice; ``None`` for none."""
+        logits = tuple(found for found in takewhile(lambda found: found is not None, self.logits) if found)
+        if not logits:
+            return None
+        windows = self.made.windows[: len(logits)]
+        end = int(windows[-1].offsets.max())
+        notice = f"Only the first {end:,} of {len(self.context):,} characters were read."
+        notices = (*self.made.notices, notice)
+        return Reading(self.question, self.context, windows, logits, notices, calibration)
+
 
 def _look_ahead(pairs: Iterable[Pair], stop: threading.Event | None) -> Iterator[list[Pair]]:
     """The pairs, some at a time, up to ``LOOK_AHEAD_CHARS`` and one pair more."""
@@ -184,7 +258,7 @@ def _look_ahead(pairs: Iterable[Pair], stop: threading.Event | None) -> Iterator
             if stop is not None and stop.is_set():
                 return
             chunk.append((question, context))
-            held += len(question.text) + len(context) + PAIR_CHARS
+            held += _size(question, context)
             if held >= limit:
                 yield chunk
                 limit, held, chunk = min(2 * limit, LOOK_AHEAD_CHARS), 0, []
@@ -196,8 +270,13 @@ def _look_ahead(pairs: Iterable[Pair], stop: threading.Event | None) -> Iterator
         yield chunk
 
 
-def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Indices by batch, longest first, each batch at most ``BATCH_POSITIONS`` padded positions.
+def _size(question: Question, context: str) -> int:
+    """What a pair costs, in characters."""
+    return len(question.text) + len(context) + PAIR_CHARS
+
+
+def _batches(lengths: Sequence[int], positions: int) -> Iterator[list[int]]:
+    """Indices by batch, longest first, each batch at most ``positions`` padded ones (or one window).
 
     A batch that is full enough takes no window much shorter than its longest: that would be padding.
     """
@@ -206,7 +285,7 @@ def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
     for index in order:
         if batch:
             longest = lengths[batch[0]]
-            full = longest * (len(batch) + 1) > BATCH_POSITIONS
+            full = longest * (len(batch) + 1) > positions
             enough = longest * len(batch) >= ENOUGH_POSITIONS
             if full or (enough and lengths[index] < LIKE_LENGTH * longest):
                 yield batch

@@ -349,13 +349,13 @@ def _shaded(text: str, effects: Sequence[Effect], attribution: Attribution) -> M
     return Markup().join([*parts, text[at:]])
 
 
-def rewordings_html(rows: Sequence[tuple[Persona, Sequence[Rewording]]]) -> Markup:
+def rewordings_html(rows: Sequence[tuple[Persona, Sequence[Rewording]]], *, ended: str = "") -> Markup:
     """A row a wording, a column a model: its answer there, and whether it is still the same.
 
-    Models may have read different numbers of wordings, where the reading was stopped.
+    ``ended`` says why reading ended early: models may then have read different numbers of wordings.
     """
-    if not rows:
-        return Markup()
+    if not any(made for _, made in rows):
+        return status_html(ended) if ended else Markup()
     head = Markup().join(
         Markup('<th scope="col" class="{}">{}: same answer in {} of {}</th>').format(
             persona.accent, persona.label, sum(r.survives for r in made), len(made)
@@ -369,10 +369,10 @@ def rewordings_html(rows: Sequence[tuple[Persona, Sequence[Rewording]]]) -> Mark
         for wording in zip_longest(*(made for _, made in rows))
     )
     return Markup(
-        '<div class="table-scroll" tabindex="0" role="region" aria-label="Answers to other wordings">'
+        '{}<div class="table-scroll" tabindex="0" role="region" aria-label="Answers to other wordings">'
         '<table class="cross"><thead><tr><th scope="col">wording</th>{}</tr></thead>'
         "<tbody>{}</tbody></table></div>"
-    ).format(head, body)
+    ).format(status_html(ended) if ended else "", head, body)
 
 
 def _reworded_cell(rewording: Rewording | None) -> Markup:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -18,23 +19,30 @@ from biom_demo.analysis.passage import check_input, check_question, passage_of_t
 from biom_demo.errors import InputError
 from biom_demo.qa.records import Question
 from biom_demo.show.export import comparison_json, literature_json
+from biom_demo.ui.reading import ended_words, result_of
 from biom_demo.ui.site import Site, words_of
 from biom_demo.ui.wiring import READS
 
 
-def answer(site: Site, text: str, question: str, pair: str) -> dict[str, Any]:
+def answer(site: Site, text: str, question: str, pair: str, *, visitor: str = "") -> dict[str, Any]:
     """Both models' answers to a question about a text, as plain JSON values.
 
-    Raises ``InputError`` for what cannot be used, ``CheckpointError`` for models that cannot be read.
+    Raises ``InputError`` for what cannot be used or read in time, ``CheckpointError`` for models that
+    cannot be read.
     """
     text, question = _text(text, "text"), _text(question, "question")
     check_input(text, question, max_chars=site.settings.max_context_chars)
-    return comparison_json(
-        compared(Question(question), passage_of_text(text), site.checkpoints(pair), site.models)
-    )
+    asked, passage, checkpoints = Question(question), passage_of_text(text), site.checkpoints(pair)
+    visit = site.visit(visitor)
+    found = result_of(lambda: compared(asked, passage, checkpoints, visit), visit)
+    if not found.complete:
+        raise InputError(ended_words(visit))
+    return comparison_json(found)
 
 
-def ask_pubmed(site: Site, question: str, query: str, abstracts: int, pair: str) -> dict[str, Any]:
+def ask_pubmed(
+    site: Site, question: str, query: str, abstracts: int, pair: str, *, visitor: str = ""
+) -> dict[str, Any]:
     """Both models' answers over the abstracts that PubMed finds for a question, as plain JSON values.
 
     No model is kept from others while PubMed answers. Raises what ``answer`` raises, and
@@ -49,7 +57,10 @@ def ask_pubmed(site: Site, question: str, query: str, abstracts: int, pair: str)
     tries = queries_to_try(question, query)
     with site.asking_pubmed() as session:
         retrieved = retrieve(question, search(tries, session, limit=limit), session)
-    read = list(read_abstracts(retrieved, checkpoints, site.models))
+    visit = site.visit(visitor)
+    read = result_of(lambda: list(read_abstracts(retrieved, checkpoints, visit)), visit)
+    if visit.ended:
+        retrieved = replace(retrieved, notices=(*retrieved.notices, ended_words(visit)))
     return literature_json(retrieved, read, checkpoints=checkpoints)
 
 
@@ -59,23 +70,28 @@ def _text(value: object, name: str) -> str:
     return readable(value)
 
 
+def _visitor(request: gr.Request) -> str:
+    """Who takes turns: a program may ask many things at once, each in a session of its own."""
+    return f"program at {request.client.host}" if request.client else "program"
+
+
 def build(site: Site) -> None:
     """Add the endpoints ``/answer`` and ``/ask_pubmed`` to the page being built."""
     default = site.pair.name
 
-    def answer_json(text: str, question: str, pair: str = default) -> dict[str, Any]:
+    def answer_json(text: str, question: str, request: gr.Request, pair: str = default) -> dict[str, Any]:
         """Both models' answers to a question about a text, with character offsets (half-open)."""
         try:
-            return answer(site, text, question, pair)
+            return answer(site, text, question, pair, visitor=_visitor(request))
         except Exception as error:
             raise gr.Error(words_of(error, "the API's answer"), print_exception=False) from error
 
     def ask_pubmed_json(
-        question: str, query: str = "", abstracts: int = 20, pair: str = default
+        question: str, request: gr.Request, query: str = "", abstracts: int = 20, pair: str = default
     ) -> dict[str, Any]:
         """Both models' answers to a question over the PubMed abstracts it finds, with PMIDs and offsets."""
         try:
-            return ask_pubmed(site, question, query, abstracts, pair)
+            return ask_pubmed(site, question, query, abstracts, pair, visitor=_visitor(request))
         except Exception as error:
             raise gr.Error(words_of(error, "the API's search"), print_exception=False) from error
 

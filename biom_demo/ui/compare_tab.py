@@ -22,6 +22,7 @@ from biom_demo.qa.records import Question
 from biom_demo.show.cards import ACCENTS, status_html
 from biom_demo.show.export import VIEW_LIMITS
 from biom_demo.ui.examples import EXAMPLES
+from biom_demo.ui.reading import ended_words, followed, reading_words
 from biom_demo.ui.run import Inquiry, Placed, Prepared, Run, drawn, head_of, idle, remembered
 from biom_demo.ui.site import Site, Update, missing, words_of
 from biom_demo.ui.wiring import MAY_ASK_PUBMED, QUIET, READS, Parts, on_session, script
@@ -40,7 +41,8 @@ class Tab:
 
 
 SHOWN = ("record", "verdict", *ACCENTS[:MAX_SIDES], "difference")
-ANSWERED = ("head", *SHOWN, "shown", "drawn", "status", "run", "history")
+PREPARED = ("prepared", "status", "halt")
+ANSWERED = ("head", *SHOWN, "shown", "drawn", "status", "halt", "run", "history")
 BOXES = ("context", "question", "pair", "further", "blind", "placed", "otherwise")
 
 
@@ -100,7 +102,11 @@ def prepare(site: Site, asked: Inquiry, session: str) -> Iterator[Update]:
             exactly = asked.is_text and asked.placed is not None and asked.placed.gold is not None
             passage = passage_of_text(asked.typed, exactly=exactly)
         else:
-            yield {"prepared": None, "status": status_html("Asking PubMed …")}
+            yield {
+                "prepared": None,
+                "status": status_html("Asking PubMed …"),
+                "halt": gr.update(visible=True),
+            }
             with site.asking_pubmed(stop=stop) as asking:
                 passage = passage_of_names(
                     asked.taken_for, asked.typed, asking, max_chars=site.settings.max_context_chars
@@ -109,7 +115,11 @@ def prepare(site: Site, asked: Inquiry, session: str) -> Iterator[Update]:
     except Exception as error:
         site.stops.end(session, "compare", stop)
         words = words_of(error, "preparing an inquiry")
-        yield {"prepared": None, "status": status_html(words, kind="error")}
+        yield {
+            "prepared": None,
+            "status": status_html(words, kind="error"),
+            "halt": gr.update(visible=False),
+        }
 
 
 def answer(
@@ -125,22 +135,29 @@ def answer(
         return
     asked, passage = prepared.asked, prepared.passage
     question = Question(asked.question)
+    visit = site.visit(session, prepared.stop)
     run = Run.begin(asked, Comparison(question, passage, prepared.checkpoints))
 
     def shown(words: str, *, kind: Literal["info", "error"] = "info", reading: bool = True) -> Update:
         page = drawn(run, view, reading=reading)
         status = status_html(words, kind=kind)
-        return {**page, "head": head_of(run), "shown": run, "drawn": view, "status": status}
+        halt = gr.update(visible=False)
+        return {**page, "head": head_of(run), "shown": run, "drawn": view, "status": status, "halt": halt}
 
     try:
-        yield shown("Reading …")
-        grown = compare(question, passage, prepared.checkpoints, site.models, stop=prepared.stop)
-        for comparison in grown:
+        yield {**shown("Reading …"), "halt": gr.update(visible=True)}
+        grown = compare(question, passage, prepared.checkpoints, visit)
+        for comparison in followed(grown, visit):
+            if comparison is None:
+                words = reading_words(visit)
+                yield {"status": status_html(words, progress=visit.progress.share)}
+                continue
             run = replace(run, comparison=comparison)
             if not comparison.complete:
-                yield shown(f"{len(comparison.sides)} of {len(prepared.checkpoints)} models have read.")
+                words = f"{len(comparison.sides)} of {len(prepared.checkpoints)} models have read."
+                yield {**shown(words), "halt": gr.update(visible=True)}
         if not run.comparison.complete:
-            yield shown("Stopped; what was read is kept.", reading=False)
+            yield shown(ended_words(visit), reading=False)
             return
     except Exception as error:
         words = words_of(error, "reading")
@@ -155,6 +172,8 @@ def answer(
     seconds = sum(side.seconds for side in run.comparison.sides if side.seconds is not None)
     count = {2: "Two", 3: "Three", 4: "Four"}[len(run.comparison.sides)]
     words = f"{count} models read {len(passage.text):,} characters in {seconds:.2f} s."
+    if visit.ended:
+        words = ended_words(visit)
     yield {**shown(words), "run": run, "history": remembered(history, run)}
 
 
@@ -223,6 +242,12 @@ def download(site: Site, name: str, further: Sequence[str] | None, session: str)
         site.stops.end(session, "fetch", stop)
 
 
+def halt(site: Site, session: str) -> Update:
+    """Stop what the session has read, or asks PubMed for; what was read stays."""
+    site.stops.stop(session, "compare")
+    return {"status": status_html("Stopping …"), "halt": gr.update(visible=False)}
+
+
 def stop_download(site: Site, session: str) -> Update:
     """Stop the session's downloads."""
     site.stops.stop(session, "fetch")
@@ -258,7 +283,9 @@ def build(site: Site, page: gr.Blocks) -> Tab:
                 value=site.pair.name,
                 elem_id="pair",
             )
-            ask = gr.Button("Ask", variant="primary", elem_id="ask")
+            with gr.Row():
+                ask = gr.Button("Ask", variant="primary", elem_id="ask", scale=3)
+                parts["halt"] = gr.Button("Stop", visible=False, variant="stop", elem_id="halt", scale=1)
             with gr.Row():
                 parts["get"] = gr.Button("Fetch these models", visible=False, elem_id="fetch")
                 parts["cancel"] = gr.Button("Cancel", visible=False, variant="stop", elem_id="cancel")
@@ -397,7 +424,7 @@ def _wire_asking(site: Site, parts: Parts, ask: gr.Button) -> None:
     ) -> Iterator[dict[Any, Any]]:
         asked = inquiry_of(context, question, pair, further, blind, placed, otherwise)
         updates = prepare(site, asked, request.session_hash or "")
-        yield from parts.streamed(updates, "prepared", "status")
+        yield from parts.streamed(updates, *PREPARED)
 
     # Gradio names an event's address after its function: this one must not take "answer" from the API.
     def on_prepared(
@@ -406,6 +433,10 @@ def _wire_asking(site: Site, parts: Parts, ask: gr.Button) -> None:
         updates = answer(site, prepared, view, history, request.session_hash or "")
         yield from parts.streamed(updates, *ANSWERED)
 
+    on_session(
+        parts["halt"].click, lambda session: parts.changed(halt(site, session)), parts.of("status", "halt")
+    )
+
     def on_settled(shown: Run | None, drawn_under: View, view: View, *boxes: Any) -> dict[Any, Any]:
         return parts.changed(settle(shown, drawn_under, view, inquiry_of(*boxes)))
 
@@ -413,7 +444,7 @@ def _wire_asking(site: Site, parts: Parts, ask: gr.Button) -> None:
         trigger(
             on_ask,
             parts.of(*BOXES),
-            parts.of("prepared", "status"),
+            parts.of(*PREPARED),
             show_progress_on=parts.of("status"),
             **MAY_ASK_PUBMED,
         ).then(

@@ -19,7 +19,9 @@ from biom_demo.qa.records import Example
 from biom_demo.show.cards import status_html
 from biom_demo.show.export import as_download, csv_text
 from biom_demo.show.practice import Ballot, TallyRow, ballots_html, tally_html
+from biom_demo.show.words import counted
 from biom_demo.ui.compare_tab import SHOWN, Tab
+from biom_demo.ui.reading import ended_words, followed, reading_words
 from biom_demo.ui.run import Placed, Run, Score, drawn, scores
 from biom_demo.ui.site import Site, Update, words_of
 from biom_demo.ui.wiring import QUIET, QUIET_IN_QUEUE, READS, Parts, script
@@ -84,11 +86,13 @@ def go(deck: Deck | None, step: int) -> Update:
     return put(replace(deck, at=random.randrange(count) if step == 0 else (deck.at + step) % count))
 
 
-def next_disagreement(site: Site, deck: Deck | None, pair: str, view: View) -> Iterator[Update]:
+def next_disagreement(site: Site, deck: Deck | None, pair: str, view: View, session: str) -> Iterator[Update]:
     """The next question on which the pair's answers differ under the view; progress on the way."""
     if deck is None:
         yield refused("There is no file yet. Upload one first.")
         return
+    stop = site.stops.begin(session, "practice")
+    visit = site.visit(session, stop)
     try:
         count = len(deck.examples)
         ahead = [(deck.at + i) % count for i in range(1, min(SEARCHED + 1, count))]
@@ -96,17 +100,23 @@ def next_disagreement(site: Site, deck: Deck | None, pair: str, view: View) -> I
             (example.question, passage_of_text(example.context, exactly=example.labelled))
             for example in (deck.examples[i] for i in ahead)
         )
-        read = compare_many(asked, site.checkpoints(pair), site.models)
-        for number, (index, comparison) in enumerate(zip(ahead, read, strict=True), start=1):
-            words = f"Read {number} of the next {len(ahead)} questions …"
-            yield {"place": status_html(words), "ready": ""}
+        number = 0
+        for comparison in followed(compare_many(asked, site.checkpoints(pair), visit), visit):
+            if comparison is None:
+                words = f"Read {number} of the next {len(ahead)} questions; {reading_words(visit)}"
+                yield {"place": status_html(words, progress=number / len(ahead)), "ready": ""}
+                continue
+            index, number = ahead[number], number + 1
             one, other = (side.answer(view) for side in comparison.sides)
             if not squad_exact_match(one.text if one else "", other.text if other else ""):
                 yield put(replace(deck, at=index))
                 return
-        yield refused(f"The models agree on the next {len(ahead)} questions.")
+        agreed = f"The models agree on the next {counted(number, 'question')}."
+        yield refused(f"{agreed} {ended_words(visit)}".strip())
     except Exception as error:
         yield refused(words_of(error, "looking for a disagreement"))
+    finally:
+        site.stops.end(session, "practice", stop)
 
 
 def after_run(run: Run | None, scored: tuple[Run, ...], view: View, deck: Deck | None) -> Update:
@@ -243,8 +253,11 @@ def build(site: Site, tab: Tab) -> None:
             )
         )
 
-    def on_disagree(deck: Deck | None, pair: str, view: View) -> Iterator[dict[Any, Any]]:
-        yield from panel.streamed(next_disagreement(site, deck, pair, view), *ON_PAGE)
+    def on_disagree(
+        deck: Deck | None, pair: str, view: View, request: gr.Request
+    ) -> Iterator[dict[Any, Any]]:
+        updates = next_disagreement(site, deck, pair, view, request.session_hash or "")
+        yield from panel.streamed(updates, *ON_PAGE)
 
     ask_at_once(
         disagree.click(

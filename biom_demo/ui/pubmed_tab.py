@@ -26,6 +26,7 @@ from biom_demo.models.catalogue import Checkpoint
 from biom_demo.show.cards import head_html, no_head_html, personas, status_html
 from biom_demo.show.pubmed import abstracts_html, findings_html
 from biom_demo.show.words import counted, search_words
+from biom_demo.ui.reading import ended_words, followed, reading_words
 from biom_demo.ui.site import Site, Update, missing, words_of
 from biom_demo.ui.wiring import MAY_ASK_PUBMED, QUIET, READS, Parts, on_session, script
 
@@ -118,6 +119,7 @@ def read_found(site: Site, to_read: ToRead | None, view: View, session: str) -> 
         return
     question, records = to_read.retrieved.question, to_read.retrieved.records
     comparisons: list[Comparison] = []
+    visit = site.visit(session, to_read.stop)
 
     def so_far(status: str) -> Update:
         read = ReadSoFar(question, to_read.checkpoints, tuple(comparisons))
@@ -125,8 +127,13 @@ def read_found(site: Site, to_read: ToRead | None, view: View, session: str) -> 
         return {"read": read, "found-head": head_of_findings(read), **page, "pubmed_status": status}
 
     try:
-        readings = read_abstracts(to_read.retrieved, to_read.checkpoints, site.models, stop=to_read.stop)
-        for comparison in readings:
+        readings = read_abstracts(to_read.retrieved, to_read.checkpoints, visit)
+        for comparison in followed(readings, visit):
+            if comparison is None:
+                share = len(comparisons) / len(records)
+                words = f"Read {len(comparisons)} of {len(records)}; {reading_words(visit)}"
+                yield {"pubmed_status": status_html(words, progress=share)}
+                continue
             comparisons.append(comparison)
             if len(comparisons) % DRAWN_EVERY == 0 and len(comparisons) < len(records):
                 share = len(comparisons) / len(records)
@@ -135,7 +142,7 @@ def read_found(site: Site, to_read: ToRead | None, view: View, session: str) -> 
         counts = search_words(to_read.retrieved.search, len(records))
         words = " ".join([counts, *to_read.retrieved.notices])
         if len(comparisons) < len(records):
-            words = f"Stopped after {len(comparisons)} of {len(records)} abstracts; what was read is kept."
+            words = f"{ended_words(visit)} {len(comparisons)} of {len(records)} abstracts were read."
         yield so_far(status_html(words))
     except Exception as error:
         yield so_far(status_html(words_of(error, "reading abstracts"), kind="error"))

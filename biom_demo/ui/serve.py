@@ -14,11 +14,12 @@ from biom_demo.errors import BioMError
 from biom_demo.qa.records import Question
 from biom_demo.settings import ASSETS
 from biom_demo.ui.site import PUBMED_AT_ONCE, PUBMED_WAITING, Site
+from biom_demo.ui.wiring import READING_AT_ONCE
 
 # The reader's own fonts: nothing to load, nothing to ask a font server for.
 FONTS = ("system-ui", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
-# Whoever waits for PubMed keeps a thread; as many as Gradio has by default are left for the others.
-THREADS = PUBMED_AT_ONCE + PUBMED_WAITING + 40
+# Whoever waits for PubMed or the worker keeps a thread; as many as Gradio has by default are left for others.
+THREADS = PUBMED_AT_ONCE + PUBMED_WAITING + READING_AT_ONCE + 40
 
 
 def warm_up(site: Site, page: gr.Blocks) -> None:
@@ -28,7 +29,7 @@ def warm_up(site: Site, page: gr.Blocks) -> None:
         time.sleep(0.1)
     try:
         for checkpoint in site.pair.checkpoints:
-            site.models.read(checkpoint, [(Question("What is read?"), "Nothing yet is read.")])
+            site.models.visit().read(checkpoint, [(Question("What is read?"), "Nothing yet is read.")])
     except BioMError as error:
         # The page says the same when someone asks; here it is for whoever runs the server.
         logging.getLogger(__name__).warning("%s", error)

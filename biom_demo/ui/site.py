@@ -13,7 +13,7 @@ from typing import Any
 from biom_demo.analysis.comparison import MAX_SIDES
 from biom_demo.errors import BioMError, InputError, PubMedCancelled
 from biom_demo.models.catalogue import CATALOGUE, Checkpoint, ModelPair, given, locate, resolve_pair
-from biom_demo.models.store import Models
+from biom_demo.models.store import Models, Visit
 from biom_demo.pubmed.session import PubMed, Session
 from biom_demo.settings import Settings
 
@@ -163,6 +163,10 @@ class Site:
         Whoever can name a folder can have it opened: on a public page only the catalogue is on offer.
         """
         return self.settings.host in ("127.0.0.1", "localhost", "::1") and not self.settings.on_spaces
+
+    def visit(self, visitor: str, stop: threading.Event | None = None) -> Visit:
+        """What reads for one request of a visitor, within the budget of the settings."""
+        return self.models.visit(visitor, stop=stop, budget_s=self.settings.reading_budget_s or None)
 
     @contextmanager
     def asking_pubmed(self, *, api_key: str = "", stop: threading.Event | None = None) -> Iterator[Session]:

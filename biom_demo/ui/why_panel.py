@@ -7,13 +7,21 @@ from typing import Any
 
 import gradio as gr
 
-from biom_demo.analysis.attribution import Attribution, cost, leave_one_out, reworded, wordings
+from biom_demo.analysis.attribution import (
+    Attribution,
+    Rewording,
+    cost,
+    leave_one_out,
+    reworded,
+    wordings,
+)
 from biom_demo.analysis.comparison import View
 from biom_demo.analysis.passage import Passage
 from biom_demo.errors import InputError
 from biom_demo.show.cards import Persona, status_html
 from biom_demo.show.difference import attributions_html, cost_html, rewordings_html
 from biom_demo.ui.compare_tab import Tab
+from biom_demo.ui.reading import ended_words, followed, reading_words
 from biom_demo.ui.run import Run
 from biom_demo.ui.site import Site, Update, words_of
 from biom_demo.ui.wiring import QUIET, READS, Parts
@@ -21,32 +29,51 @@ from biom_demo.ui.wiring import QUIET, READS, Parts
 MAX_EXPLAINED_CHARS = 30_000
 
 
-def show_why(site: Site, run: Run | None, view: View) -> Iterator[Update]:
-    """What it will cost, and each model's shaded text as soon as it is known."""
+def show_why(site: Site, run: Run | None, view: View, session: str) -> Iterator[Update]:
+    """What it will cost, progress, and each model's shaded text as soon as it is known."""
     made: list[tuple[Persona, Attribution, Passage, str]] = []
+    stop = site.stops.begin(session, "why")
+    visit = site.visit(session, stop)
     try:
         explained = _explainable(run)
-        for persona, side in zip(explained.personas, explained.comparison.sides, strict=True):
-            yield {"why_cost": status_html(f"{side.label} reads …"), "why": attributions_html(made)}
-            found = leave_one_out(site.models, side, view)
+        sides = explained.comparison.sides
+        yield {"why_cost": status_html("Reading …"), "why": attributions_html(made)}
+        for found in followed((leave_one_out(visit, side, view) for side in sides), visit):
+            if found is None:
+                status = status_html(reading_words(visit), progress=visit.progress.share)
+                yield {"why_cost": status}
+                continue
+            persona = explained.personas[len(made)]
             made.append((persona, found, explained.passage, explained.asked.question))
-        yield {"why_cost": told_cost(explained), "why": attributions_html(made)}
+            yield {"why_cost": status_html(reading_words(visit)), "why": attributions_html(made)}
+        told = status_html(ended_words(visit)) if visit.ended else told_cost(explained)
+        yield {"why_cost": told, "why": attributions_html(made)}
     except Exception as error:
         status = status_html(words_of(error, "explaining an answer"), kind="error")
         yield {"why_cost": status, "why": attributions_html(made)}
+    finally:
+        site.stops.end(session, "why", stop)
 
 
-def show_rewordings(site: Site, run: Run | None, typed: str, view: View) -> Update:
-    """Each model's answers to the question in other words."""
+def show_rewordings(site: Site, run: Run | None, typed: str, view: View, session: str) -> Iterator[Update]:
+    """Progress, and each model's answers to the question in other words."""
+    stop = site.stops.begin(session, "why")
+    visit = site.visit(session, stop)
     try:
         explained, questions = _explainable(run), wordings(typed or "")
-        rows = [
-            (persona, reworded(site.models, side, questions, view))
-            for persona, side in zip(explained.personas, explained.comparison.sides, strict=True)
-        ]
-        return {"rewordings": rewordings_html(rows)}
+        rows: list[tuple[Persona, list[Rewording]]] = []
+        read = (reworded(visit, side, questions, view) for side in explained.comparison.sides)
+        for found in followed(read, visit):
+            if found is None:
+                status = status_html(reading_words(visit), progress=visit.progress.share)
+                yield {"rewordings": status}
+            else:
+                rows.append((explained.personas[len(rows)], found))
+        yield {"rewordings": rewordings_html(rows, ended=ended_words(visit))}
     except Exception as error:
-        return {"rewordings": status_html(words_of(error, "asking in other words"), kind="error")}
+        yield {"rewordings": status_html(words_of(error, "asking in other words"), kind="error")}
+    finally:
+        site.stops.end(session, "why", stop)
 
 
 def told_cost(run: Run | None) -> str:
@@ -90,8 +117,13 @@ def build(site: Site, tab: Tab) -> None:
         parts["rewordings"] = gr.HTML("", elem_id="rewordings", padding=False)
     panel = Parts(tab.parts | parts)
 
-    def on_explain(run: Run | None, view: View) -> Iterator[dict[Any, Any]]:
-        yield from panel.streamed(show_why(site, run, view), "why_cost", "why")
+    def on_explain(run: Run | None, view: View, request: gr.Request) -> Iterator[dict[Any, Any]]:
+        updates = show_why(site, run, view, request.session_hash or "")
+        yield from panel.streamed(updates, "why_cost", "why")
+
+    def on_reask(run: Run | None, typed: str, view: View, request: gr.Request) -> Iterator[dict[Any, Any]]:
+        updates = show_rewordings(site, run, typed, view, request.session_hash or "")
+        yield from panel.streamed(updates, "rewordings")
 
     explain.click(
         on_explain,
@@ -101,7 +133,7 @@ def build(site: Site, tab: Tab) -> None:
         **READS,
     )
     reask.click(
-        lambda run, typed, view: panel.changed(show_rewordings(site, run, typed, view)),
+        on_reask,
         [tab.parts["run"], others, tab.parts["view"]],
         panel.of("rewordings"),
         **READS,

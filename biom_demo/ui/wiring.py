@@ -14,11 +14,12 @@ from biom_demo.ui.site import Update
 # outside of it a changed state sets off nothing.
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 QUIET_IN_QUEUE: dict[str, Any] = QUIET | {"queue": True, "concurrency_limit": None}
-# Every event that reads takes part in one queue; Gradio shows each visitor the place in it. Events
-# that share an id take the lowest limit of them all, so all of them say it.
+# Whoever reads is let through to the worker, where visitors take turns; beyond so many they wait in Gradio's
+# queue. Events that share an id take the lowest limit of them all, so all of them say it.
+READING_AT_ONCE = 32
 READS: dict[str, Any] = {
     "concurrency_id": "model",
-    "concurrency_limit": 1,
+    "concurrency_limit": READING_AT_ONCE,
     "show_progress": "minimal",
     "api_visibility": "private",
 }
