@@ -1,9 +1,10 @@
 """One thread that runs all inference, a small batch at a time, so that visitors take turns.
 
 A text of hundreds of windows and a one-line abstract share it: after every batch the visitor who has
-had the least of the worker's time is next (start-time fair queueing: Goyal, Vin & Cheng 1997). Among
-those who have had as much, whoever would be done first if each had the worker alone since asking goes
-first: short before long, and no stream of short ones keeps a long one waiting for ever.
+had the least of the worker's time is next. A newcomer is taken for one who has had an even share so
+far, less a head start in which a short question is answered; as the even share grows with all that is
+read, no stream of newcomers keeps a long text waiting (weighted fair queueing: Demers, Keshav & Shenker
+1989). Among those who have had as much, whoever would be done first alone goes first: short before long.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from biom_demo.qa.records import Question, Reading
 
 # Two whole windows: a larger batch is hardly quicker on a CPU, and all others wait for it.
 TURN_POSITIONS = 1024
+# Of the worker's time; about what one model takes for an abstract.
+HEAD_START_S = 0.5
 # Puts short jobs before long ones; how fast a model really reads does not matter for that.
 EXPECTED_CHARS_A_SECOND = 5_000
 
@@ -35,7 +38,7 @@ class Ended(StrEnum):
 class Progress:
     """How far a job is.
 
-    ``ahead`` other visitors take a turn before its first one; ``share`` of its text has been read,
+    ``ahead`` other visitors have their turn before its text is begun; ``share`` of it has been read,
     from 0 to 1; at this pace ``left_s`` seconds are left, ``None`` while that is not known.
     """
 
@@ -72,7 +75,7 @@ class Job:
         self.done = threading.Event()
         self.used_s = 0.0
         self.first_turn: float | None = None  # when it began
-        self.due = 0.0  # when it would be done if the worker were its own
+        self.due = (0.0, 0)  # when it would be done if the worker were its own, and its number
         self._reader = reader
         self._begun = begun
         self._steps = reader.steps(pairs, batch_positions=TURN_POSITIONS)
@@ -136,18 +139,20 @@ class Worker:
         self._queues: dict[str, _Queue] = {}
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._closed = False
+        self.closed = False
+        self._submitted = 0
+        self._even_share_s = 0.0  # what a visitor would have had who was always there
 
     def submit(self, job: Job) -> None:
         """Put the job in the queue; its ``done`` is set at once where the worker is closed."""
         with self._changed:
-            if self._closed:
+            if self.closed:
                 job.end(Ended.CLOSED)
                 return
-            job.due = time.monotonic() + job.expected_s
-            # A newcomer is level with whoever has had the least: nothing is saved up by staying away.
-            least = min((queue.served_s for queue in self._queues.values()), default=0.0)
-            self._queues.setdefault(job.visitor, _Queue(least)).jobs.append(job)
+            self._submitted += 1
+            job.due = time.monotonic() + job.expected_s, self._submitted
+            newcomer = _Queue(self._even_share_s - HEAD_START_S)
+            self._queues.setdefault(job.visitor, newcomer).jobs.append(job)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
                 self._thread.start()
@@ -156,17 +161,17 @@ class Worker:
     def progress(self, job: Job) -> Progress:
         """How far the job is."""
         with self._changed:
-            if job.first_turn is None and job.visitor in self._queues:
+            share = job.share
+            if not share and job.visitor in self._queues:
                 mine = self._place(job.visitor)
                 return Progress(sum(self._place(other) < mine for other in self._queues))
-            share = job.share
             waited = time.monotonic() - job.first_turn if job.first_turn is not None else 0.0
             return Progress(0, share, waited / share * (1 - share) if share else None)
 
     def close(self, *, timeout_s: float) -> None:
         """End all jobs with what was read, and the thread; waits ``timeout_s`` for the batch in hand."""
         with self._changed:
-            self._closed = True
+            self.closed = True
             self._changed.notify()
         if self._thread is not None:
             self._thread.join(timeout_s)
@@ -182,12 +187,13 @@ class Worker:
             job.turn()
             with self._changed:
                 queue.served_s += job.used_s - before_s
+                self._even_share_s += (job.used_s - before_s) / len(self._queues)
 
     def _choose(self) -> tuple[_Queue, Job] | None:
         """Whose turn it is, and with which job; waits for one. ``None`` once closed."""
         with self._changed:
             while True:
-                if self._closed:
+                if self.closed:
                     for queue in self._queues.values():
                         for job in queue.jobs:
                             if not job.done.is_set():
@@ -210,7 +216,7 @@ class Worker:
             if not queue.jobs:
                 del self._queues[visitor]
 
-    def _place(self, visitor: str) -> tuple[float, float]:
+    def _place(self, visitor: str) -> tuple[float, tuple[float, int]]:
         """Sorts visitors: the least goes next."""
         queue = self._queues[visitor]
         return queue.served_s, queue.next.due
