@@ -104,7 +104,7 @@ def test_no_stream_of_short_ones_keeps_a_long_one_waiting(machine):
     """They ask for two thirds of the worker's time; the long one has the rest, though each of them is new."""
     long = machine.job("A", LONG)
     (cut,), _ = machine.reader("A").cut([(QUESTION, LONG)])
-    alone = len(cut.made.windows) // 2
+    alone = len(cut.made.windows)
     comers = []
     for number in (n for n in range(1, 40 * alone) if n % 3):
         machine.at_batch[number] = lambda number=number: comers.append(machine.job(f"N{number}", SHORT))

@@ -18,8 +18,8 @@ from enum import StrEnum
 from biom_demo.qa.reader import Reader
 from biom_demo.qa.records import Question, Reading
 
-# Two whole windows: a larger batch is hardly quicker on a CPU, and all others wait for it.
-TURN_POSITIONS = 1024
+# One whole window, or some short ones: a larger batch is no quicker on a CPU, and all others wait for it.
+TURN_POSITIONS = 512
 # Of the worker's time; about what one model takes for an abstract.
 HEAD_START_S = 0.5
 # Puts short jobs before long ones; how fast a model really reads does not matter for that.
