@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from biom_demo.analysis.comparison import MAX_SIDES
+from biom_demo.counters import Counters
 from biom_demo.errors import BioMError, InputError, PubMedCancelled
 from biom_demo.models.catalogue import CATALOGUE, Checkpoint, ModelPair, given, locate, resolve_pair
 from biom_demo.models.store import Models
@@ -138,6 +139,7 @@ class Site:
     pubmed: PubMed
     pubmed_gate: Gate = field(default_factory=Gate)
     stops: Stops = field(default_factory=Stops)
+    counters: Counters = field(default_factory=Counters)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Site:
