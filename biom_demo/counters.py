@@ -1,7 +1,7 @@
 """What a running site has done so far, as numbers.
 
-Every label is a member of an enumeration, so no word of a visitor can become one. Counting takes a lock and an
-addition, whether or not anybody ever asks; who shows the numbers, and in what form, is no matter here.
+Every label is a member of an enumeration, so no word of a visitor can become one. Counting takes a lock and
+an addition, whether or not anybody ever asks; who shows the numbers, and in what form, is no matter here.
 
     counters = Counters()
     counters.waited(0.2)
