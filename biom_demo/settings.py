@@ -45,6 +45,9 @@ class Settings:
     queue_size: int = _setting(
         32, "BIOM_QUEUE", "Visitors that may wait; more are told to come back.", at_least=1
     )
+    grace_s: float = _setting(
+        5.0, "BIOM_GRACE", "Seconds to tell those who have asked, when the server is to end.", at_least=0
+    )
     fetch_timeout_s: float = _setting(
         10.0, "BIOM_FETCH_TIMEOUT", "Seconds of silence before a download gives up.", at_least=0.1
     )

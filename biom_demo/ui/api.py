@@ -27,6 +27,7 @@ def answer(site: Site, text: str, question: str, pair: str) -> dict[str, Any]:
 
     Raises ``InputError`` for what cannot be used, ``CheckpointError`` for models that cannot be read.
     """
+    site.stops.check_open()
     text, question = _text(text, "text"), _text(question, "question")
     check_input(text, question, max_chars=site.settings.max_context_chars)
     return comparison_json(
@@ -40,6 +41,7 @@ def ask_pubmed(site: Site, question: str, query: str, abstracts: int, pair: str)
     No model is kept from others while PubMed answers. Raises what ``answer`` raises, and
     ``PubMedError`` where PubMed cannot be asked.
     """
+    site.stops.check_open()
     question, query = _text(question, "question"), _text(query, "query")
     check_question(question)
     checkpoints = site.checkpoints(pair)

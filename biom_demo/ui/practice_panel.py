@@ -106,7 +106,7 @@ def next_disagreement(site: Site, deck: Deck | None, pair: str, view: View) -> I
                 return
         yield refused(f"The models agree on the next {len(ahead)} questions.")
     except Exception as error:
-        yield refused(words_of(error, "looking for a disagreement"))
+        yield refused(site.stops.words(words_of(error, "looking for a disagreement")))
 
 
 def after_run(run: Run | None, scored: tuple[Run, ...], view: View, deck: Deck | None) -> Update:

@@ -102,7 +102,7 @@ def find_abstracts(
         }
     except Exception as error:
         site.stops.end(session, "search", stop)
-        status = status_html(words_of(error, "searching PubMed"), kind="error")
+        status = status_html(site.stops.words(words_of(error, "searching PubMed")), kind="error")
         stale = before is not None and before.question != question
         yield {
             "to_read": None,
@@ -136,9 +136,10 @@ def read_found(site: Site, to_read: ToRead | None, view: View, session: str) -> 
         words = " ".join([counts, *to_read.retrieved.notices])
         if len(comparisons) < len(records):
             words = f"Stopped after {len(comparisons)} of {len(records)} abstracts; what was read is kept."
+            words = site.stops.words(words)
         yield so_far(status_html(words))
     except Exception as error:
-        yield so_far(status_html(words_of(error, "reading abstracts"), kind="error"))
+        yield so_far(status_html(site.stops.words(words_of(error, "reading abstracts")), kind="error"))
     finally:
         site.stops.end(session, "search", to_read.stop)
 

@@ -32,7 +32,7 @@ def show_why(site: Site, run: Run | None, view: View) -> Iterator[Update]:
             made.append((persona, found, explained.passage, explained.asked.question))
         yield {"why_cost": told_cost(explained), "why": attributions_html(made)}
     except Exception as error:
-        status = status_html(words_of(error, "explaining an answer"), kind="error")
+        status = status_html(site.stops.words(words_of(error, "explaining an answer")), kind="error")
         yield {"why_cost": status, "why": attributions_html(made)}
 
 
