@@ -14,6 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from starlette.applications import Starlette
@@ -129,7 +130,7 @@ def test_when_the_server_goes_down_all_runs_stop_and_new_ones_do_not_begin():
         stops.check_open()
 
 
-TEXT = "The CFTR gene is mutated in cystic fibrosis. " * 8000
+TEXT = "The CFTR gene is mutated in cystic fibrosis. " * 2000
 
 
 class Served:
@@ -162,11 +163,13 @@ class Served:
 
         def read():
             with urllib.request.urlopen(self.address + path, timeout=100) as response:
+                self.told[path] = ""
                 for line in response:
-                    self.told[path] = self.told.get(path, "") + line.decode()
+                    self.told[path] += line.decode()
 
         self.streams.append(threading.Thread(target=read))
         self.streams[-1].start()
+        self.until(lambda: path in self.told)
 
     def until(self, condition):
         for _ in range(600):
@@ -215,7 +218,6 @@ def test_sigterm_tells_the_streams_and_ends(tmp_path):
     with served(tmp_path, BIOM_GRACE="2") as app:
         app.listen("/gradio_api/heartbeat/me")
         app.ask()
-        app.until(lambda: "/gradio_api/heartbeat/me" in app.told)
         app.process.send_signal(signal.SIGTERM)
         app.until(lambda: app.get("/readyz")[0] == 503)
         assert app.get("/healthz")[0] in (200, None)
@@ -229,7 +231,6 @@ def test_sigterm_tells_the_streams_and_ends(tmp_path):
 def test_an_idle_server_ends_with_status_0_also_at_an_interrupt(tmp_path):
     with served(tmp_path) as app:
         app.listen("/gradio_api/heartbeat/me")
-        app.until(lambda: "/gradio_api/heartbeat/me" in app.told)
         app.process.send_signal(signal.SIGINT)
         assert app.ended() == 0
         assert not re.search(r"Traceback|Error", app.log.read_text())
@@ -238,7 +239,6 @@ def test_an_idle_server_ends_with_status_0_also_at_an_interrupt(tmp_path):
 def test_a_second_signal_ends_a_server_at_once(tmp_path):
     with served(tmp_path, BIOM_GRACE="3600") as app:
         app.ask()
-        app.until(lambda: any("/call/" in path for path in [*app.told, "/call/"]))
         app.process.send_signal(signal.SIGTERM)
         app.until(lambda: app.get("/readyz")[0] == 503)
         app.process.send_signal(signal.SIGTERM)
@@ -251,9 +251,9 @@ def test_process_1_of_a_container_ends_too(tmp_path):
     if not shutil.which("unshare") or subprocess.run([*apart, "true"], check=False).returncode:
         pytest.skip("needs the right to make a process namespace (root, and unshare)")
     with served(tmp_path, *apart) as app:
-        children = f"/proc/{app.process.pid}/task/{app.process.pid}/children"
-        (first,) = open(children).read().split()
-        assert "\t1\n" in open(f"/proc/{first}/status").read().split("NSpid:")[1]
+        proc = Path("/proc")
+        (first,) = (proc / f"{app.process.pid}/task/{app.process.pid}/children").read_text().split()
+        assert re.search(r"(?m)^NSpid:.*\t1$", (proc / first / "status").read_text())
         os.kill(int(first), signal.SIGTERM)
         assert app.ended() == 0
 
