@@ -10,10 +10,13 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
 from biom_demo.errors import BioMError
 from biom_demo.settings import Settings
+from biom_demo.ui.ending import Signals, leave
 
 
 def main() -> int:
-    """The exit status: 0, or 2 after a message on what is wrong with the settings."""
+    """The exit status: 2 after a message on what is wrong with the settings, else what ``launch`` gives."""
+    signals = Signals()
+    signals.install()
     try:
         settings = Settings.from_environment()
         from biom_demo.ui.page import build_page
@@ -21,7 +24,7 @@ def main() -> int:
         from biom_demo.ui.site import Site
 
         site = Site.from_settings(settings)
-        launch(build_page(site), site)
+        return launch(build_page(site), site, signals)
     except BioMError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -31,8 +34,7 @@ def main() -> int:
             file=sys.stderr,
         )
         return 2
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

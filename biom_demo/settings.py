@@ -48,6 +48,9 @@ class Settings:
     reading_budget_s: float = _setting(
         300.0, "BIOM_READING_BUDGET", "Seconds of reading one question may take; 0: any number.", at_least=0
     )
+    grace_s: float = _setting(
+        5.0, "BIOM_GRACE", "Seconds to tell those who have asked, when the server is to end.", at_least=0
+    )
     fetch_timeout_s: float = _setting(
         10.0, "BIOM_FETCH_TIMEOUT", "Seconds of silence before a download gives up.", at_least=0.1
     )

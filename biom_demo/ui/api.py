@@ -30,6 +30,7 @@ def answer(site: Site, text: str, question: str, pair: str, *, visitor: str = ""
     Raises ``InputError`` for what cannot be used or read in time, ``CheckpointError`` for models that
     cannot be read.
     """
+    site.stops.check_open()
     text, question = _text(text, "text"), _text(question, "question")
     check_input(text, question, max_chars=site.settings.max_context_chars)
     asked, passage, checkpoints = Question(question), passage_of_text(text), site.checkpoints(pair)
@@ -48,6 +49,7 @@ def ask_pubmed(
     No model is kept from others while PubMed answers. Raises what ``answer`` raises, and
     ``PubMedError`` where PubMed cannot be asked.
     """
+    site.stops.check_open()
     question, query = _text(question, "question"), _text(query, "query")
     check_question(question)
     checkpoints = site.checkpoints(pair)

@@ -114,7 +114,7 @@ def prepare(site: Site, asked: Inquiry, session: str) -> Iterator[Update]:
         yield {"prepared": Prepared(asked, passage, checkpoints, stop), "status": status_html("Reading …")}
     except Exception as error:
         site.stops.end(session, "compare", stop)
-        words = words_of(error, "preparing an inquiry")
+        words = site.stops.words(words_of(error, "preparing an inquiry"))
         yield {
             "prepared": None,
             "status": status_html(words, kind="error"),
@@ -160,7 +160,7 @@ def answer(
             yield shown(ended_words(visit), reading=False)
             return
     except Exception as error:
-        words = words_of(error, "reading")
+        words = site.stops.words(words_of(error, "reading"))
         if len(run.comparison.sides) < 2:
             yield {**shown(words, kind="error", reading=False), "run": None}
         else:
@@ -233,7 +233,7 @@ def download(site: Site, name: str, further: Sequence[str] | None, session: str)
                 yield {"get": hidden, "cancel": visible, "status": status}
         yield {"get": hidden, "cancel": hidden, "status": status_html("Fetched. Ask away.")}
     except FetchCancelled:
-        words = "Stopped. What has arrived is kept; fetching again goes on from there."
+        words = site.stops.words("Stopped. What has arrived is kept; fetching again goes on from there.")
         yield {"get": visible, "cancel": hidden, "status": status_html(words)}
     except Exception as error:
         status = status_html(words_of(error, "fetching models"), kind="error")

@@ -114,7 +114,7 @@ def next_disagreement(site: Site, deck: Deck | None, pair: str, view: View, sess
         agreed = f"The models agree on the next {counted(number, 'question')}."
         yield refused(f"{agreed} {ended_words(visit)}".strip())
     except Exception as error:
-        yield refused(words_of(error, "looking for a disagreement"))
+        yield refused(site.stops.words(words_of(error, "looking for a disagreement")))
     finally:
         site.stops.end(session, "practice", stop)
 

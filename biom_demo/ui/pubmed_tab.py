@@ -103,7 +103,7 @@ def find_abstracts(
         }
     except Exception as error:
         site.stops.end(session, "search", stop)
-        status = status_html(words_of(error, "searching PubMed"), kind="error")
+        status = status_html(site.stops.words(words_of(error, "searching PubMed")), kind="error")
         stale = before is not None and before.question != question
         yield {
             "to_read": None,
@@ -145,7 +145,7 @@ def read_found(site: Site, to_read: ToRead | None, view: View, session: str) -> 
             words = f"{ended_words(visit)} {len(comparisons)} of {len(records)} abstracts were read."
         yield so_far(status_html(words))
     except Exception as error:
-        yield so_far(status_html(words_of(error, "reading abstracts"), kind="error"))
+        yield so_far(status_html(site.stops.words(words_of(error, "reading abstracts")), kind="error"))
     finally:
         site.stops.end(session, "search", to_read.stop)
 

@@ -11,6 +11,7 @@ from gradio.context import LocalContext
 from biom_demo.models.store import Visit
 from biom_demo.models.worker import Ended
 from biom_demo.show.words import counted, duration
+from biom_demo.ui.ending import RESTARTING
 
 TOLD_EVERY_S = 0.4
 
@@ -77,7 +78,7 @@ def ended_words(visit: Visit) -> str:
             "What was read is kept; ask over less text for the rest."
         )
     if visit.ended is Ended.CLOSED:
-        return "The server is going down; what was read is kept. Ask again in a minute."
+        return RESTARTING
     return "Stopped; what was read is kept."
 
 

@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from biom_demo.analysis.comparison import MAX_SIDES
+from biom_demo.counters import Counters
 from biom_demo.errors import BioMError, InputError, PubMedCancelled
 from biom_demo.models.catalogue import CATALOGUE, Checkpoint, ModelPair, given, locate, resolve_pair
 from biom_demo.models.store import Models, Visit
 from biom_demo.pubmed.session import PubMed, Session
 from biom_demo.settings import Settings
+from biom_demo.ui.ending import RESTARTING
 
 # What an event changes, by the name of the part of the page.
 Update = dict[str, Any]
@@ -81,12 +83,18 @@ class Stops:
 
     def __init__(self) -> None:
         self._running: dict[tuple[str, str], dict[threading.Event, bool]] = {}  # whether it was taken up
+        self._going_down = False
         self._lock = threading.Lock()
 
     def begin(self, session: str, kind: str) -> threading.Event:
-        """An event of a run that begins; it replaces the session's earlier runs of its kind."""
+        """An event of a run that begins; it replaces the session's earlier runs of its kind.
+
+        It is set from the start where the server goes down.
+        """
         event = threading.Event()
         with self._lock:
+            if self._going_down:
+                event.set()
             for earlier in self._running.pop((session, kind), {}):
                 earlier.set()
             self._running[session, kind] = {event: False}
@@ -124,6 +132,23 @@ class Stops:
                 for event in self._running.pop(key):
                     event.set()
 
+    def stop_all(self) -> None:
+        """Stop the runs of all visitors, and those that would begin: the server goes down."""
+        with self._lock:
+            self._going_down = True
+            for running in self._running.values():
+                for event in running:
+                    event.set()
+
+    def words(self, otherwise: str) -> str:
+        """What a visitor is told of a run that came to no end: ``otherwise``, or that the server restarts."""
+        return RESTARTING if self._going_down else otherwise
+
+    def check_open(self) -> None:
+        """Raises ``InputError`` where the server goes down."""
+        if self._going_down:
+            raise InputError(RESTARTING)
+
     def __len__(self) -> int:
         return sum(map(len, self._running.values()))
 
@@ -138,6 +163,7 @@ class Site:
     pubmed: PubMed
     pubmed_gate: Gate = field(default_factory=Gate)
     stops: Stops = field(default_factory=Stops)
+    counters: Counters = field(default_factory=Counters)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Site:

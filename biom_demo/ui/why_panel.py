@@ -49,7 +49,7 @@ def show_why(site: Site, run: Run | None, view: View, session: str) -> Iterator[
         told = status_html(ended_words(visit)) if visit.ended else told_cost(explained)
         yield {"why_cost": told, "why": attributions_html(made)}
     except Exception as error:
-        status = status_html(words_of(error, "explaining an answer"), kind="error")
+        status = status_html(site.stops.words(words_of(error, "explaining an answer")), kind="error")
         yield {"why_cost": status, "why": attributions_html(made)}
     finally:
         site.stops.end(session, "why", stop)
