@@ -28,6 +28,8 @@ class WordVisit:
     budget_s: float | None
     ended: Ended | None = None
     reads: str = ""
+    used_s: float = 0.0
+    waited_s: float = 0.0
     progress: Progress = field(default_factory=Progress)
 
     def read(self, checkpoint, pairs, *, share=1.0, begun=False):

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from biom_demo.analysis.comparison import View
+from biom_demo.counters import End, Work
 from biom_demo.errors import FetchCancelled, InputError, PubMedCancelled
 from biom_demo.models.catalogue import CATALOGUE, Checkpoint
 from biom_demo.pubmed.identify import identify
@@ -346,3 +347,27 @@ def test_the_run_is_what_was_asked():
     run = asked(site_of())["run"]
     assert isinstance(run, Run)
     assert run.asked == inquiry()
+
+
+@pytest.mark.parametrize(
+    ("site", "end"),
+    [(site_of(), End.DONE), (site_of(broken=[MINI.vanilla]), End.FAILED)],
+    ids=["done", "failed"],
+)
+def test_a_run_is_counted_once_by_how_it_ended(site, end):
+    asked(site)
+    counts = site.counters.counts()
+    assert {run: number for run, number in counts.runs.items() if number} == {(Work.COMPARE, end): 1}
+    assert sum(counts.waits) == 1
+
+
+def test_a_run_whose_visitor_left_counts_as_stopped():
+    site = site_of()
+    prepared = last(prepare(site, inquiry(), ME))["prepared"]
+    running = answer(site, prepared, View(), (), ME)
+    next(running)
+    next(running)
+    running.close()
+    assert site.counters.counts().runs[Work.COMPARE, End.STOPPED] == 1
+    assert prepared.stop.is_set()
+    assert len(site.stops) == 0

@@ -86,6 +86,7 @@ class Visit:
         self.stop = stop or threading.Event()
         self.budget_s = budget_s
         self.used_s = 0.0
+        self.waited_s = 0.0  # for the first turns of what was read
         self.ended: Ended | None = None  # why not all that was asked for was read
         self._models = models
         self._job: Job | None = None
@@ -116,6 +117,7 @@ class Visit:
         self._models.worker.submit(job)
         job.done.wait()
         self.used_s += job.used_s
+        self.waited_s += job.waited_s
         self.ended = self.ended or job.ended
         if job.error is not None:
             raise job.error

@@ -74,6 +74,7 @@ class Job:
         self.error: BaseException | None = None
         self.done = threading.Event()
         self.used_s = 0.0
+        self.submitted: float | None = None
         self.first_turn: float | None = None  # when it began
         self.due = (0.0, 0)  # when it would be done if the worker were its own, and its number
         self._reader = reader
@@ -91,6 +92,13 @@ class Job:
     def share(self) -> float:
         """How much of the text has been read, from 0 to 1."""
         return min(1.0, self._chars_read / self._chars) if self._chars else 0.0
+
+    @property
+    def waited_s(self) -> float:
+        """From its submission to its first turn; 0 where it has had none."""
+        if self.submitted is None or self.first_turn is None:
+            return 0.0
+        return self.first_turn - self.submitted
 
     def turn(self) -> None:
         """Read one batch, or end."""
@@ -150,7 +158,8 @@ class Worker:
                 job.end(Ended.CLOSED)
                 return
             self._submitted += 1
-            job.due = time.monotonic() + job.expected_s, self._submitted
+            job.submitted = time.monotonic()
+            job.due = job.submitted + job.expected_s, self._submitted
             newcomer = _Queue(self._even_share_s - HEAD_START_S)
             self._queues.setdefault(job.visitor, newcomer).jobs.append(job)
             if self._thread is None:

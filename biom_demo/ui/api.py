@@ -16,6 +16,7 @@ from biom_demo.analysis.literature import (
     search,
 )
 from biom_demo.analysis.passage import check_input, check_question, passage_of_text, readable
+from biom_demo.counters import Work
 from biom_demo.errors import InputError
 from biom_demo.qa.records import Question
 from biom_demo.show.export import comparison_json, literature_json
@@ -34,8 +35,8 @@ def answer(site: Site, text: str, question: str, pair: str, *, visitor: str = ""
     text, question = _text(text, "text"), _text(question, "question")
     check_input(text, question, max_chars=site.settings.max_context_chars)
     asked, passage, checkpoints = Question(question), passage_of_text(text), site.checkpoints(pair)
-    visit = site.visit(visitor)
-    found = result_of(lambda: compared(asked, passage, checkpoints, visit), visit)
+    with site.reading(Work.API, visitor) as visit:
+        found = result_of(lambda: compared(asked, passage, checkpoints, visit), visit)
     if not found.complete:
         raise InputError(ended_words(visit))
     return comparison_json(found)
@@ -59,8 +60,8 @@ def ask_pubmed(
     tries = queries_to_try(question, query)
     with site.asking_pubmed() as session:
         retrieved = retrieve(question, search(tries, session, limit=limit), session)
-    visit = site.visit(visitor)
-    read = result_of(lambda: list(read_abstracts(retrieved, checkpoints, visit)), visit)
+    with site.reading(Work.API, visitor) as visit:
+        read = result_of(lambda: list(read_abstracts(retrieved, checkpoints, visit)), visit)
     if visit.ended:
         retrieved = replace(retrieved, notices=(*retrieved.notices, ended_words(visit)))
     return literature_json(retrieved, read, checkpoints=checkpoints)

@@ -14,6 +14,7 @@ import gradio as gr
 
 from biom_demo.analysis.comparison import MAX_SIDES, Comparison, View, compare
 from biom_demo.analysis.passage import check_input, passage_of_names, passage_of_text, readable
+from biom_demo.counters import Work
 from biom_demo.errors import FetchCancelled, InputError
 from biom_demo.models.catalogue import ModelPair
 from biom_demo.models.download import fetching, progress_words
@@ -135,7 +136,6 @@ def answer(
         return
     asked, passage = prepared.asked, prepared.passage
     question = Question(asked.question)
-    visit = site.visit(session, prepared.stop)
     run = Run.begin(asked, Comparison(question, passage, prepared.checkpoints))
 
     def shown(words: str, *, kind: Literal["info", "error"] = "info", reading: bool = True) -> Update:
@@ -145,17 +145,18 @@ def answer(
         return {**page, "head": head_of(run), "shown": run, "drawn": view, "status": status, "halt": halt}
 
     try:
-        yield {**shown("Reading …"), "halt": gr.update(visible=True)}
-        grown = compare(question, passage, prepared.checkpoints, visit)
-        for comparison in followed(grown, visit):
-            if comparison is None:
-                words = reading_words(visit)
-                yield {"status": status_html(words, progress=visit.progress.share)}
-                continue
-            run = replace(run, comparison=comparison)
-            if not comparison.complete:
-                words = f"{len(comparison.sides)} of {len(prepared.checkpoints)} models have read."
-                yield {**shown(words), "halt": gr.update(visible=True)}
+        with site.reading(Work.COMPARE, session, prepared.stop) as visit:
+            yield {**shown("Reading …"), "halt": gr.update(visible=True)}
+            grown = compare(question, passage, prepared.checkpoints, visit)
+            for comparison in followed(grown, visit):
+                if comparison is None:
+                    words = reading_words(visit)
+                    yield {"status": status_html(words, progress=visit.progress.share)}
+                    continue
+                run = replace(run, comparison=comparison)
+                if not comparison.complete:
+                    words = f"{len(comparison.sides)} of {len(prepared.checkpoints)} models have read."
+                    yield {**shown(words), "halt": gr.update(visible=True)}
         if not run.comparison.complete:
             yield shown(ended_words(visit), reading=False)
             return

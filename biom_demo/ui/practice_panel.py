@@ -12,6 +12,7 @@ import gradio as gr
 
 from biom_demo.analysis.comparison import View, compare_many
 from biom_demo.analysis.passage import passage_of_text
+from biom_demo.counters import Work
 from biom_demo.errors import InputError
 from biom_demo.qa.datasets import BioAsqFile, convert, read_dataset
 from biom_demo.qa.metrics import squad_exact_match
@@ -92,7 +93,6 @@ def next_disagreement(site: Site, deck: Deck | None, pair: str, view: View, sess
         yield refused("There is no file yet. Upload one first.")
         return
     stop = site.stops.begin(session, "practice")
-    visit = site.visit(session, stop)
     try:
         count = len(deck.examples)
         ahead = [(deck.at + i) % count for i in range(1, min(SEARCHED + 1, count))]
@@ -101,16 +101,17 @@ def next_disagreement(site: Site, deck: Deck | None, pair: str, view: View, sess
             for example in (deck.examples[i] for i in ahead)
         )
         number = 0
-        for comparison in followed(compare_many(asked, site.checkpoints(pair), visit), visit):
-            if comparison is None:
-                words = f"Read {number} of the next {len(ahead)} questions; {reading_words(visit)}"
-                yield {"place": status_html(words, progress=number / len(ahead)), "ready": ""}
-                continue
-            index, number = ahead[number], number + 1
-            one, other = (side.answer(view) for side in comparison.sides)
-            if not squad_exact_match(one.text if one else "", other.text if other else ""):
-                yield put(replace(deck, at=index))
-                return
+        with site.reading(Work.PRACTICE, session, stop) as visit:
+            for comparison in followed(compare_many(asked, site.checkpoints(pair), visit), visit):
+                if comparison is None:
+                    words = f"Read {number} of the next {len(ahead)} questions; {reading_words(visit)}"
+                    yield {"place": status_html(words, progress=number / len(ahead)), "ready": ""}
+                    continue
+                index, number = ahead[number], number + 1
+                one, other = (side.answer(view) for side in comparison.sides)
+                if not squad_exact_match(one.text if one else "", other.text if other else ""):
+                    yield put(replace(deck, at=index))
+                    return
         agreed = f"The models agree on the next {counted(number, 'question')}."
         yield refused(f"{agreed} {ended_words(visit)}".strip())
     except Exception as error:

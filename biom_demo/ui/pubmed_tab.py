@@ -21,6 +21,7 @@ from biom_demo.analysis.literature import (
     search,
 )
 from biom_demo.analysis.passage import check_question, readable
+from biom_demo.counters import Work
 from biom_demo.errors import InputError
 from biom_demo.models.catalogue import Checkpoint
 from biom_demo.show.cards import head_html, no_head_html, personas, status_html
@@ -119,7 +120,6 @@ def read_found(site: Site, to_read: ToRead | None, view: View, session: str) -> 
         return
     question, records = to_read.retrieved.question, to_read.retrieved.records
     comparisons: list[Comparison] = []
-    visit = site.visit(session, to_read.stop)
 
     def so_far(status: str) -> Update:
         read = ReadSoFar(question, to_read.checkpoints, tuple(comparisons))
@@ -127,18 +127,19 @@ def read_found(site: Site, to_read: ToRead | None, view: View, session: str) -> 
         return {"read": read, "found-head": head_of_findings(read), **page, "pubmed_status": status}
 
     try:
-        readings = read_abstracts(to_read.retrieved, to_read.checkpoints, visit)
-        for comparison in followed(readings, visit):
-            if comparison is None:
-                share = len(comparisons) / len(records)
-                words = f"Read {len(comparisons)} of {len(records)}; {reading_words(visit)}"
-                yield {"pubmed_status": status_html(words, progress=share)}
-                continue
-            comparisons.append(comparison)
-            if len(comparisons) % DRAWN_EVERY == 0 and len(comparisons) < len(records):
-                share = len(comparisons) / len(records)
-                words = f"Read {len(comparisons)} of {len(records)} …"
-                yield so_far(status_html(words, progress=share))
+        with site.reading(Work.ASK_PUBMED, session, to_read.stop) as visit:
+            readings = read_abstracts(to_read.retrieved, to_read.checkpoints, visit)
+            for comparison in followed(readings, visit):
+                if comparison is None:
+                    share = len(comparisons) / len(records)
+                    words = f"Read {len(comparisons)} of {len(records)}; {reading_words(visit)}"
+                    yield {"pubmed_status": status_html(words, progress=share)}
+                    continue
+                comparisons.append(comparison)
+                if len(comparisons) % DRAWN_EVERY == 0 and len(comparisons) < len(records):
+                    share = len(comparisons) / len(records)
+                    words = f"Read {len(comparisons)} of {len(records)} …"
+                    yield so_far(status_html(words, progress=share))
         counts = search_words(to_read.retrieved.search, len(records))
         words = " ".join([counts, *to_read.retrieved.notices])
         if len(comparisons) < len(records):

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from biom_demo.analysis.comparison import MAX_SIDES
-from biom_demo.counters import Counters
+from biom_demo.counters import Counters, End, Work
 from biom_demo.errors import BioMError, InputError, PubMedCancelled
 from biom_demo.models.catalogue import CATALOGUE, Checkpoint, ModelPair, given, locate, resolve_pair
 from biom_demo.models.store import Models, Visit
+from biom_demo.models.worker import Ended
 from biom_demo.pubmed.session import PubMed, Session
 from biom_demo.settings import Settings
 from biom_demo.ui.ending import RESTARTING
@@ -22,6 +23,12 @@ from biom_demo.ui.ending import RESTARTING
 # What an event changes, by the name of the part of the page.
 Update = dict[str, Any]
 OUR_FAULT = "Something went wrong on our side; the log has the details. Try again."
+ENDS = {
+    None: End.DONE,
+    Ended.STOPPED: End.STOPPED,
+    Ended.BUDGET: End.OUT_OF_TIME,
+    Ended.CLOSED: End.STOPPED,
+}
 PUBMED_AT_ONCE = 8
 PUBMED_WAITING = 16
 
@@ -190,9 +197,20 @@ class Site:
         """
         return self.settings.host in ("127.0.0.1", "localhost", "::1") and not self.settings.on_spaces
 
-    def visit(self, visitor: str, stop: threading.Event | None = None) -> Visit:
-        """What reads for one request of a visitor, within the budget of the settings."""
-        return self.models.visit(visitor, stop=stop, budget_s=self.settings.reading_budget_s or None)
+    @contextmanager
+    def reading(self, work: Work, visitor: str, stop: threading.Event | None = None) -> Iterator[Visit]:
+        """What reads for one request of a visitor, within the budget of the settings; counted at its end."""
+        visit = self.models.visit(visitor, stop=stop, budget_s=self.settings.reading_budget_s or None)
+        end = End.FAILED
+        try:
+            yield visit
+            end = ENDS[visit.ended]
+        except GeneratorExit:
+            end = End.STOPPED
+            raise
+        finally:
+            self.counters.waited(visit.waited_s)
+            self.counters.ran(work, end, read_s=visit.used_s)
 
     @contextmanager
     def asking_pubmed(self, *, api_key: str = "", stop: threading.Event | None = None) -> Iterator[Session]:

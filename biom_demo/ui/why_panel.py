@@ -17,6 +17,7 @@ from biom_demo.analysis.attribution import (
 )
 from biom_demo.analysis.comparison import View
 from biom_demo.analysis.passage import Passage
+from biom_demo.counters import Work
 from biom_demo.errors import InputError
 from biom_demo.show.cards import Persona, status_html
 from biom_demo.show.difference import attributions_html, cost_html, rewordings_html
@@ -33,19 +34,19 @@ def show_why(site: Site, run: Run | None, view: View, session: str) -> Iterator[
     """What it will cost, progress, and each model's shaded text as soon as it is known."""
     made: list[tuple[Persona, Attribution, Passage, str]] = []
     stop = site.stops.begin(session, "why")
-    visit = site.visit(session, stop)
     try:
         explained = _explainable(run)
         sides = explained.comparison.sides
         yield {"why_cost": status_html("Reading …"), "why": attributions_html(made)}
-        for found in followed((leave_one_out(visit, side, view) for side in sides), visit):
-            if found is None:
-                status = status_html(reading_words(visit), progress=visit.progress.share)
-                yield {"why_cost": status}
-                continue
-            persona = explained.personas[len(made)]
-            made.append((persona, found, explained.passage, explained.asked.question))
-            yield {"why_cost": status_html(reading_words(visit)), "why": attributions_html(made)}
+        with site.reading(Work.WHY, session, stop) as visit:
+            for found in followed((leave_one_out(visit, side, view) for side in sides), visit):
+                if found is None:
+                    status = status_html(reading_words(visit), progress=visit.progress.share)
+                    yield {"why_cost": status}
+                    continue
+                persona = explained.personas[len(made)]
+                made.append((persona, found, explained.passage, explained.asked.question))
+                yield {"why_cost": status_html(reading_words(visit)), "why": attributions_html(made)}
         told = status_html(ended_words(visit)) if visit.ended else told_cost(explained)
         yield {"why_cost": told, "why": attributions_html(made)}
     except Exception as error:
@@ -58,17 +59,17 @@ def show_why(site: Site, run: Run | None, view: View, session: str) -> Iterator[
 def show_rewordings(site: Site, run: Run | None, typed: str, view: View, session: str) -> Iterator[Update]:
     """Progress, and each model's answers to the question in other words."""
     stop = site.stops.begin(session, "why")
-    visit = site.visit(session, stop)
     try:
         explained, questions = _explainable(run), wordings(typed or "")
         rows: list[tuple[Persona, list[Rewording]]] = []
-        read = (reworded(visit, side, questions, view) for side in explained.comparison.sides)
-        for found in followed(read, visit):
-            if found is None:
-                status = status_html(reading_words(visit), progress=visit.progress.share)
-                yield {"rewordings": status}
-            else:
-                rows.append((explained.personas[len(rows)], found))
+        with site.reading(Work.WHY, session, stop) as visit:
+            read = (reworded(visit, side, questions, view) for side in explained.comparison.sides)
+            for found in followed(read, visit):
+                if found is None:
+                    status = status_html(reading_words(visit), progress=visit.progress.share)
+                    yield {"rewordings": status}
+                else:
+                    rows.append((explained.personas[len(rows)], found))
         yield {"rewordings": rewordings_html(rows, ended=ended_words(visit))}
     except Exception as error:
         yield {"rewordings": status_html(words_of(error, "asking in other words"), kind="error")}
