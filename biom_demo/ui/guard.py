@@ -91,10 +91,14 @@ WITHHELD = re.compile(rb"server|x-powered-by|access-control-.+")
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a request is not answered: an HTTP status, and a sentence that says what to do."""
+    """Why a request is not answered: an HTTP status, and a sentence that says what to do.
+
+    ``cause`` is for the log: what was raised.
+    """
 
     status: int
     words: str
+    cause: str = ""
 
 
 class _Refused(Exception):
@@ -224,7 +228,8 @@ class Guard:
         if answer.refusal is not None:
             # The address is not in the log: it may hold what a visitor typed.
             level = logging.INFO if answer.refusal.status == 404 else logging.WARNING
-            log.log(level, "refused a %s with %s", scope["method"], answer.refusal.status)
+            cause = f": {answer.refusal.cause}" if answer.refusal.cause else ""
+            log.log(level, "refused a %s with %s%s", scope["method"], answer.refusal.status, cause)
             await answer.refuse()
 
     def _check_head(self, scope: Scope) -> None:

@@ -67,7 +67,11 @@ def list_history(history: History) -> Update:
         (f"{number + 1}. {run.asked.question[:80]} — {run.passage.source}", number)
         for number, run in enumerate(history.runs, start=history.dropped)
     ]
-    words = f"The first {history.dropped:,} are no longer kept, to make room." if history.dropped else None
+    words = (
+        f"Runs before number {history.dropped + 1:,} are no longer kept, to make room."
+        if history.dropped
+        else None
+    )
     return {"past": gr.update(choices=choices, value=None, info=words)}
 
 
