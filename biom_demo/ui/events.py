@@ -41,7 +41,8 @@ class Page(gr.Blocks):  # type: ignore[misc]
         """What an event gives, as Gradio sends it. Raises ``gr.Error``, with words for a visitor alone."""
         function = self.fns[block_fn] if isinstance(block_fn, int) else block_fn
         name, state = given.get("session_hash"), given.get("state")
-        with of_request(_request_of(given.get("request"))):
+        of_it = _state_of(given.get("request"))
+        with of_request(of_it.get("request_id", "-")):
             try:
                 if given.get("iterator") is None:
                     if name:
@@ -50,13 +51,16 @@ class Page(gr.Blocks):  # type: ignore[misc]
                 done: dict[str, Any] = await super().process_api(block_fn, inputs, **given)
                 return done
             except BioMError as error:
+                of_it["refused"] = True
                 raise gr.Error(str(error), print_exception=False) from None
             except gr.Error as error:
+                of_it["refused"] = True
                 error.print_exception = False
                 raise
             except Exception as error:
                 # Where the page's own code is not to blame, it is what was sent: that is no news.
                 ours = _is_of_page(error)
+                of_it["refused"] = not ours
                 words = (
                     "an event failed"
                     if ours
@@ -137,7 +141,8 @@ def _is_of_page(error: BaseException) -> bool:
     return False
 
 
-def _request_of(request: Any) -> str:
-    """The name of the request that set an event off, "-" where it has none."""
+def _state_of(request: Any) -> dict[str, Any]:
+    """What is noted of the request that set an event off; it leads back to ``guard.Guard``."""
     scope = getattr(getattr(request, "request", None), "scope", None) or {}
-    return str(scope.get("state", {}).get("request_id", "-"))
+    noted: dict[str, Any] = scope.get("state", {})
+    return noted

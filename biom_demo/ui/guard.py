@@ -209,10 +209,10 @@ class Guard:
         elif "answer" in scope:
             await _without_trace(self.app, scope, receive, send, scope["answer"])
         else:
-            name = secrets.token_hex(8)
-            scope.setdefault("state", {})["request_id"] = name
-            answer = scope["answer"] = _Answer(send, name)
-            with of_request(name):
+            noted = scope.setdefault("state", {})
+            noted["request_id"] = secrets.token_hex(8)
+            answer = scope["answer"] = _Answer(send, noted)
+            with of_request(noted["request_id"]):
                 await self._answer(scope, receive, answer)
 
     async def _answer(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
@@ -280,10 +280,14 @@ class _Left(Exception):
 
 
 class _Answer:
-    """One answer on its way out: its headers made safe, and replaced by a refusal where there is one."""
+    """One answer on its way out: its headers made safe, and replaced by a refusal where there is one.
 
-    def __init__(self, send: Send, request: str) -> None:
-        self._send, self._request = send, request
+    ``noted`` is what is noted of the request: its ``request_id``, and whether an event ``refused`` what it
+    was given (``events.Page``), which Gradio answers as a fault of the server.
+    """
+
+    def __init__(self, send: Send, noted: MutableMapping[str, Any]) -> None:
+        self._send, self._noted = send, noted
         self.begun = self.is_stream = False
         self.refusal: Refusal | None = None
 
@@ -298,8 +302,9 @@ class _Answer:
                 if not WITHHELD.fullmatch(name.lower()) and name.lower() not in HEADERS
             ]
             self.is_stream = any(value.startswith(b"text/event-stream") for _, value in kept)
-            own = [*HEADERS.items(), (b"x-request-id", self._request.encode())]
-            message = {**message, "headers": [*kept, *own]}
+            own = [*HEADERS.items(), (b"x-request-id", self._noted["request_id"].encode())]
+            refused = message["status"] == 500 and self._noted.get("refused")
+            message = {**message, "status": 400 if refused else message["status"], "headers": [*kept, *own]}
         if self.begun:
             await self._send(message)
 
