@@ -368,7 +368,8 @@ CLOSED = [
     "/gradio_api/token", "/gradio_api/dev/reload", "/gradio_api/vibe-code", "/gradio_api/process_recording",
     "/gradio_api/api/answer", "/monitoring", "/monitoring/summary", "/monitoring/x", "/login", "/logout",
     "/docs", "/redoc", "/openapi.json", "/gradio_api/mcp/", "/gradio_api/profiling/traces", "/.env",
-    "/app.py", "//etc/passwd", "/../app.py", "/gradio_api/../app.py", "/gradio_api/upload/../../x", "/pwa_icon/99999",
+    "/app.py", "//etc/passwd", "/../app.py", "/gradio_api/../app.py", "/gradio_api/upload/../../x",
+    "/pwa_icon/99999",
 ]  # fmt: skip
 
 
@@ -442,7 +443,8 @@ def test_gradios_own_client_works(served_page):
 
 HOSTILE = [
     b"", b"{", b"null", b"[]", b'"a"', b"5", b"{}", b"\xff\xfe", b"\0" * 100, b"[" * 100_000,
-    b'{"a":' * 5_000, b'{"data": null}', b'{"data": {}}', b'{"data": [], "fn_index": 99999}', b'{"data": [], "fn_index": -1}',
+    b'{"a":' * 5_000, b'{"data": null}', b'{"data": {}}', b'{"data": [], "fn_index": 99999}',
+    b'{"data": [], "fn_index": -1}',
     b'{"data": [], "fn_index": "0"}', b'{"data": [], "fn_index": true}', b'{"data": [], "fn_index": 1e400}',
     b'{"data": [], "fn_index": 0, "session_hash": ""}',
     b'{"data": [], "fn_index": 0, "session_hash": "../a"}',
