@@ -60,13 +60,13 @@ def test_an_unknown_pair_is_refused(pair):
 
 
 @pytest.mark.parametrize(
-    "value", [None, 5, "x" * 65, KEY + "\n" + KEY, "kéy", "a b", "a&b=c", "\0", " " * 200 + KEY, [KEY]]
+    "value", [None, 5, "x" * 65, KEY + "\n" + KEY, "kéy", "a b", "a&b=c", "a\0", " " * 200 + KEY, [KEY]]
 )
 def test_a_key_that_can_be_none_is_refused_and_not_repeated(value):
     with pytest.raises(InputError, match="no NCBI API key") as refused:
         key_of(value)
     if isinstance(value, str):
-        assert value.strip("\0 ") not in str(refused.value)
+        assert value.strip() not in str(refused.value)
 
 
 def test_a_key_may_stand_among_blanks_or_be_left_out():

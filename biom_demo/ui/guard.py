@@ -331,12 +331,12 @@ async def _without_trace(app: App, scope: Scope, receive: Receive, send: Send, a
     try:
         await app(scope, receive, send)
     except Exception as error:
-        log.warning("a request could not be taken: %s", kind_of(error))
         if not answer.begun:
-            answer.refusal = answer.refusal or Refusal(
-                400, "This request cannot be used. Load the page anew."
-            )
-        elif answer.is_stream:
+            words = "This request cannot be used. Load the page anew."
+            answer.refusal = answer.refusal or Refusal(400, words, kind_of(error))
+            return
+        log.warning("an answer broke off: %s", kind_of(error))
+        if answer.is_stream:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
