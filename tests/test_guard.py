@@ -15,7 +15,7 @@ from biom_demo.settings import Settings
 from biom_demo.ui import guard, logs
 from biom_demo.ui.guard import HEADERS, MAX_HEADERS, UPLOADED_BYTES, Disk, Guard, Hosts
 from biom_demo.ui.practice_panel import MAX_DECK_BYTES
-from tests.served import QUESTION
+from tests.served import QUESTION, wait_for
 from tests.site import TEXT
 
 SECRET = "a question nobody else should read"
@@ -118,6 +118,12 @@ def test_every_answer_carries_the_headers(served_page):
             assert answer.headers[name.decode()] == value.decode(), answer.url
         assert "x-powered-by" not in answer.headers
     assert len({answer.headers["x-request-id"] for answer in answers}) == len(answers)
+
+
+def test_no_answer_says_which_server_it_is_of(served_page):
+    with served_page.client() as client:
+        # From the second on in which the server started.
+        wait_for(lambda: "server" not in client.get("/healthz").headers)
 
 
 def test_the_name_of_a_request_is_never_the_clients(served_page):
