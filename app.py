@@ -19,10 +19,12 @@ def main() -> int:
     signals.install()
     try:
         settings = Settings.from_environment()
+        from biom_demo.ui import logs
         from biom_demo.ui.page import build_page
         from biom_demo.ui.serve import launch
         from biom_demo.ui.site import Site
 
+        logs.set_up()
         site = Site.from_settings(settings)
         return launch(build_page(site), site, signals)
     except BioMError as error:

@@ -38,6 +38,12 @@ class Settings:
     host: str = _setting(
         "127.0.0.1", "GRADIO_SERVER_NAME", "Address to listen at; on Spaces 0.0.0.0 unless set."
     )
+    hosts: str | None = _setting(
+        None,
+        "BIOM_HOSTS",
+        "Names this server goes by, with commas between (`*.example.org` for all below one); requests "
+        "for other names are refused. Unset: on loopback its own names alone, else any.",
+    )
     port: int = _setting(7860, "GRADIO_SERVER_PORT", "Port to listen at.", at_least=1)
     max_context_chars: int = _setting(
         400_000, "BIOM_MAX_CONTEXT_CHARS", "Longest text read, in characters.", at_least=1
@@ -85,6 +91,12 @@ class Settings:
         10.0, "BIOM_NEWEST_MINUTES", "Minutes after which a search for the newest is made again.", at_least=0
     )
     on_spaces: bool = _setting(False, "SPACE_ID", "Set by Hugging Face Spaces.")
+    space_host: str | None = _setting(None, "SPACE_HOST", "Set by Hugging Face Spaces: the Space's own name.")
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether only this machine can reach the page, unless something passes requests on to it."""
+        return self.host.strip("[]") in ("127.0.0.1", "localhost", "::1")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:

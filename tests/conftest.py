@@ -37,3 +37,12 @@ def tiny_checkpoint(tmp_path_factory) -> Path:
     from tests.tiny import save_tiny
 
     return save_tiny("electra", tmp_path_factory.mktemp("tiny-electra"))
+
+
+@pytest.fixture(scope="session")
+def served_page(tmp_path_factory):
+    """A page served on loopback, with models that need no torch (``tests.served``)."""
+    from tests.served import served
+
+    with served(tmp_path_factory.mktemp("served")) as page:
+        yield page

@@ -27,7 +27,7 @@ from biom_demo.ui.compare_tab import (
     take_otherwise,
     view_of,
 )
-from biom_demo.ui.run import Inquiry, Placed, Run, head_of, remembered
+from biom_demo.ui.run import History, Inquiry, Placed, Run, head_of, remembered
 from biom_demo.ui.site import PUBMED_AT_ONCE, PUBMED_WAITING, Gate
 from tests.site import MINI, TEXT, BlockedPubMed, inquiry, last, site_of
 
@@ -35,22 +35,22 @@ ME = "my session"
 ACCENTS = ("biom", "vanilla", "third", "fourth")
 
 
-def asked(site, given=None, view=None, history=()):
+def asked(site, given=None, view=None, history=None):
     """All that is on the page after an inquiry."""
     prepared = last(prepare(site, given or inquiry(), ME))
-    return {**prepared, **last(answer(site, prepared["prepared"], view or View(), history, ME))}
+    return {**prepared, **last(answer(site, prepared["prepared"], view or View(), history or History(), ME))}
 
 
 def test_an_answer_is_drawn_as_it_comes_and_kept_in_a_run():
     site = site_of()
     prepared = last(prepare(site, inquiry(), ME))["prepared"]
-    updates = list(answer(site, prepared, View(), (), ME))
+    updates = list(answer(site, prepared, View(), History(), ME))
     assert ["waiting" in update["vanilla"] for update in updates] == [True, True, False]
     assert ["waiting" in update["biom"] for update in updates] == [True, False, False]
     assert all("run" not in update for update in updates[:-1])
     run = updates[-1]["run"]
     assert [side.answer(View()).text for side in run.comparison.sides] == ["CFTR", "BRCA1"]
-    assert updates[-1]["history"] == (run,)
+    assert updates[-1]["history"].runs == (run,)
     assert "Disagree" in updates[-1]["verdict"]
     assert "Two models read" in updates[-1]["status"]
     assert site.models.calls == [(MINI.biom, 1), (MINI.vanilla, 1)]
@@ -92,7 +92,7 @@ def test_question_text_and_models_are_those_of_the_click():
     """What is edited while a record is fetched belongs to the next question, not to this one."""
     site = site_of()
     first = last(prepare(site, inquiry(), ME))["prepared"]
-    run = last(answer(site, first, View(), (), ME))["run"]
+    run = last(answer(site, first, View(), History(), ME))["run"]
     assert run.asked.question == run.comparison.question.text == "Which gene causes cystic fibrosis?"
     assert run.passage.text == TEXT
 
@@ -103,9 +103,9 @@ def test_a_second_question_replaces_the_first_and_each_is_read_once():
     first = last(prepare(site, inquiry(), ME))["prepared"]
     second = last(prepare(site, inquiry(question="Which other gene?"), ME))["prepared"]
     assert first.stop.is_set()
-    assert list(answer(site, first, View(), (), ME)) == []
-    assert last(answer(site, second, View(), (), ME))["run"].asked.question == "Which other gene?"
-    assert list(answer(site, second, View(), (), ME)) == []
+    assert list(answer(site, first, View(), History(), ME)) == []
+    assert last(answer(site, second, View(), History(), ME))["run"].asked.question == "Which other gene?"
+    assert list(answer(site, second, View(), History(), ME)) == []
     assert len(site.stops) == 0
     theirs = last(prepare(site, inquiry(), "another session"))["prepared"]
     last(prepare(site, inquiry(), ME))
@@ -115,7 +115,7 @@ def test_a_second_question_replaces_the_first_and_each_is_read_once():
 def test_who_leaves_is_read_for_no_longer():
     site = site_of()
     prepared = last(prepare(site, inquiry(), ME))["prepared"]
-    reading = answer(site, prepared, View(), (), ME)
+    reading = answer(site, prepared, View(), History(), ME)
     next(reading)
     site.stops.leave(ME)
     left = last(reading)
@@ -127,7 +127,7 @@ def test_who_leaves_is_read_for_no_longer():
 def test_what_is_on_the_page_while_models_read_is_named_and_drawn_as_the_sliders_are_now():
     site = site_of()
     prepared = last(prepare(site, inquiry(), ME))["prepared"]
-    updates = list(answer(site, prepared, View(), (), ME))
+    updates = list(answer(site, prepared, View(), History(), ME))
     assert all(inquiry().question in update["head"] for update in updates)
     assert [len(update["shown"].comparison.sides) for update in updates] == [0, 1, 2]
     partial, shown = updates[1]["shown"], updates[2]["shown"]
@@ -198,7 +198,9 @@ def test_a_model_that_fails_loses_nothing_that_was_read():
     third = next(c for pair in CATALOGUE for c in (pair.biom,) if pair.name == "base")
     site = site_of(broken=[third])
     prepared = last(prepare(site, inquiry(), ME))["prepared"]
-    left = last(answer(site, replace(prepared, checkpoints=(*prepared.checkpoints, third)), View(), (), ME))
+    left = last(
+        answer(site, replace(prepared, checkpoints=(*prepared.checkpoints, third)), View(), History(), ME)
+    )
     assert "is damaged" in left["status"]
     assert left["run"].comparison.complete
     assert len(left["run"].comparison.sides) == 2
@@ -248,7 +250,7 @@ def test_blind_nothing_tells_the_models_or_the_gold_apart_and_the_places_stay(sw
     placed = Placed(TEXT, inquiry().question, ("CFTR",))
     site = site_of()
     prepared = last(prepare(site, inquiry(blind=True, placed=placed), ME))["prepared"]
-    updates = list(answer(site, prepared, View(), (), ME))
+    updates = list(answer(site, prepared, View(), History(), ME))
     for update in updates:
         page = "".join(str(update.get(name, "")) for name in ("head", "verdict", "difference", *ACCENTS))
         assert not any(word in page for word in ("ELECTRA", "BioM", "vanilla", "Known", " s</span>"))
@@ -279,13 +281,13 @@ def test_gold_answers_hold_for_the_unchanged_question_only():
 
 def test_a_session_remembers_its_newest_runs_within_bounds(monkeypatch):
     run = asked(site_of())["run"]
-    runs = ()
+    runs = History()
     for _ in range(30):
         runs = remembered(runs, replace(run))
-    assert len(runs) == 20
+    assert (len(runs), runs.dropped) == (20, 10)
     monkeypatch.setattr("biom_demo.ui.run.HISTORY_CHARS", 2 * len(TEXT))
     assert len(remembered(runs, run)) == 2
-    assert remembered(runs, run)[-1] is run
+    assert remembered(runs, run).runs[-1] is run
 
 
 def test_the_box_says_what_it_takes_its_content_for():

@@ -13,7 +13,7 @@ from biom_demo.qa.records import CharSpan, Example, Question
 from biom_demo.settings import Settings
 from biom_demo.ui.api import answer as api_answer
 from biom_demo.ui.compare_tab import answer, prepare
-from biom_demo.ui.run import Inquiry, Placed
+from biom_demo.ui.run import History, Inquiry, Placed
 from biom_demo.ui.site import Site
 from tests.site import last
 from tests.tiny import save_tiny
@@ -46,7 +46,7 @@ def on_page(site):
     for text in TEXTS:
         asked = Inquiry(text, ASKED, site.pair.name, placed=Placed(text))
         prepared = last(prepare(site, asked, "me"))["prepared"]
-        run = last(answer(site, prepared, View(), (), "me"))["run"]
+        run = last(answer(site, prepared, View(), History(), "me"))["run"]
         found.append([side.prediction(View()) for side in run.comparison.sides])
     return found
 

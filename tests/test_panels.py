@@ -29,7 +29,7 @@ from biom_demo.ui.practice_panel import (
     tally,
     vote,
 )
-from biom_demo.ui.run import Placed, scores
+from biom_demo.ui.run import History, Placed, scores
 from biom_demo.ui.why_panel import show_rewordings, show_why, told_cost
 from tests.site import MINI, TEXT, inquiry, last, site_of
 
@@ -42,7 +42,7 @@ ME = "me"
 def run_of(site=None, view=None, **given):
     site = site or site_of()
     prepared = last(prepare(site, inquiry(**given), "me"))["prepared"]
-    return last(answer(site, prepared, view or View(), (), "me"))["run"]
+    return last(answer(site, prepared, view or View(), History(), "me"))["run"]
 
 
 DECK = Deck("file", "a.json", ())
@@ -224,19 +224,19 @@ def test_scores_are_those_of_squad_under_the_view():
 @pytest.mark.parametrize("swapped", [False, True])
 def test_a_vote_opens_the_run_where_it_stands(swapped):
     run = replace(run_of(blind=True, placed=placed()), swapped=swapped)
-    left = vote("A", run, (), (run,), View())
+    left = vote("A", run, (), History((run,)), View())
     (cast,) = left["ballots"]
     a, b = ("BRCA1", "CFTR") if swapped else ("CFTR", "BRCA1")
     assert (cast.answer_a, cast.answer_b) == (a, b)
     assert cast.vote == cast.model_a == (MINI.vanilla if swapped else MINI.biom).label
     assert not left["run"].blind
-    assert left["history"] == (left["run"],)
+    assert left["history"].runs == (left["run"],)
     # The reveal names the models where they stood, and the known answer only now.
     assert cast.model_a in left["biom"]
     assert "Known answer" in left["biom"]
     assert cast.model_a in left["vote_count"]
-    assert vote("A", left["run"], (), (), View()) is None
-    assert vote("A", None, (), (), View()) is None
+    assert vote("A", left["run"], (), History(), View()) is None
+    assert vote("A", None, (), History(), View()) is None
     assert "votes.csv" in ballots_csv(left["ballots"])
     assert ballots_csv(()) == ""
     assert ballot("tie", run, View()).vote == "Both are right"
@@ -293,14 +293,27 @@ def test_notes_and_files_are_of_the_run_on_the_page():
 def test_history_brings_a_run_back_as_it_was():
     site = site_of()
     run, other = run_of(site), run_of(site, typed=TEXT + " And BRCA1.", placed=placed(4, "x"))
+    kept = History((run, other))
     calls = list(site.models.calls)
-    left = go_back(0, (run, other), View())
+    left = go_back(0, kept, View())
     assert left["run"] is run
     assert (left["context"], left["question"], left["pair"]) == (TEXT, inquiry().question, "mini")
     assert left["placed"].text == TEXT  # read as the text it was, whatever it looks like
     assert left["shown"] is run
     assert "nothing was read anew" in left["status"]
     assert site.models.calls == calls
-    assert go_back(2, (run, other), View()) is None
-    assert go_back(None, (run,), View()) is None
-    assert len(list_history((run, other))["past"]["choices"]) == 2
+    assert go_back(None, kept, View()) is None
+    assert len(list_history(kept)["past"]["choices"]) == 2
+
+
+def test_the_page_says_that_an_earlier_run_is_no_longer_kept():
+    run, other = run_of(), run_of(typed=TEXT + " And BRCA1.")
+    left = History((run, other)).without(run)
+    assert (left.runs, left.dropped) == ((other,), 1)
+    listed = list_history(left)["past"]
+    assert [number for _, number in listed["choices"]] == [1]
+    assert listed["choices"][0][0].startswith("2. ")
+    assert "Runs before number 2 are no longer kept" in listed["info"]
+    # The list in the browser may be older than what is kept.
+    assert "no longer kept" in go_back(0, left, View())["status"]
+    assert go_back(1, left, View())["run"] is other

@@ -10,6 +10,7 @@ import gradio as gr
 from biom_demo.analysis.comparison import compared
 from biom_demo.analysis.literature import (
     MAX_ABSTRACTS,
+    MAX_QUERY_CHARS,
     queries_to_try,
     read_abstracts,
     retrieve,
@@ -20,6 +21,7 @@ from biom_demo.counters import Work
 from biom_demo.errors import InputError
 from biom_demo.qa.records import Question
 from biom_demo.show.export import comparison_json, literature_json
+from biom_demo.ui.arguments import MAX_LINE_CHARS, number_of, text_of
 from biom_demo.ui.reading import ended_words, result_of
 from biom_demo.ui.site import Site, words_of
 from biom_demo.ui.wiring import READS
@@ -32,7 +34,8 @@ def answer(site: Site, text: str, question: str, pair: str, *, visitor: str = ""
     cannot be read.
     """
     site.stops.check_open()
-    text, question = _text(text, "text"), _text(question, "question")
+    text = readable(text_of(text, "text", most=2 * site.settings.max_context_chars))
+    question = readable(text_of(question, "question", most=MAX_LINE_CHARS))
     check_input(text, question, max_chars=site.settings.max_context_chars)
     asked, passage, checkpoints = Question(question), passage_of_text(text), site.checkpoints(pair)
     with site.reading(Work.API, visitor) as visit:
@@ -51,12 +54,11 @@ def ask_pubmed(
     ``PubMedError`` where PubMed cannot be asked.
     """
     site.stops.check_open()
-    question, query = _text(question, "question"), _text(query, "query")
+    question = readable(text_of(question, "question", most=MAX_LINE_CHARS))
+    query = readable(text_of(query, "query", most=MAX_QUERY_CHARS))
     check_question(question)
     checkpoints = site.checkpoints(pair)
-    if isinstance(abstracts, bool) or not isinstance(abstracts, int | float) or not abstracts >= 1:
-        raise InputError(f"abstracts must be a number from 1 to {MAX_ABSTRACTS}.")
-    limit = int(min(abstracts, MAX_ABSTRACTS))
+    limit = int(number_of(abstracts, "abstracts", least=1, most=MAX_ABSTRACTS))
     tries = queries_to_try(question, query)
     with site.asking_pubmed() as session:
         retrieved = retrieve(question, search(tries, session, limit=limit), session)
@@ -65,12 +67,6 @@ def ask_pubmed(
     if visit.ended:
         retrieved = replace(retrieved, notices=(*retrieved.notices, ended_words(visit)))
     return literature_json(retrieved, read, checkpoints=checkpoints)
-
-
-def _text(value: object, name: str) -> str:
-    if not isinstance(value, str):
-        raise InputError(f"{name} must be a string.")
-    return readable(value)
 
 
 def _visitor(request: gr.Request) -> str:

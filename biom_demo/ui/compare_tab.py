@@ -24,9 +24,9 @@ from biom_demo.show.cards import ACCENTS, status_html
 from biom_demo.show.export import VIEW_LIMITS
 from biom_demo.ui.examples import EXAMPLES
 from biom_demo.ui.reading import ended_words, followed, reading_words
-from biom_demo.ui.run import Inquiry, Placed, Prepared, Run, drawn, head_of, idle, remembered
+from biom_demo.ui.run import History, Inquiry, Placed, Prepared, Run, drawn, head_of, idle, remembered
 from biom_demo.ui.site import Site, Update, missing, words_of
-from biom_demo.ui.wiring import MAY_ASK_PUBMED, QUIET, READS, Parts, on_session, script
+from biom_demo.ui.wiring import MAY_ASK_PUBMED, QUIET, READS, Parts, kept, on_session, script
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ def prepare(site: Site, asked: Inquiry, session: str) -> Iterator[Update]:
 
 
 def answer(
-    site: Site, prepared: Prepared | None, view: View, history: tuple[Run, ...], session: str
+    site: Site, prepared: Prepared | None, view: View, history: History, session: str
 ) -> Iterator[Update]:
     """Record, cards, verdict and difference, each as soon as it is known; at the end the run.
 
@@ -303,11 +303,11 @@ def build(site: Site, page: gr.Blocks) -> Tab:
         api_visibility="private",
     )
     columns, vote_row = _layout_results(site, parts)
-    parts["placed"], parts["prepared"], parts["otherwise"] = gr.State(None), gr.State(None), gr.State("")
-    parts["view"], parts["drawn"] = gr.State(View()), gr.State(View())  # the sliders', and the page's
-    parts["shown"] = gr.State(None, time_to_live=3600)  # the run on the page, not complete as yet perhaps
-    parts["run"] = gr.State(None, time_to_live=3600)
-    parts["history"] = gr.State((), time_to_live=3600)
+    parts["placed"], parts["prepared"], parts["otherwise"] = kept(None), kept(None), kept("")
+    parts["view"], parts["drawn"] = kept(View()), kept(View())  # the sliders', and the page's
+    parts["shown"] = kept(None)  # the run on the page, not complete as yet perhaps
+    parts["run"] = kept(None)
+    parts["history"] = kept(History())
     _wire_boxes(parts, columns)
     _wire_asking(site, parts, ask)
     changes = [
@@ -429,7 +429,7 @@ def _wire_asking(site: Site, parts: Parts, ask: gr.Button) -> None:
 
     # Gradio names an event's address after its function: this one must not take "answer" from the API.
     def on_prepared(
-        prepared: Prepared | None, view: View, history: tuple[Run, ...], request: gr.Request
+        prepared: Prepared | None, view: View, history: History, request: gr.Request
     ) -> Iterator[dict[Any, Any]]:
         updates = answer(site, prepared, view, history, request.session_hash or "")
         yield from parts.streamed(updates, *ANSWERED)

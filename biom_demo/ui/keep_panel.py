@@ -24,7 +24,7 @@ from biom_demo.show.export import (
     read_link,
 )
 from biom_demo.ui.compare_tab import SHOWN, Tab
-from biom_demo.ui.run import Placed, Run, drawn
+from biom_demo.ui.run import History, Placed, Run, drawn
 from biom_demo.ui.site import Site, Update
 from biom_demo.ui.wiring import QUIET, QUIET_IN_QUEUE, Parts, script
 
@@ -61,20 +61,28 @@ def make_notes(run: Run | None, view: View) -> Update:
     return {"notes": "Vote first." if run.blind else markdown(difference_of(run.comparison, view))}
 
 
-def list_history(history: tuple[Run, ...]) -> Update:
-    """The session's runs to choose from, newest last."""
+def list_history(history: History) -> Update:
+    """The session's runs to choose from, newest last, and whether there were earlier ones."""
     choices = [
-        (f"{place}. {run.asked.question[:80]} — {run.passage.source}", place - 1)
-        for place, run in enumerate(history, start=1)
+        (f"{number + 1}. {run.asked.question[:80]} — {run.passage.source}", number)
+        for number, run in enumerate(history.runs, start=history.dropped)
     ]
-    return {"past": gr.update(choices=choices, value=None)}
+    words = (
+        f"Runs before number {history.dropped + 1:,} are no longer kept, to make room."
+        if history.dropped
+        else None
+    )
+    return {"past": gr.update(choices=choices, value=None, info=words)}
 
 
-def go_back(place: int | None, history: tuple[Run, ...], view: View) -> Update | None:
-    """An earlier run on the page again, from what was read then; ``None`` where there is none."""
-    if place is None or not 0 <= place < len(history):
+def go_back(number: int | None, history: History, view: View) -> Update | None:
+    """An earlier run on the page again, from what was read then; ``None`` where none is chosen."""
+    if number is None:
         return None
-    run = history[place]
+    run = history.at(number)
+    if run is None:
+        words = "That run is no longer kept, to make room. Ask its question again."
+        return {"status": status_html(words, kind="error")}
     asked = run.asked
     # A pasted text goes back as the text it was, whatever it looks like.
     placed = asked.placed

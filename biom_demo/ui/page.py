@@ -7,17 +7,28 @@ import gradio as gr
 from biom_demo.show.about import TITLE, title_html
 from biom_demo.show.pubmed import elsewhere_html
 from biom_demo.ui import about_tab, api, compare_tab, keep_panel, practice_panel, pubmed_tab, why_panel
+from biom_demo.ui.events import Page
+from biom_demo.ui.guard import UPLOADS_KEPT_S
 from biom_demo.ui.site import Site
 from biom_demo.ui.wiring import script
 
+SWEPT_EVERY_S = 60
 
-def build_page(site: Site) -> gr.Blocks:
+
+def build_page(site: Site) -> Page:
     """The whole page of a site, with its queue; ``serve.launch`` serves it."""
 
     def forget(request: gr.Request) -> None:
         site.stops.leave(request.session_hash or "")
 
-    with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
+    page = Page(
+        # What is somewhat too long is told beside its box: that takes no more than to count it.
+        longest={"context": 2 * site.settings.max_context_chars},
+        title=TITLE,
+        analytics_enabled=False,
+        delete_cache=(SWEPT_EVERY_S, UPLOADS_KEPT_S),
+    )
+    with page:
         gr.HTML(str(title_html()), elem_id="title", padding=False)
         if site.settings.entrez_url:
             gr.HTML(str(elsewhere_html(site.settings.entrez_url)), elem_id="elsewhere", padding=False)
@@ -33,5 +44,6 @@ def build_page(site: Site) -> gr.Blocks:
             about_tab.build(site.pair)
         api.build(site)
         page.unload(forget)
-    page.queue(max_size=site.settings.queue_size)
+    # Asked outside of the queue, the API would read for any number of callers at once.
+    page.queue(max_size=site.settings.queue_size, api_open=False)
     return page

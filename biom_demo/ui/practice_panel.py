@@ -23,9 +23,9 @@ from biom_demo.show.practice import Ballot, TallyRow, ballots_html, tally_html
 from biom_demo.show.words import counted
 from biom_demo.ui.compare_tab import SHOWN, Tab
 from biom_demo.ui.reading import ended_words, followed, reading_words
-from biom_demo.ui.run import Placed, Run, Score, drawn, scores
+from biom_demo.ui.run import History, Placed, Run, Score, drawn, scores
 from biom_demo.ui.site import Site, Update, words_of
-from biom_demo.ui.wiring import QUIET, QUIET_IN_QUEUE, READS, Parts, script
+from biom_demo.ui.wiring import QUIET, QUIET_IN_QUEUE, READS, Parts, kept, script
 
 SEARCHED = 60  # questions read at most to find the next one the models disagree on
 MAX_DECK_BYTES = 64_000_000
@@ -158,7 +158,7 @@ def _row(here: Score, of_file: Sequence[Score]) -> TallyRow:
 
 
 def vote(
-    name: str, run: Run | None, ballots: tuple[Ballot, ...], history: tuple[Run, ...], view: View
+    name: str, run: Run | None, ballots: tuple[Ballot, ...], history: History, view: View
 ) -> Update | None:
     """The vote counted and the run opened; ``None`` where there is nothing to vote on.
 
@@ -172,7 +172,7 @@ def vote(
         "run": opened,
         "shown": opened,
         "ballots": ballots,
-        "history": tuple(opened if earlier is run else earlier for earlier in history),
+        "history": history.replaced(run, opened),
         "vote_count": ballots_html(ballots),
         **drawn(opened, view),
     }
@@ -216,7 +216,7 @@ def read_deck(path: str) -> Deck:
 
 def build(site: Site, tab: Tab) -> None:
     """Lay out the panel and wire it."""
-    parts: dict[str, Any] = {"deck": gr.State(None), "scored": gr.State(()), "ballots": gr.State(())}
+    parts: dict[str, Any] = {"deck": kept(None), "scored": kept(()), "ballots": kept(())}
     with tab.vote_row:
         buttons = {name: gr.Button(words, elem_id=f"vote-{name}") for name, words in VOTES.items()}
     with gr.Accordion("Test with known answers, and blind votes", open=False, elem_id="practice-panel"):

@@ -29,7 +29,7 @@ from biom_demo.show.pubmed import abstracts_html, findings_html
 from biom_demo.show.words import counted, search_words
 from biom_demo.ui.reading import ended_words, followed, reading_words
 from biom_demo.ui.site import Site, Update, missing, words_of
-from biom_demo.ui.wiring import MAY_ASK_PUBMED, QUIET, READS, Parts, on_session, script
+from biom_demo.ui.wiring import MAY_ASK_PUBMED, QUIET, READS, Parts, kept, on_session, script
 
 CARDS = ("found-biom", "found-vanilla")
 FOUND = ("found-head", "query", "generated", "to_read", "pubmed_status")
@@ -232,7 +232,7 @@ def build(site: Site, page: gr.Blocks) -> None:
                 parts[name] = gr.HTML(str(empty), elem_id=name, padding=False)
     parts["abstracts"] = gr.HTML("", elem_id="abstracts", padding=False)
     for name in ("to_read", "read", "generated"):
-        parts[name] = gr.State(None)
+        parts[name] = kept(None)
 
     def on_ask(
         asked: str | None,

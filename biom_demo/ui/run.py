@@ -208,14 +208,39 @@ def head_of(run: Run | None, boxes: Inquiry | None = None) -> str:
     return head_html(asked.question, run.passage.source, models, stale=stale)
 
 
-def remembered(earlier: Sequence[Run], current: Run) -> tuple[Run, ...]:
+@dataclass(frozen=True, slots=True)
+class History:
+    """A session's runs that are kept, oldest first, and how many before them are not any more."""
+
+    runs: tuple[Run, ...] = ()
+    dropped: int = 0
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+    def at(self, number: int) -> Run | None:
+        """The session's run of that number, from 0 on; ``None`` where it is not kept, or there is none."""
+        place = number - self.dropped
+        return self.runs[place] if 0 <= place < len(self.runs) else None
+
+    def without(self, run: Run) -> History:
+        """The history up to a run no longer kept: runs are dropped from the oldest on."""
+        place = next((place for place, one in enumerate(self.runs) if one is run), -1)
+        return History(self.runs[place + 1 :], self.dropped + place + 1)
+
+    def replaced(self, run: Run, by: Run) -> History:
+        """The history with another run in a run's place."""
+        return replace(self, runs=tuple(by if one is run else one for one in self.runs))
+
+
+def remembered(earlier: History, current: Run) -> History:
     """The session's runs with the current one, as many of the newest as are kept."""
     kept = [current]
-    for run in reversed(earlier[-HISTORY_KEPT + 1 :]):
+    for run in reversed(earlier.runs[-HISTORY_KEPT + 1 :]):
         if sum(len(one.passage.text) for one in kept) + len(run.passage.text) > HISTORY_CHARS:
             break
         kept.append(run)
-    return tuple(reversed(kept))
+    return History(tuple(reversed(kept)), earlier.dropped + len(earlier) + 1 - len(kept))
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,10 @@ from biom_demo import __version__
 from biom_demo.errors import BioMError
 from biom_demo.qa.records import Question
 from biom_demo.settings import ASSETS
+from biom_demo.ui import guard
 from biom_demo.ui.ending import Requests, Signals, Streams, cut_short
+from biom_demo.ui.practice_panel import MAX_DECK_BYTES
+from biom_demo.ui.sessions import MOST_SESSIONS
 from biom_demo.ui.site import PUBMED_AT_ONCE, PUBMED_WAITING, Site, missing
 from biom_demo.ui.wiring import READING_AT_ONCE
 
@@ -144,15 +147,18 @@ def launch(page: gr.Blocks, site: Site, signals: Signals) -> int:
         ),
         app_kwargs={
             "routes": routes(site, readiness),
-            "middleware": [Middleware(Streams, requests=requests)],
+            "middleware": [*guard.middleware(site.settings), Middleware(Streams, requests=requests)],
         },
         footer_links=["api"],
-        max_file_size="64mb",
+        max_file_size=MAX_DECK_BYTES,
+        state_session_capacity=MOST_SESSIONS,
+        enable_monitoring=False,
         max_threads=THREADS,
         run_history=False,
         ssr_mode=False,
         prevent_thread_lock=True,  # the main thread waits for signals
     )
+    page.server.config.encoded_headers = []  # which server this is, uvicorn would tell
     number = signals.wait(page.server.thread.is_alive)
     if number is None:
         log.error("The server ended by itself.")

@@ -32,6 +32,14 @@ MAY_ASK_PUBMED: dict[str, Any] = {
 }
 
 
+STATE_KEPT_S = 3_600
+
+
+def kept(value: Any) -> gr.State:
+    """A state of the page, the same value in each session at first; forgotten after an hour unchanged."""
+    return gr.State(value, time_to_live=STATE_KEPT_S)
+
+
 class Parts(dict[str, Any]):
     """The components of the page, or of a part of it, by name."""
 

@@ -109,15 +109,20 @@ def browser():
 
 @pytest.fixture
 def open_page(app, browser):
-    """A function that opens the page at a size and theme; no request may leave this machine."""
+    """A function that opens the page at a size and theme.
+
+    No request may leave this machine, and nothing be held back by the page's own policy.
+    """
     contexts = []
     outside: list[str] = []
+    held_back: list[str] = []
 
     def opened(*, width=1280, height=900, theme="light", address=app):
         context = browser.new_context(viewport={"width": width, "height": height})
         contexts.append(context)
         page = context.new_page()
         page.on("request", lambda r: None if is_local(r.url) else outside.append(r.url))
+        page.on("console", lambda m: held_back.append(m.text) if "Security Policy" in m.text else None)
         page.goto(f"{address}/?__theme={theme}")
         return page
 
@@ -125,6 +130,7 @@ def open_page(app, browser):
     for context in contexts:
         context.close()
     assert outside == []
+    assert held_back == []
 
 
 def is_local(url: str) -> bool:
