@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from biom_demo.errors import InputError
+from biom_demo.qa.checkpoint_files import VOCABULARIES, WEIGHTS
 from biom_demo.settings import ASSETS
-
-WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # the first that exists is used
-VOCABULARIES = ("tokenizer.json", "vocab.txt", "spiece.model")  # at least one must exist
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from biom_demo.errors import CheckpointError, FetchCancelled, FetchError
-from biom_demo.models.catalogue import VOCABULARIES, WEIGHTS, Checkpoint, is_hub_id, locate
+from biom_demo.models.catalogue import Checkpoint, is_hub_id, locate
 from biom_demo.qa.calibration import CALIBRATION_FILE
+from biom_demo.qa.checkpoint_files import VOCABULARIES, WEIGHTS
 
 CHUNK_BYTES = 1 << 16
 OPTIONAL = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", CALIBRATION_FILE)
