@@ -129,8 +129,9 @@ def test_the_usual_kinds_of_attention_pass(folder):
     [
         ("num_hidden_layers", 200_000), ("num_hidden_layers", -1), ("num_hidden_layers", "12"),
         ("num_hidden_layers", 2.5), ("num_hidden_layers", True), ("n_layers", 10**9),
-        ("inner_group_num", 10**6), ("encoder_layers", 10**6), ("hidden_size", 10**12), ("hidden_size", 0), ("hidden_size", -4),
-        ("hidden_size", "4"), ("vocab_size", 10**9), ("vocab_size", [10**9]), ("embedding_size", 10**8),
+        ("inner_group_num", 10**6), ("encoder_layers", 10**6), ("hidden_size", 10**12),
+        ("hidden_size", 0), ("hidden_size", -4), ("hidden_size", "4"),
+        ("vocab_size", 10**9), ("vocab_size", [10**9]), ("embedding_size", 10**8),
         ("intermediate_size", 2**40), ("num_attention_heads", 0), ("num_attention_heads", 10**6),
         ("max_position_embeddings", 10**9), ("type_vocab_size", 10**6), ("num_labels", 10**7),
         ("some_new_name", 10**15), ("pad_token_id", -(10**15)), ("model_type", 7), ("model_type", "../x"),

@@ -304,7 +304,7 @@ def _attention(config: Any) -> str:
     """The faster of the two kinds of attention, where the architecture has it."""
     from transformers import AutoModelForQuestionAnswering
 
-    architecture = AutoModelForQuestionAnswering._model_mapping.get(type(config))
+    architecture = AutoModelForQuestionAnswering._model_mapping.get(type(config), None)
     return ATTENTION if getattr(architecture, "_supports_sdpa", False) else PLAIN_ATTENTION
 
 
@@ -371,7 +371,7 @@ def _reason(error: Exception, folder: Path | None = None) -> str:
 
 
 # Two steps down from a root, as in "/root/.cache"; "and/or" has none.
-_PATH = re.compile(r"(?<![\w/.])(?:~|[A-Za-z]:)?(?:[/\\][\w.@+ -]*[\w.@+-]){2,}[/\\]?")
+_PATH = re.compile(r"(?<![\w/.])(?:~|[A-Za-z]:)?(?:[/\\]+[\w.@+-]+){2,}[/\\]?")
 
 
 def _reading(name: str, folder: Path | None, load: Callable[[], T]) -> T:
