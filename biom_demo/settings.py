@@ -5,9 +5,11 @@ The environment is read here and nowhere else.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,14 @@ from biom_demo.errors import InputError
 # The bundled files: at the top of a checkout, inside the package where it is installed (pyproject.toml).
 _INSTALLED = Path(__file__).parent / "assets"
 ASSETS = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parent.parent / "assets"
+
+
+class Switch(StrEnum):
+    """A setting that follows from whether the page is public, unless it is set."""
+
+    AUTO = "auto"
+    ON = "on"
+    OFF = "off"
 
 
 def _setting(
@@ -34,11 +44,36 @@ class Settings:
     vanilla_model: str | None = _setting(
         None, "VANILLA_MODEL", "Folder or Hub id instead of the pair's vanilla side."
     )
+    public: Switch = _setting(
+        Switch.AUTO,
+        "BIOM_PUBLIC",
+        "Whether strangers reach the page: on, off, or auto (see above). Set it to on behind a proxy.",
+    )
+    own_models: Switch = _setting(
+        Switch.AUTO,
+        "BIOM_OWN_MODELS",
+        "Whether visitors may name any folder or Hub id; auto: not on a public page.",
+    )
+    fetch: Switch = _setting(
+        Switch.AUTO, "BIOM_FETCH", "Whether visitors may have models fetched; auto: not on a public page."
+    )
+    pairs: str = _setting(
+        "auto",
+        "BIOM_PAIRS",
+        "Pairs on offer beside the default one: all, or names such as mini,base; auto: all, on a public "
+        "page mini.",
+    )
     threads: int = _setting(0, "BIOM_THREADS", "CPU threads of a model; 0 is torch's choice.", at_least=0)
     host: str = _setting(
         "127.0.0.1", "GRADIO_SERVER_NAME", "Address to listen at; on Spaces 0.0.0.0 unless set."
     )
     port: int = _setting(7860, "GRADIO_SERVER_PORT", "Port to listen at.", at_least=1)
+    root_path: str | None = _setting(
+        None, "GRADIO_ROOT_PATH", "Path or address under which a proxy serves the page."
+    )
+    share: Switch = _setting(
+        Switch.OFF, "GRADIO_SHARE", "Whether Gradio opens a tunnel to the page from the web: on or off."
+    )
     max_context_chars: int = _setting(
         400_000, "BIOM_MAX_CONTEXT_CHARS", "Longest text read, in characters.", at_least=1
     )
@@ -86,6 +121,22 @@ class Settings:
     )
     on_spaces: bool = _setting(False, "SPACE_ID", "Set by Hugging Face Spaces.")
 
+    @property
+    def is_public(self) -> bool:
+        """Whether strangers reach the page.
+
+        On a Space, at an address that is not this machine's own, through a tunnel (``share``) or under a
+        proxy's path they do; a proxy that leaves no trace here is for ``public`` to say.
+        """
+        if self.public is not Switch.AUTO:
+            return self.public is Switch.ON
+        shared = self.share is not Switch.OFF or self.root_path is not None
+        return self.on_spaces or shared or not _is_loopback(self.host)
+
+    def allows(self, switch: Switch, *, public: bool) -> bool:
+        """Whether a switch is on, on a page that is public or not."""
+        return not public if switch is Switch.AUTO else switch is Switch.ON
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
         """The settings of an environment (this process's by default); empty variables count as unset.
@@ -103,10 +154,25 @@ class Settings:
         return cls(**values)
 
 
+def _is_loopback(host: str) -> bool:
+    """Whether only this machine reaches that address; a name is looked up nowhere."""
+    host = host.strip().strip("[]").rstrip(".").lower()
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+_SWITCHES = {
+    **dict.fromkeys(("on", "true", "yes", "1"), Switch.ON),
+    **dict.fromkeys(("off", "false", "no", "0"), Switch.OFF),
+    "auto": Switch.AUTO,
+}
 _PARSERS: dict[str, tuple[Callable[[str], Any], str]] = {
     "int": (int, "a whole number"),
     "float": (float, "a number"),
     "bool": (bool, "anything"),
+    "Switch": (lambda raw: _SWITCHES[raw.lower()], "auto, on or off"),
 }
 
 
@@ -118,7 +184,7 @@ def _parsed(raw: str, kind: str, metadata: Mapping[str, Any]) -> Any:
     limit = f" of at least {least:g}" if least is not None else ""
     try:
         value = parse(raw)
-    except ValueError:
+    except (ValueError, KeyError):
         value = None
     if value is None or (least is not None and not value >= least):
         raise InputError(f"{metadata['env']}={raw!r} cannot be used. Set it to {words}{limit}.")

@@ -20,6 +20,12 @@ class Checkpoint:
     trained_on: str
     download_mb: int | None = None
 
+    @property
+    def name(self) -> str:
+        """Its Hub id, or its label where it is a folder: whose place is nobody's business on a page."""
+        is_folder = not is_hub_id(self.source) or Path(self.source).is_dir()
+        return self.label if is_folder else self.source
+
 
 @dataclass(frozen=True, slots=True)
 class ModelPair:

@@ -65,7 +65,7 @@ def fetch(
         return folder
     if not is_hub_id(checkpoint.source):
         raise CheckpointError(
-            f"{checkpoint.source} is neither a folder with a checkpoint nor a Hub id like owner/name."
+            f"{checkpoint.label} is neither a folder with a checkpoint nor a Hub id like owner/name."
         )
     cancelled = cancelled or threading.Event()
     job = _Download(checkpoint.source, timeout_s, progress)

@@ -39,11 +39,10 @@ class Models:
         """
         folder = locate(checkpoint)
         if folder is None:
-            # A folder's place is nobody's business on a public page.
-            by_hand = f" (hf download {checkpoint.source})" if is_hub_id(checkpoint.source) else ""
+            by_hand = f" (hf download {checkpoint.name})" if is_hub_id(checkpoint.name) else ""
             raise CheckpointError(
-                f"{checkpoint.label} is not on this machine yet. Fetch it on the page{by_hand}, or choose "
-                "the mini pair."
+                f"{checkpoint.label} is not on this machine. Choose the mini pair, or have it fetched by "
+                f"whoever runs the page{by_hand}."
             )
         with self._loading:
             if folder in self._readers:
@@ -54,7 +53,7 @@ class Models:
 
             if self._threads:
                 set_threads(self._threads)
-            reader = Reader.load(folder)
+            reader = Reader.load(folder, name=checkpoint.label)
             self._readers[folder] = reader
             while len(self._readers) > READERS_KEPT:
                 self._readers.popitem(last=False)
