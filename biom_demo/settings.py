@@ -27,6 +27,10 @@ class Switch(StrEnum):
     ON = "on"
     OFF = "off"
 
+    def holds(self, *, otherwise: bool) -> bool:
+        """Whether it is on; where it is ``auto``, what it is ``otherwise``."""
+        return otherwise if self is Switch.AUTO else self is Switch.ON
+
 
 def _setting(
     default: Any, variable: str, explanation: str, *, at_least: float | None = None, secret: bool = False
@@ -128,14 +132,8 @@ class Settings:
         On a Space, at an address that is not this machine's own, through a tunnel (``share``) or under a
         proxy's path they do; a proxy that leaves no trace here is for ``public`` to say.
         """
-        if self.public is not Switch.AUTO:
-            return self.public is Switch.ON
-        shared = self.share is not Switch.OFF or self.root_path is not None
-        return self.on_spaces or shared or not _is_loopback(self.host)
-
-    def allows(self, switch: Switch, *, public: bool) -> bool:
-        """Whether a switch is on, on a page that is public or not."""
-        return not public if switch is Switch.AUTO else switch is Switch.ON
+        passed_on = self.share is not Switch.OFF or self.root_path is not None
+        return self.public.holds(otherwise=self.on_spaces or passed_on or not _is_loopback(self.host))
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from biom_demo.errors import CheckpointError
 from biom_demo.models.catalogue import Checkpoint, is_hub_id, locate
+from biom_demo.models.memory import require_memory
 from biom_demo.models.worker import Ended, Job, Progress, Worker
 from biom_demo.qa.records import Question, Reading
 
@@ -51,6 +52,7 @@ class Models:
             from biom_demo.qa.engines.pytorch import set_threads
             from biom_demo.qa.reader import Reader
 
+            require_memory(folder, checkpoint.label)
             if self._threads:
                 set_threads(self._threads)
             reader = Reader.load(folder, name=checkpoint.label)

@@ -20,7 +20,7 @@ from starlette.routing import Route
 from biom_demo import __version__
 from biom_demo.errors import BioMError
 from biom_demo.qa.records import Question
-from biom_demo.settings import ASSETS
+from biom_demo.settings import ASSETS, Switch
 from biom_demo.ui.ending import Requests, Signals, Streams, cut_short
 from biom_demo.ui.site import PUBMED_AT_ONCE, PUBMED_WAITING, Site, missing
 from biom_demo.ui.wiring import READING_AT_ONCE
@@ -137,6 +137,8 @@ def launch(page: gr.Blocks, site: Site, signals: Signals) -> int:
     page.launch(
         server_name=site.settings.host,
         server_port=site.settings.port,
+        root_path=site.settings.root_path,
+        share=site.settings.share is Switch.ON,
         css_paths=[ASSETS / "style.css"],
         # Gradio's own shade of the main button is a hair below WCAG AA.
         theme=gr.themes.Default(primary_hue="indigo", font=FONTS).set(

@@ -13,7 +13,15 @@ from typing import Any
 from biom_demo.analysis.comparison import MAX_SIDES
 from biom_demo.counters import Counters
 from biom_demo.errors import BioMError, InputError, PubMedCancelled
-from biom_demo.models.catalogue import CATALOGUE, Checkpoint, ModelPair, given, locate, resolve_pair
+from biom_demo.models.catalogue import (
+    CATALOGUE,
+    Checkpoint,
+    ModelPair,
+    automatic_pair,
+    given,
+    locate,
+    resolve_pair,
+)
 from biom_demo.models.store import Models, Visit
 from biom_demo.pubmed.session import PubMed, Session
 from biom_demo.settings import Settings, Switch
@@ -170,6 +178,7 @@ class Site:
     pubmed_gate: Gate = field(default_factory=Gate)
     stops: Stops = field(default_factory=Stops)
     counters: Counters = field(default_factory=Counters)
+    notices: tuple[str, ...] = ()  # what visitors are told of this server: why not the bigger pair, say
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Site:
@@ -181,9 +190,9 @@ class Site:
                 f"BIOM_PAIRS={settings.pairs!r} cannot be used. Set it to auto, all, or names parted by "
                 f"commas, such as mini,base."
             )
-        return cls(
-            settings, default_pair(settings), Models(threads=settings.threads), PubMed.from_settings(settings)
-        )
+        pair, notices = default_pair(settings)
+        models, pubmed = Models(threads=settings.threads), PubMed.from_settings(settings)
+        return cls(settings, pair, models, pubmed, notices=notices)
 
     def seen_by(self, headers: Mapping[str, str]) -> Site:
         """The site as whoever sent a request with these headers may use it.
@@ -203,12 +212,12 @@ class Site:
     @property
     def own_models(self) -> bool:
         """Whether any folder or Hub id may be named: whoever can name a folder can have it opened."""
-        return self.settings.allows(self.settings.own_models, public=self.public)
+        return self.settings.own_models.holds(otherwise=not self.public)
 
     @property
     def may_fetch(self) -> bool:
         """Whether a visitor may have models fetched."""
-        return self.settings.allows(self.settings.fetch, public=self.public)
+        return self.settings.fetch.holds(otherwise=not self.public)
 
     @property
     def pairs(self) -> Mapping[str, ModelPair]:
@@ -262,9 +271,13 @@ class Site:
         return (*pair.checkpoints, *others)
 
 
-def default_pair(settings: Settings) -> ModelPair:
-    """The pair that the settings name. Raises ``InputError`` where there is none of that name."""
-    return resolve_pair(settings.pair, biom=settings.biom_model, vanilla=settings.vanilla_model)
+def default_pair(settings: Settings) -> tuple[ModelPair, tuple[str, ...]]:
+    """The pair that the settings name, and why it is not a bigger one that lies here.
+
+    Raises ``InputError`` where there is none of that name.
+    """
+    notices = automatic_pair()[1] if settings.pair == "auto" else ()
+    return resolve_pair(settings.pair, biom=settings.biom_model, vanilla=settings.vanilla_model), notices
 
 
 def missing(checkpoints: Sequence[Checkpoint]) -> list[Checkpoint]:
