@@ -24,8 +24,12 @@ def available_bytes() -> int | None:
 
 
 def require_memory(folder: Path, name: str) -> None:
-    """Raise ``CheckpointError`` where the weights of a folder do not fit into the memory that is left."""
-    need, left = weights_of(folder).bytes_read + WORKING_BYTES, available_bytes()
+    """Raise ``CheckpointError`` where a folder's weights are cut, or do not fit into the memory left."""
+    try:
+        need = weights_of(folder).bytes_read + WORKING_BYTES
+    except CheckpointError as error:
+        raise CheckpointError(f"{name} cannot be loaded. {error}") from None
+    left = available_bytes()
     if left is not None and need > left:
         raise CheckpointError(
             f"{name} needs about {need / 1e9:.1f} GB of memory, and {left / 1e9:.1f} GB are free here. "
