@@ -46,8 +46,8 @@ def _reason(error: OSError, settings: Settings) -> str:
                 f"{where} is in use. End the program that uses it, or set GRADIO_SERVER_PORT to a free port."
             )
         return (
-            f"{where} cannot be listened at ({refused.strerror}). Set GRADIO_SERVER_PORT to a port above 1023, "
-            "and GRADIO_SERVER_NAME to an address of this machine."
+            f"{where} cannot be listened at ({refused.strerror}). Set GRADIO_SERVER_PORT to a port above "
+            "1023, and GRADIO_SERVER_NAME to an address of this machine."
         )
     return f"{error}. Check the folder for temporary files (TMPDIR) and the disk's space."
 

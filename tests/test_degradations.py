@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 
@@ -66,6 +67,14 @@ def test_a_reader_that_wants_no_more_is_no_fault():
     assert b"Exception ignored" not in done.stderr
 
 
+def python(program, *arguments, **environment):
+    """A program run to its end in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-c", program, *map(str, arguments)],
+        capture_output=True, text=True, timeout=120, cwd=ROOT, check=False, env={**os.environ, **environment},
+    )  # fmt: skip
+
+
 def app(**environment):
     """The app, run until it ends by itself."""
     return subprocess.run(
@@ -120,14 +129,7 @@ assert cache.get(["a"])["a"].value == 1
 
 
 def test_a_full_disk_under_the_cache_is_done_without_and_used_again_later(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", FULL, str(tmp_path)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        cwd=ROOT,
-        check=False,
-    )
+    done = python(FULL, tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("the PubMed cache cannot be used now") == 1
     assert str(tmp_path) not in done.stderr
@@ -194,14 +196,7 @@ def test_a_model_that_does_not_fit_into_memory_is_not_begun(tmp_path):
     for name in ("config.json", "vocab.txt"):
         (tmp_path / name).write_text("{}")
     big_weights(tmp_path / "model.safetensors")
-    done = subprocess.run(
-        [sys.executable, "-c", SHORT, str(tmp_path)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        cwd=ROOT,
-        check=False,
-    )
+    done = python(SHORT, tmp_path)
     assert "needs about 2.5 GB of memory, and 1.0 GB are free here" in done.stdout, done.stderr
     assert "Choose a smaller pair" in done.stdout
     assert str(tmp_path.parent) not in done.stdout
@@ -238,19 +233,13 @@ def test_a_big_pair_that_does_not_fit_gives_way_to_mini_and_the_page_says_so(tmp
 
     base = next(pair for pair in CATALOGUE if pair.name == "base")
     weights = [hub_snapshot(tmp_path, checkpoint.source) for checkpoint in base.checkpoints]
-    environment = {**os.environ, "HF_HOME": str(tmp_path), "BIOM_PAIR": "auto", "BIOM_CACHE": "off"}
-
-    def started():
-        return subprocess.run(
-            [sys.executable, "-c", AUTO], capture_output=True, text=True, timeout=60, cwd=ROOT, check=True,
-            env=environment,
-        ).stdout  # fmt: skip
-
-    assert "mini The base pair is here and not used: it needs about 4.5 GB" in started()
+    environment = {"HF_HOME": str(tmp_path), "BIOM_PAIR": "auto", "BIOM_CACHE": "off"}
+    started = partial(python, AUTO, **environment)
+    assert "mini The base pair is here and not used: it needs about 4.5 GB" in started().stdout
     # An interrupted copy, whatever the memory.
     with weights[0].open("r+b") as file:
         file.truncate(1_000_000)
-    assert "mini The base pair is here and not used: BioM-ELECTRA-Base" in started()
+    assert "mini The base pair is here and not used: BioM-ELECTRA-Base" in started().stdout
 
 
 def test_what_is_left_is_the_least_of_machine_container_and_limit(tmp_path, monkeypatch):
