@@ -49,7 +49,10 @@ def _reason(error: OSError, settings: Settings) -> str:
             f"{where} cannot be listened at ({refused.strerror}). Set GRADIO_SERVER_PORT to a port above "
             "1023, and GRADIO_SERVER_NAME to an address of this machine."
         )
-    return f"{error}. Check the folder for temporary files (TMPDIR) and the disk's space."
+    return (
+        f"{error.strerror or error}. Set TMPDIR (or GRADIO_TEMP_DIR, where it is set) to a folder that can be "
+        "written to, on a disk with space."
+    )
 
 
 if __name__ == "__main__":
