@@ -50,8 +50,8 @@ def _reason(error: OSError, settings: Settings) -> str:
             "1023, and GRADIO_SERVER_NAME to an address of this machine."
         )
     return (
-        f"{error.strerror or error}. Set TMPDIR (or GRADIO_TEMP_DIR, where it is set) to a folder that can be "
-        "written to, on a disk with space."
+        f"{error.strerror or error}. Set TMPDIR (or GRADIO_TEMP_DIR, where it is set) to a folder that can "
+        "be written to, on a disk with space."
     )
 
 

@@ -212,16 +212,18 @@ def choose(site: Site, name: str, further: Sequence[str] | None) -> Update:
     }
 
 
-def offer(site: Site) -> Update:
-    """The pairs and models on offer to this visitor, and the default pair's fetch button where it is needed.
+def offer(site: Site, *, seen: Site) -> Update:
+    """What the page of ``site`` offers to a visitor who sees it as ``seen``.
 
-    Nothing to offer is left alone: a visitor may be quicker than this, and have chosen another pair.
+    That is fewer pairs and models to one of a proxy, and the default pair's fetch button where it is
+    needed. Nothing to offer is left alone: a visitor may be quicker than this, and have chosen already.
     """
-    absent = missing(site.checkpoints(site.pair.name))
+    absent = missing(seen.checkpoints(seen.pair.name))
+    fewer = seen is not site
     return {
-        "get": choose(site, site.pair.name, ())["get"] if absent else gr.skip(),
-        "pair": gr.update(choices=_pair_choices(site)),
-        "further": gr.update(**_further(site)),
+        "get": choose(seen, seen.pair.name, ())["get"] if absent else gr.skip(),
+        "pair": gr.update(choices=_pair_choices(seen)) if fewer else gr.skip(),
+        "further": gr.update(**_further(seen)) if fewer else gr.skip(),
     }
 
 
@@ -474,7 +476,7 @@ def _wire_fetching(site: Site, parts: Parts, page: gr.Blocks) -> None:
         return parts.changed(choose(site.seen_by(request.headers), name, further))
 
     def on_load(request: gr.Request) -> dict[Any, Any]:
-        return parts.changed(offer(site.seen_by(request.headers)))
+        return parts.changed(offer(site, seen=site.seen_by(request.headers)))
 
     for changed in (parts["pair"].change, parts["further"].change):
         changed(
