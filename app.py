@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import socket
 import sys
 
 # Before gradio is imported: it would otherwise report usage to its makers.
@@ -31,11 +33,28 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        print(
-            f"error: the page cannot be served: {error}. Set GRADIO_SERVER_PORT to a free port.",
-            file=sys.stderr,
-        )
+        print(f"error: the page cannot be served: {_reason(error, settings)}", file=sys.stderr)
         return 2
+
+
+def _reason(error: OSError, settings: Settings) -> str:
+    """Why serving failed, and what to do; Gradio says of a port only that it found none."""
+    try:
+        socket.create_server((settings.host, settings.port)).close()
+    except OSError as refused:
+        where = f"port {settings.port} of {settings.host}"
+        if refused.errno == errno.EADDRINUSE:
+            return (
+                f"{where} is in use. End the program that uses it, or set GRADIO_SERVER_PORT to a free port."
+            )
+        return (
+            f"{where} cannot be listened at ({refused.strerror}). Set GRADIO_SERVER_PORT to a port above "
+            "1023, and GRADIO_SERVER_NAME to an address of this machine."
+        )
+    return (
+        f"{error.strerror or error}. Set TMPDIR (or GRADIO_TEMP_DIR, where it is set) to a folder that can "
+        "be written to, on a disk with space."
+    )
 
 
 if __name__ == "__main__":

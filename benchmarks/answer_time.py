@@ -62,7 +62,11 @@ def main() -> None:
     from transformers import AutoModelForQuestionAnswering
 
     eager = AutoModelForQuestionAnswering.from_pretrained(
-        folder, local_files_only=True, dtype=torch.float32, attn_implementation="eager"
+        folder,
+        trust_remote_code=False,
+        local_files_only=True,
+        dtype=torch.float32,
+        attn_implementation="eager",
     ).eval()
     print(
         f"{arguments.pair}, {arguments.threads} threads, {arguments.runs} runs in turn, "

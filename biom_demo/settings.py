@@ -5,9 +5,11 @@ The environment is read here and nowhere else.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,18 @@ from biom_demo.errors import InputError
 # The bundled files: at the top of a checkout, inside the package where it is installed (pyproject.toml).
 _INSTALLED = Path(__file__).parent / "assets"
 ASSETS = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parent.parent / "assets"
+
+
+class Switch(StrEnum):
+    """A setting that follows from whether the page is public, unless it is set."""
+
+    AUTO = "auto"
+    ON = "on"
+    OFF = "off"
+
+    def holds(self, *, otherwise: bool) -> bool:
+        """Whether it is on; where it is ``auto``, what it is ``otherwise``."""
+        return otherwise if self is Switch.AUTO else self is Switch.ON
 
 
 def _setting(
@@ -34,6 +48,25 @@ class Settings:
     vanilla_model: str | None = _setting(
         None, "VANILLA_MODEL", "Folder or Hub id instead of the pair's vanilla side."
     )
+    public: Switch = _setting(
+        Switch.AUTO,
+        "BIOM_PUBLIC",
+        "Whether strangers reach the page: on, off, or auto (see above). Set it to on behind a proxy.",
+    )
+    own_models: Switch = _setting(
+        Switch.AUTO,
+        "BIOM_OWN_MODELS",
+        "Whether visitors may name any folder or Hub id; auto: not on a public page.",
+    )
+    fetch: Switch = _setting(
+        Switch.AUTO, "BIOM_FETCH", "Whether visitors may have models fetched; auto: not on a public page."
+    )
+    pairs: str = _setting(
+        "auto",
+        "BIOM_PAIRS",
+        "Pairs on offer beside the default one: all, or names such as mini,base; auto: all, on a public "
+        "page mini.",
+    )
     threads: int = _setting(0, "BIOM_THREADS", "CPU threads of a model; 0 is torch's choice.", at_least=0)
     host: str = _setting(
         "127.0.0.1", "GRADIO_SERVER_NAME", "Address to listen at; on Spaces 0.0.0.0 unless set."
@@ -45,6 +78,12 @@ class Settings:
         "for other names are refused. Unset: on loopback its own names alone, else any.",
     )
     port: int = _setting(7860, "GRADIO_SERVER_PORT", "Port to listen at.", at_least=1)
+    root_path: str | None = _setting(
+        None, "GRADIO_ROOT_PATH", "Path or address under which a proxy serves the page."
+    )
+    share: Switch = _setting(
+        Switch.OFF, "GRADIO_SHARE", "Whether Gradio opens a tunnel to the page from the web: on or off."
+    )
     max_context_chars: int = _setting(
         400_000, "BIOM_MAX_CONTEXT_CHARS", "Longest text read, in characters.", at_least=1
     )
@@ -98,6 +137,16 @@ class Settings:
         """Whether only this machine can reach the page, unless something passes requests on to it."""
         return self.host.strip("[]") in ("127.0.0.1", "localhost", "::1")
 
+    @property
+    def is_public(self) -> bool:
+        """Whether strangers reach the page.
+
+        On a Space, at an address that is not this machine's own, through a tunnel (``share``) or under a
+        proxy's path they do; a proxy that leaves no trace here is for ``public`` to say.
+        """
+        passed_on = self.share is not Switch.OFF or self.root_path is not None
+        return self.public.holds(otherwise=self.on_spaces or passed_on or not _is_loopback(self.host))
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
         """The settings of an environment (this process's by default); empty variables count as unset.
@@ -115,10 +164,25 @@ class Settings:
         return cls(**values)
 
 
+def _is_loopback(host: str) -> bool:
+    """Whether only this machine reaches that address; a name is looked up nowhere."""
+    host = host.strip().strip("[]").rstrip(".").lower()
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+_SWITCHES = {
+    **dict.fromkeys(("on", "true", "yes", "1"), Switch.ON),
+    **dict.fromkeys(("off", "false", "no", "0"), Switch.OFF),
+    "auto": Switch.AUTO,
+}
 _PARSERS: dict[str, tuple[Callable[[str], Any], str]] = {
     "int": (int, "a whole number"),
     "float": (float, "a number"),
     "bool": (bool, "anything"),
+    "Switch": (lambda raw: _SWITCHES[raw.lower()], "auto, on or off"),
 }
 
 
@@ -130,7 +194,7 @@ def _parsed(raw: str, kind: str, metadata: Mapping[str, Any]) -> Any:
     limit = f" of at least {least:g}" if least is not None else ""
     try:
         value = parse(raw)
-    except ValueError:
+    except (ValueError, KeyError):
         value = None
     if value is None or (least is not None and not value >= least):
         raise InputError(f"{metadata['env']}={raw!r} cannot be used. Set it to {words}{limit}.")

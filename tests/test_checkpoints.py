@@ -15,7 +15,8 @@ import pytest
 from huggingface_hub import constants
 
 from biom_demo.errors import CheckpointError, FetchCancelled, FetchError, InputError
-from biom_demo.models.catalogue import CATALOGUE, Checkpoint, locate, resolve_pair
+from biom_demo.models import catalogue
+from biom_demo.models.catalogue import CATALOGUE, Checkpoint, automatic_pair, locate, resolve_pair
 from biom_demo.models.download import fetch, needed_files
 from biom_demo.qa.reader import Reader
 from biom_demo.qa.records import Question
@@ -26,6 +27,7 @@ from tests.tiny import save_old_layout
 REPOSITORY = "sultan/BioM-ELECTRA-Large-SQuAD2-BioASQ8B"
 CHECKPOINT = Checkpoint(REPOSITORY, "large", "")
 BIOM_VOCABULARY_SIZE = 28_895
+EMPTY_SAFETENSORS = b"\x02" + bytes(7) + b"{}"
 
 
 @pytest.fixture(scope="session")
@@ -167,8 +169,9 @@ def put_in_cache(cache: Path, source: str, *, weights: str = "model.safetensors"
     snapshot.mkdir(parents=True)
     (folder / "refs").mkdir()
     (folder / "refs" / "main").write_text(COMMIT)
-    for name in ("config.json", "vocab.txt", weights):
+    for name in ("config.json", "vocab.txt"):
         (snapshot / name).write_text("x")
+    (snapshot / weights).write_bytes(EMPTY_SAFETENSORS if weights.endswith("tensors") else b"x")
 
 
 def test_auto_takes_the_largest_pair_that_is_here_whole(cache, monkeypatch):
@@ -188,6 +191,31 @@ def test_auto_takes_the_largest_pair_that_is_here_whole(cache, monkeypatch):
     shutil.rmtree(cache / f"models--{pairs['large'].vanilla.source.replace('/', '--')}")
     put_in_cache(cache, pairs["large"].vanilla.source)
     assert resolve_pair("auto").name == "large"
+
+
+def test_auto_passes_over_a_pair_that_is_cut_or_does_not_fit_and_says_so(cache, monkeypatch):
+    pairs = {pair.name: pair for pair in CATALOGUE}
+    for name in ("large", "base"):
+        for checkpoint in pairs[name].checkpoints:
+            put_in_cache(cache, checkpoint.source)
+    assert automatic_pair() == (pairs["large"], ())
+    weights = locate(pairs["large"].biom) / "model.safetensors"
+    weights.write_bytes(EMPTY_SAFETENSORS[:-1])
+    found, (notice,) = automatic_pair()
+    assert found.name == resolve_pair("auto").name == "base"
+    assert "large pair is here and not used: BioM-ELECTRA-Large" in notice
+    assert "ends early" in notice
+    weights.write_bytes(EMPTY_SAFETENSORS)
+    described = b'{"a":{"dtype":"F32","shape":[500000000],"data_offsets":[0,2000000000]}}'
+    with weights.open("wb") as file:
+        file.write(len(described).to_bytes(8, "little") + described)
+        file.truncate(file.tell() + 2_000_000_000)  # a hole: it takes no disk
+    monkeypatch.setattr(catalogue, "available_bytes", lambda: 1_000_000_000)
+    found, (notice,) = automatic_pair()
+    assert found.name == "base"
+    assert "needs about 2.5 GB of memory, and 1.0 GB are free" in notice
+    monkeypatch.setattr(catalogue, "available_bytes", lambda: None)
+    assert automatic_pair()[0].name == "large"
 
 
 def test_either_side_can_be_replaced():

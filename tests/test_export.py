@@ -179,7 +179,7 @@ def test_markdown_makes_nothing_of_what_came_from_outside(hostile, between):
 
 
 SIGNS = "=+-@＝＋－＠﹢﹣﹦﹫"
-UNSEEN = '\t\r\n\v\f "\x00\x85\xa0\u2028\u200b\ufeff'
+UNSEEN = '\t\r\n\v\f "\x00\x85\xa0\u2028\u200b\ufeff\u202e\u2064\u180e\ufe0f\u3164\u2800\U000e0020\u061c'
 
 
 def cells(text):

@@ -119,7 +119,7 @@ def test_gumbel_sampling_draws_from_the_softmax():
 
 
 def test_the_networks_share_embeddings_and_the_loss_is_the_weighted_sum(start):
-    discriminator = ElectraForPreTraining.from_pretrained(start)
+    discriminator = ElectraForPreTraining.from_pretrained(start, trust_remote_code=False)
     model = Electra(discriminator, 0.5)
     table = discriminator.electra.embeddings.word_embeddings.weight
     assert model.generator.electra.embeddings is discriminator.electra.embeddings

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import pickle
 import shutil
 import socket
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -18,6 +21,7 @@ from biom_demo.qa.engines.pytorch import PyTorchEngine
 from biom_demo.qa.reader import Reader
 from biom_demo.qa.records import Question
 from biom_demo.qa.windows import build_windows
+from tests.conftest import ROOT
 from tests.tiny import (
     ARCHITECTURES,
     VOCABULARY,
@@ -348,3 +352,96 @@ def test_an_albert_with_spiece_model_alone_is_read(tmp_path):
     (prediction,) = Reader(engine, engine.tokenizer).predictions([(Question(QUESTION), context)])
     assert prediction.answers
     assert all(a.text == a.span.of(context) == a.text.strip() for a in prediction.answers)
+
+
+EVIL = """
+import pathlib
+pathlib.Path(__file__).with_name("executed").touch()
+from transformers import ElectraConfig as Config, ElectraForQuestionAnswering as Model
+from transformers import ElectraTokenizerFast as Tokenizer
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value"),
+    [
+        (
+            "config.json",
+            "auto_map",
+            {"AutoConfig": "evil.Config", "AutoModelForQuestionAnswering": "evil.Model"},
+        ),
+        ("config.json", "auto_map", {"AutoTokenizer": ["evil.Tokenizer", "evil.Tokenizer"]}),
+        ("tokenizer_config.json", "auto_map", {"AutoTokenizer": [None, "evil.Tokenizer"]}),
+        ("tokenizer_config.json", "auto_map", ["evil.Tokenizer", None]),
+        ("config.json", "_attn_implementation", "kernels-community/flash-attn"),
+        ("config.json", "attn_implementation", "kernels-community/flash-attn"),
+    ],
+)
+def test_code_that_comes_with_a_checkpoint_is_never_run(tmp_path, name, key, value):
+    """In a process that is told "y" on standard input, as transformers would ask there."""
+    folder = save_tiny("electra", tmp_path)
+    (folder / "evil.py").write_text(EVIL)
+    document = json.loads((folder / name).read_text())
+    for made in (document | {key: value}, document | {key: value, "model_type": "made_up"}):
+        (folder / name).write_text(json.dumps(made))
+        program = (
+            "import sys; from pathlib import Path; from biom_demo.errors import CheckpointError\n"
+            "from biom_demo.qa.engines.pytorch import PyTorchEngine\n"
+            "try: PyTorchEngine.load(Path(sys.argv[1]), name='It')\n"
+            "except CheckpointError as error: print(error)"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", program, str(folder)],
+            input="y\ny\ny\n", capture_output=True, text=True, timeout=120, cwd=ROOT, check=True,
+        )  # fmt: skip
+        assert "It cannot be loaded." in done.stdout
+        assert str(tmp_path) not in done.stdout
+        assert not list(tmp_path.rglob("executed"))
+
+
+def test_a_config_of_more_layers_or_numbers_than_the_weights_is_refused_unbuilt(tmp_path):
+    folder = save_tiny("electra", tmp_path)
+    sound = json.loads((folder / "config.json").read_text())
+    begun = torch.nn.modules.module._global_module_registration_hooks.copy()
+    for change, words in (
+        ({"num_hidden_layers": 200_000}, "num_hidden_layers = 200000"),
+        ({"num_hidden_layers": 200, "intermediate_size": 60_000}, "of another size than its weights"),
+        ({"intermediate_size": 60_000, "hidden_size": 1024, "embedding_size": 16}, "of another size"),
+    ):
+        (folder / "config.json").write_text(json.dumps(sound | change))
+        with pytest.raises(CheckpointError, match=words):
+            PyTorchEngine.load(folder)
+    assert torch.nn.modules.module._global_module_registration_hooks == begun
+
+
+def test_building_stops_at_a_bound_whatever_a_size_is_called():
+    with pytest.raises(pytorch._TooManyModules), pytorch._bounded_building():
+        torch.nn.ModuleList(torch.nn.Identity() for _ in range(pytorch.MAX_MODULES + 1))
+    torch.nn.Sequential(torch.nn.Identity())  # and no longer
+
+
+def test_messages_call_a_checkpoint_by_its_name_and_tell_no_place(tmp_path):
+    folder = save_tiny("electra", tmp_path / "secret-place")
+    (folder / "tokenizer.json").write_text("{")
+    with pytest.raises(CheckpointError) as caught:
+        PyTorchEngine.load(folder, name="Reader")
+    assert str(caught.value).startswith("Reader cannot be loaded as a checkpoint (")
+    assert "secret-place" not in str(caught.value)
+    shutil.rmtree(folder)
+    with pytest.raises(CheckpointError, match="no checkpoint folder Reader"):
+        PyTorchEngine.load(folder, name="Reader")
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("no file /root/secret/x.json here", "no file … here"),
+        ("'/a/b'", "'…'"),
+        ("~/models/x is", "… is"),
+        ("C:\\Users\\me is", "… is"),
+        ("file:///srv/x", "file:…"),
+        ("and/or 1/2 owner/name", "and/or 1/2 owner/name"),
+    ],
+)
+def test_a_librarys_words_lose_their_paths(said, told):
+    assert pytorch._reason(ValueError(said)) == told

@@ -38,7 +38,7 @@ class DrawnLogits:
 def tokenizer():
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(TOKENIZER.parent, local_files_only=True)
+    return AutoTokenizer.from_pretrained(TOKENIZER.parent, trust_remote_code=False, local_files_only=True)
 
 
 def stored(name):

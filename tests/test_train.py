@@ -468,7 +468,7 @@ def test_the_weights_are_moved_last_and_never_stand_beside_another_tokenizer(tmp
 def test_models_that_know_no_token_types_are_trained(start, tmp_path):
     from transformers import AutoTokenizer, MPNetConfig, MPNetForQuestionAnswering
 
-    tokenizer = AutoTokenizer.from_pretrained(start)
+    tokenizer = AutoTokenizer.from_pretrained(start, trust_remote_code=False)
     tokenizer.model_input_names = ["input_ids", "attention_mask"]
     config = MPNetConfig(
         vocab_size=len(tokenizer),

@@ -217,6 +217,20 @@ def test_a_form_stays_a_form_when_redirected():
         "ftp://ftp.ncbi.nlm.nih.gov/",
         "javascript:alert(1)",
         "file:///etc/passwd",
+        "https://eutils.ncbi.nlm.nih.gov:80/",
+        "https://eutils.ncbi.nlm.nih.gov./",
+        "https://evil.example/.ncbi.nlm.nih.gov",
+        "https://evil.example?.ncbi.nlm.nih.gov",
+        "https://evil.example#.ncbi.nlm.nih.gov",
+        "https://evil.example\\.ncbi.nlm.nih.gov/",
+        "https:\\\\evil.example/",
+        "https://evil.example%2f.ncbi.nlm.nih.gov/",
+        "https://evil example.ncbi.nlm.nih.gov/",
+        "https://eutils.ncbi.nlm.nih.gov@evil.example:443/",
+        "https://eutils.ncbi.nlm.nih.gov:x@evil.example/",
+        "https://[::ffff:127.0.0.1]/",
+        "ws://eutils.ncbi.nlm.nih.gov/",
+        "data:text/xml,<x/>",
     ],
 )
 def test_ncbi_redirects_nowhere_else(target):
@@ -232,6 +246,47 @@ def test_a_given_server_redirects_nowhere_else_either():
         with entrez_server() as server:
             server.faults = [status(307, Location=location)]
             assert "another address" in str(failing(Transport(server.url)))
+
+
+@pytest.mark.parametrize("many", [1, 300])
+def test_a_key_goes_to_the_host_it_was_given_for_alone(many):
+    ids = {"db": "pubmed", "api_key": KEY, "id": ",".join(map(str, range(many)))}
+    same, other = (
+        f"https://eutils.ncbi.nlm.nih.gov/x?api_key={KEY}",
+        f"https://www.ncbi.nlm.nih.gov/y?api_key={KEY}&z=1",
+    )
+    transport, requests = answering(
+        reply(307, Location=same), reply(307, Location=other), reply(200, b"<PubmedArticleSet/>")
+    )
+    send(transport, "efetch", ids)
+    sent = [str(request.url) + request.content.decode() for request in requests]
+    assert [KEY in one for one in sent] == [True, True, False]
+    assert str(requests[-1].url) == "https://www.ncbi.nlm.nih.gov/y?z=1"
+    assert ("id=0%2C1%2C2" in sent[-1]) == (many == 300)  # what else was in the form still is
+
+
+@pytest.mark.parametrize(
+    ("location", "followed"),
+    [
+        ("https://mirror.example/x", True), ("http://mirror.example:8080/x", True), ("/x", True),
+        ("http://mirror.example/x", False), ("https://mirror.example:8443/x", False),
+        ("http://mirror.example:8081/x", False), ("http://sub.mirror.example:8080/x", False),
+        ("http://me@mirror.example:8080/x", False),
+    ],
+)  # fmt: skip
+def test_a_given_server_leads_within_its_own_origin_and_to_its_secure_one(location, followed):
+    requests = []
+
+    def answer(request):
+        requests.append(request)
+        return reply(302, Location=location) if len(requests) == 1 else reply(200, b"<eSearchResult/>")
+
+    transport = Transport("http://mirror.example:8080", http=httpx.MockTransport(answer))
+    if followed:
+        send(transport)
+    else:
+        assert "another address" in str(failing(transport))
+    assert len(requests) == 1 + followed
 
 
 @pytest.mark.parametrize("location", ["http://[", "http://host:port/", "\x7f", "x" * 70_000])

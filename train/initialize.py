@@ -103,7 +103,7 @@ def initialize_teacher(out: Path) -> Path:
                 f"The weights of {TEACHER_PACKAGES} have SHA-256 {found}, not {TEACHER_SHA256}. "
                 f"They are not the published ones; install again: {TEACHER_INSTALL}"
             )
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
         tokenizer.backend_tokenizer.no_padding()
         tokenizer.backend_tokenizer.no_truncation()
         tokenizer.save_pretrained(folder)

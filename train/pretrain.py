@@ -16,10 +16,10 @@ from pathlib import Path
 
 import torch
 from tqdm import tqdm
-from transformers import AutoTokenizer, ElectraForPreTraining
+from transformers import ElectraForPreTraining, PreTrainedTokenizerFast
 
 from biom_demo.errors import TrainingError
-from biom_demo.qa.engines.pytorch import whole_checkpoint
+from biom_demo.qa.engines.pytorch import checked, load_tokenizer, whole_checkpoint
 from biom_demo.qa.windows import tokenizer_fingerprint
 from train.checkpoint import (
     arrays_digest,
@@ -59,16 +59,22 @@ def pretrain(
     the device (FLOP/s) adds the utilisation to the progress line. ``compile_model`` runs both
     encoders through ``torch.compile``: worth its minutes on a GPU, not on a CPU.
 
-    Raises ``TrainingError`` for a foreign state or a finished ``out``, ``DataError`` for bad text.
+    Raises ``TrainingError`` for a foreign state or a finished ``out``, ``DataError`` for bad text,
+    ``CheckpointError`` for a ``start`` that cannot be read.
     """
     if is_finished(out):
         raise TrainingError(f"{out} holds a finished checkpoint already. Give --out another folder.")
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    tokenizer = AutoTokenizer.from_pretrained(start, local_files_only=True)
+    checked(start, name=str(start))
+    tokenizer = load_tokenizer(start, name=str(start))
     discriminator = ElectraForPreTraining.from_pretrained(
-        start, local_files_only=True, dtype=torch.float32, attn_implementation="eager"
+        start,
+        trust_remote_code=False,
+        local_files_only=True,
+        dtype=torch.float32,
+        attn_implementation="eager",
     )
     model = Electra(discriminator, settings.generator_size)
     set_dropout(model, 0.0)
@@ -184,7 +190,7 @@ def flops_per_token(model: Electra, settings: Pretraining) -> float:
 
 
 def _endless_blocks(
-    tokenizer: AutoTokenizer, files: Sequence[Path], block_tokens: int, seed: int
+    tokenizer: PreTrainedTokenizerFast, files: Sequence[Path], block_tokens: int, seed: int
 ) -> Iterator[list[int]]:
     """Shuffled blocks, pass after pass. Raises ``TrainingError`` where the text fills no block."""
     passes = 0

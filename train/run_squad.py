@@ -171,7 +171,9 @@ def _config(flags: argparse.Namespace) -> Any:
     from transformers import AutoConfig
 
     try:
-        return AutoConfig.from_pretrained(flags.model_name_or_path, local_files_only=True)
+        return AutoConfig.from_pretrained(
+            flags.model_name_or_path, trust_remote_code=False, local_files_only=True
+        )
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0][:200]
         raise TrainingError(

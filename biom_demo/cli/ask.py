@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from biom_demo.analysis.benchmark import progress_line
 from biom_demo.analysis.comparison import Comparison, Side, View, compared
@@ -87,7 +87,7 @@ def _ask_passage(arguments: argparse.Namespace, settings: Settings) -> None:
     models = Models(threads=settings.threads)
     comparison = compared(Question(question), passage, checkpoints, models.visit())
     if arguments.json:
-        print(json.dumps(comparison_json(comparison), ensure_ascii=False, indent=1))
+        _print_json(comparison_json(comparison))
         return
     for notice in passage.notices:
         print(f"note: {notice}", file=sys.stderr)
@@ -101,6 +101,13 @@ def _ask_passage(arguments: argparse.Namespace, settings: Settings) -> None:
     for side in comparison.sides:
         print("\n".join(_side_lines(side, comparison.passage, view)))
     print(f"verdict: {verdict_words(comparison.verdict(view), *comparison.labels[:2])}")
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    """Print JSON that is JSON in any encoding: ASCII alone where the output's is not UTF-8."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    is_utf8 = encoding.lower().replace("-", "") == "utf8"
+    print(json.dumps(document, ensure_ascii=not is_utf8, indent=1))
 
 
 def _side_lines(side: Side, passage: Passage, view: View) -> list[str]:
@@ -135,8 +142,7 @@ def _ask_literature(arguments: argparse.Namespace, settings: Settings) -> None:
             read.append(comparison)
             progress(len(read))
     if arguments.json:
-        document = literature_json(retrieved, read, checkpoints=checkpoints)
-        print(json.dumps(document, ensure_ascii=False, indent=1))
+        _print_json(literature_json(retrieved, read, checkpoints=checkpoints))
         return
     for notice in retrieved.notices:
         print(f"note: {notice}", file=sys.stderr)

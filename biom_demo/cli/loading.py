@@ -30,14 +30,16 @@ def load(checkpoint: Checkpoint, settings: Settings, *, run_squad: bool = False)
             f"{checkpoint.label} ({checkpoint.source}) is not on this machine. Fetch it from the page "
             f"(python app.py), or run: hf download {checkpoint.source}"
         )
-    return load_source(folder, settings, run_squad=run_squad)
+    return load_source(folder, settings, name=checkpoint.label, run_squad=run_squad)
 
 
-def load_source(source: str | Path, settings: Settings, *, run_squad: bool = False) -> Reader:
+def load_source(
+    source: str | Path, settings: Settings, *, name: str | None = None, run_squad: bool = False
+) -> Reader:
     """The reader of a folder, or of a Hub id in the local cache; see ``Reader.load``."""
     from biom_demo.qa.engines.pytorch import set_threads
     from biom_demo.qa.reader import Decoding, Reader
 
     if settings.threads:
         set_threads(settings.threads)
-    return Reader.load(source, decoding=Decoding(run_squad=run_squad))
+    return Reader.load(source, name=name, decoding=Decoding(run_squad=run_squad))

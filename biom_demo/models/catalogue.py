@@ -6,11 +6,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from biom_demo.errors import InputError
+from biom_demo.errors import CheckpointError, InputError
+from biom_demo.models.memory import WORKING_BYTES, available_bytes
+from biom_demo.qa.checkpoint_files import VOCABULARIES, WEIGHTS, weights_of
 from biom_demo.settings import ASSETS
-
-WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # the first that exists is used
-VOCABULARIES = ("tokenizer.json", "vocab.txt", "spiece.model")  # at least one must exist
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +20,12 @@ class Checkpoint:
     label: str
     trained_on: str
     download_mb: int | None = None
+
+    @property
+    def name(self) -> str:
+        """Its Hub id, or its label where it is a folder: whose place is nobody's business on a page."""
+        is_folder = not is_hub_id(self.source) or Path(self.source).is_dir()
+        return self.label if is_folder else self.source
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +116,12 @@ CATALOGUE: tuple[ModelPair, ...] = (
 def resolve_pair(name: str, *, biom: str | None = None, vanilla: str | None = None) -> ModelPair:
     """The pair of that name, with either side replaced by a folder or Hub id if given.
 
-    ``auto`` is ``large``, else ``base``, if both sides already lie on this machine, else ``mini``.
-    Raises ``InputError`` for an unknown name.
+    ``auto`` is ``large``, else ``base``, if both sides already lie on this machine whole and fit into its
+    memory, else ``mini``. Raises ``InputError`` for an unknown name.
     """
     by_name = {pair.name: pair for pair in CATALOGUE}
     if name == "auto":
-        ready = (pair for pair in (by_name["large"], by_name["base"]) if _on_disk(pair))
-        pair = next(ready, by_name["mini"])
+        pair, _ = automatic_pair()
     elif name in by_name:
         pair = by_name[name]
     else:
@@ -129,6 +133,35 @@ def resolve_pair(name: str, *, biom: str | None = None, vanilla: str | None = No
         given(biom) if biom else pair.biom,
         given(vanilla) if vanilla else pair.vanilla,
     )
+
+
+def automatic_pair() -> tuple[ModelPair, tuple[str, ...]]:
+    """The biggest pair that lies here and can be read, and why each bigger one that lies here cannot."""
+    by_name = {pair.name: pair for pair in CATALOGUE}
+    notices: list[str] = []
+    for pair in (by_name["large"], by_name["base"]):
+        if not _on_disk(pair):
+            continue
+        reason = _unfit(pair)
+        if not reason:
+            return pair, tuple(notices)
+        notices.append(f"The {pair.name} pair is here and not used: {reason}")
+    return by_name["mini"], tuple(notices)
+
+
+def _unfit(pair: ModelPair) -> str:
+    """Why a pair on this machine cannot be read, in a sentence; "" where it can."""
+    need = WORKING_BYTES
+    for checkpoint in pair.checkpoints:
+        folder = locate(checkpoint)
+        try:
+            need += weights_of(folder).bytes_read if folder else 0
+        except CheckpointError as error:
+            return f"{checkpoint.label} cannot be loaded. {error}"
+    left = available_bytes()
+    if left is None or need <= left:
+        return ""
+    return f"it needs about {need / 1e9:.1f} GB of memory, and {left / 1e9:.1f} GB are free."
 
 
 def _on_disk(pair: ModelPair) -> bool:

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from biom_demo.errors import CheckpointError, FetchCancelled, FetchError
-from biom_demo.models.catalogue import VOCABULARIES, WEIGHTS, Checkpoint, is_hub_id, locate
+from biom_demo.models.catalogue import Checkpoint, is_hub_id, locate
 from biom_demo.qa.calibration import CALIBRATION_FILE
+from biom_demo.qa.checkpoint_files import VOCABULARIES, WEIGHTS
 
 CHUNK_BYTES = 1 << 16
 OPTIONAL = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", CALIBRATION_FILE)
@@ -64,7 +65,7 @@ def fetch(
         return folder
     if not is_hub_id(checkpoint.source):
         raise CheckpointError(
-            f"{checkpoint.source} is neither a folder with a checkpoint nor a Hub id like owner/name."
+            f"{checkpoint.label} is neither a folder with a checkpoint nor a Hub id like owner/name."
         )
     cancelled = cancelled or threading.Event()
     job = _Download(checkpoint.source, timeout_s, progress)

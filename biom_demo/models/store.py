@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from biom_demo.errors import CheckpointError
 from biom_demo.models.catalogue import Checkpoint, is_hub_id, locate
+from biom_demo.models.memory import require_memory
 from biom_demo.models.worker import Ended, Job, Progress, Worker
 from biom_demo.qa.records import Question, Reading
 
@@ -39,11 +40,10 @@ class Models:
         """
         folder = locate(checkpoint)
         if folder is None:
-            # A folder's place is nobody's business on a public page.
-            by_hand = f" (hf download {checkpoint.source})" if is_hub_id(checkpoint.source) else ""
+            by_hand = f" (hf download {checkpoint.name})" if is_hub_id(checkpoint.name) else ""
             raise CheckpointError(
-                f"{checkpoint.label} is not on this machine yet. Fetch it on the page{by_hand}, or choose "
-                "the mini pair."
+                f"{checkpoint.label} is not on this machine. Choose the mini pair, or have it fetched by "
+                f"whoever runs the page{by_hand}."
             )
         with self._loading:
             if folder in self._readers:
@@ -52,9 +52,10 @@ class Models:
             from biom_demo.qa.engines.pytorch import set_threads
             from biom_demo.qa.reader import Reader
 
+            require_memory(folder, checkpoint.label)
             if self._threads:
                 set_threads(self._threads)
-            reader = Reader.load(folder)
+            reader = Reader.load(folder, name=checkpoint.label)
             self._readers[folder] = reader
             while len(self._readers) > READERS_KEPT:
                 self._readers.popitem(last=False)

@@ -22,7 +22,7 @@ from contextlib import suppress
 from contextvars import ContextVar
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import httpx
 from Bio import Entrez
@@ -121,7 +121,11 @@ class Transport:
                 exchange = client.stream(request.get_method(), url, content=body, extensions={"trace": trace})
                 async with asyncio.timeout(EXCHANGE_S), exchange as response:
                     if response.has_redirect_location:
-                        url = self._redirected(url, response.headers["Location"])
+                        target = self._redirected(url, response.headers["Location"])
+                        if target.host != url.host:
+                            # Another host, though of NCBI too, is not who the key was given for.
+                            target, body = _without_key(target, body)
+                        url = target
                         continue
                     if response.status_code != 200:
                         _refuse(response, await _error_text(response))
@@ -147,12 +151,13 @@ class Transport:
     def _redirected(self, url: httpx.URL, location: str) -> httpx.URL:
         """Where a redirect leads. Raises ``Failure`` where that is not the server that was asked."""
         target = url.join(location)
+        port = target.port or _PORTS.get(target.scheme)
         if self._base is None:
-            ours = re.fullmatch(r"(.+\.)?ncbi\.nlm\.nih\.gov", target.host) and target.port in {None, 443}
+            ours = re.fullmatch(r"([a-z0-9-]+\.)*ncbi\.nlm\.nih\.gov", target.host) and port == 443
         else:
-            ours = target.host == self._base.host and (
-                target.port == self._base.port or (self._base.scheme, target.scheme) == ("http", "https")
-            )
+            own_port = self._base.port or _PORTS.get(self._base.scheme)
+            secured = (self._base.scheme, target.scheme, port) == ("http", "https", 443)
+            ours = target.host == self._base.host and (port == own_port or secured)
         if not ours or target.userinfo or target.scheme not in {url.scheme, "https"}:
             raise Failure(
                 f"The network leads requests for PubMed to another address ({target.host[:80]}), and there "
@@ -160,6 +165,19 @@ class Transport:
                 passing=False,
             )
         return target
+
+
+_PORTS = {"http": 80, "https": 443}
+
+
+def _without_key(url: httpx.URL, body: bytes | None) -> tuple[httpx.URL, bytes | None]:
+    """An address and a form without the API key in them."""
+    if "api_key" in url.params:
+        url = url.copy_remove_param("api_key")
+    if body and b"api_key=" in body:
+        kept = [(name, value) for name, value in parse_qsl(body.decode(), True) if name != "api_key"]
+        body = urlencode(kept).encode()
+    return url, body
 
 
 def _own_entrez() -> Any:

@@ -144,9 +144,19 @@ class Calibration:
             if path.stat().st_size > MAX_FILE_BYTES:
                 raise ValueError("it is too large")
             return _calibration(json.loads(path.read_text("utf-8")))
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            OverflowError,
+            RecursionError,
+        ) as error:
+            # The words of an OSError have the folder's place on this machine in them.
+            reason = error.strerror if isinstance(error, OSError) else error
             raise CheckpointError(
-                f"{CALIBRATION_FILE} of this checkpoint is damaged ({error}). Fetch it again, or delete it."
+                f"{CALIBRATION_FILE} of this checkpoint is damaged ({reason}). Fetch it again, or delete it."
             ) from None
 
 
@@ -178,4 +188,6 @@ def _reliability(document: Any) -> Reliability:
     )
     if any(one.n < 1 for one in bins) or sum(one.n for one in bins) != document["n"]:
         raise ValueError("its bins do not add up")
+    if not all(math.isfinite(x) for one in bins for x in (one.low, one.high, one.confidence, one.accuracy)):
+        raise ValueError("a figure is no number")
     return Reliability(str(document["measured_on"]), int(document["n"]), float(document["ece"]), bins)

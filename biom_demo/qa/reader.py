@@ -72,17 +72,23 @@ class Reader:
 
     @classmethod
     def load(
-        cls, source: str | Path, *, decoding: Decoding | None = None, allow_new_head: bool = False
+        cls,
+        source: str | Path,
+        *,
+        name: str | None = None,
+        decoding: Decoding | None = None,
+        allow_new_head: bool = False,
     ) -> Reader:
         """A reader of a checkpoint folder, or of a Hub id whose files lie in the local cache.
 
-        A folder's calibration is used (see ``qa.calibration``). Raises ``CheckpointError`` as
+        ``name`` is what messages call it, in place of ``source``. A folder's calibration is used (see
+        ``qa.calibration``). Raises ``CheckpointError`` as
         ``PyTorchEngine.load`` does, and where the calibration is damaged.
         """
         # Imported here: torch takes seconds, and most modules that import this one need none.
         from biom_demo.qa.engines.pytorch import PyTorchEngine
 
-        engine = PyTorchEngine.load(source, allow_new_head=allow_new_head)
+        engine = PyTorchEngine.load(source, name=name, allow_new_head=allow_new_head)
         return cls(engine, engine.tokenizer, decoding, Calibration.of_folder(Path(source)))
 
     def predictions(

@@ -126,8 +126,12 @@ def markdown(found: Difference) -> str:
     return "\n".join(lines) + "\n"
 
 
-# What opens markup anywhere in a line, "http://" and "www." that are made links as they stand, and "&lt;".
-_MARKUP = re.compile(r"[\\`*_{}\[\]<>#|~$^!@]|:(?=//)|(?<=www)\.|&(?=#?\w{1,40};)", re.IGNORECASE)
+# What opens markup anywhere in a line, "http://" and "www." that are made links as they stand, "&lt;", and
+# ":smile:".
+_MARKUP = re.compile(
+    r"[\\`*_{}\[\]<>#|~$^!@]|:(?=//)|(?<=www)\.|&(?=#?\w{1,40};)|:(?=[\w+-]{1,40}:)",
+    re.IGNORECASE,
+)
 _NUMBERED = re.compile(r"(\d{1,9})(?=[.)])")
 
 
@@ -418,7 +422,12 @@ def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
 
 _BREAKS = "\t\n\v\f\r\x85\u2028\u2029"
 # What may stand between a cell's edge and its text without being seen; a quote mark closes at once.
-_UNSEEN = r"\s\x00-\x1f\x7f-\x9f\xad\u200b-\u200f\u2060\ufeff\""
+# All controls, formats, spaces and marks without a width of their own, in Unicode 15.
+_UNSEEN = (
+    r"\s\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    r"\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U0001d173-\U0001d17a"
+    r"\U000e0000-\U000e0fff\""
+)
 # A run of it before a sign that opens a formula, full-width and small forms too. Matched from its first
 # character only, so that a long run costs once.
 _FORMULA = re.compile(rf"(?<![{_UNSEEN}])[{_UNSEEN}]*+(?=[=+\-@＝＋－＠﹢﹣﹦﹫])")

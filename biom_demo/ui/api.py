@@ -81,7 +81,7 @@ def build(site: Site) -> None:
     def answer_json(text: str, question: str, request: gr.Request, pair: str = default) -> dict[str, Any]:
         """Both models' answers to a question about a text, with character offsets (half-open)."""
         try:
-            return answer(site, text, question, pair, visitor=_visitor(request))
+            return answer(site.seen_by(request.headers), text, question, pair, visitor=_visitor(request))
         except Exception as error:
             raise gr.Error(words_of(error, "the API's answer"), print_exception=False) from error
 
@@ -90,7 +90,9 @@ def build(site: Site) -> None:
     ) -> dict[str, Any]:
         """Both models' answers to a question over the PubMed abstracts it finds, with PMIDs and offsets."""
         try:
-            return ask_pubmed(site, question, query, abstracts, pair, visitor=_visitor(request))
+            return ask_pubmed(
+                site.seen_by(request.headers), question, query, abstracts, pair, visitor=_visitor(request)
+            )
         except Exception as error:
             raise gr.Error(words_of(error, "the API's search"), print_exception=False) from error
 

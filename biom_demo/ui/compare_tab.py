@@ -94,9 +94,9 @@ def prepare(site: Site, asked: Inquiry, session: str) -> Iterator[Update]:
         check_input(asked.typed, asked.question, max_chars=site.settings.max_context_chars)
         checkpoints = site.checkpoints(asked.pair, asked.further)
         if absent := missing(checkpoints):
+            fetch = "Press “Fetch these models”, or choose" if site.may_fetch else "Choose"
             raise InputError(
-                f"{', '.join(c.label for c in absent)}: not on this machine yet. Press “Fetch these "
-                "models”, or choose the mini pair."
+                f"{', '.join(c.label for c in absent)}: not on this machine yet. {fetch} the mini pair."
             )
         if asked.is_text or asked.taken_for.kind is Kind.TEXT:
             # A data set's context is read as it stands: its gold answers do.
@@ -208,18 +208,24 @@ def choose(site: Site, name: str, further: Sequence[str] | None) -> Update:
     size = f" (about {megabytes:,} MB)" if megabytes else ""
     words = f"Not on this machine: {', '.join(c.label for c in absent)}." if absent else ""
     return {
-        "get": gr.update(visible=bool(absent), value=f"Fetch these models{size}"),
+        "get": gr.update(visible=bool(absent) and site.may_fetch, value=f"Fetch these models{size}"),
         "status": status_html(words),
     }
 
 
-def offer_default(site: Site) -> Update:
-    """The default pair's fetch button where it is needed.
+def offer(site: Site, *, seen: Site) -> Update:
+    """What the page of ``site`` offers to a visitor who sees it as ``seen``.
 
-    Nothing to offer is left alone: a visitor may be quicker than this, and have chosen another pair.
+    That is fewer pairs and models to one of a proxy, and the default pair's fetch button where it is
+    needed. Nothing to offer is left alone: a visitor may be quicker than this, and have chosen already.
     """
-    absent = missing(site.checkpoints(site.pair.name))
-    return {"get": choose(site, site.pair.name, ())["get"] if absent else gr.skip()}
+    absent = missing(seen.checkpoints(seen.pair.name))
+    fewer = seen is not site
+    return {
+        "get": choose(seen, seen.pair.name, ())["get"] if absent else gr.skip(),
+        "pair": gr.update(choices=_pair_choices(seen)) if fewer else gr.skip(),
+        "further": gr.update(**_further(seen)) if fewer else gr.skip(),
+    }
 
 
 def download(site: Site, name: str, further: Sequence[str] | None, session: str) -> Iterator[Update]:
@@ -227,6 +233,8 @@ def download(site: Site, name: str, further: Sequence[str] | None, session: str)
     hidden, visible = gr.update(visible=False), gr.update(visible=True)
     stop = site.stops.begin(session, "fetch")
     try:
+        if not site.may_fetch:
+            raise InputError("Models are not fetched here on a visitor's word. Choose the mini pair.")
         for checkpoint in missing(site.checkpoints(name, further or ())):
             for progress in fetching(checkpoint, stop, site.settings.fetch_timeout_s):
                 share = progress.done_bytes / max(progress.total_bytes, 1)
@@ -280,7 +288,7 @@ def build(site: Site, page: gr.Blocks) -> Tab:
             )
             parts["pair"] = gr.Dropdown(
                 label="Models",
-                choices=[(_pair_title(pair), name) for name, pair in site.pairs.items()],
+                choices=_pair_choices(site),
                 value=site.pair.name,
                 elem_id="pair",
             )
@@ -327,13 +335,10 @@ def build(site: Site, page: gr.Blocks) -> Tab:
 def _layout_more(site: Site, parts: Parts) -> dict[str, gr.Slider]:
     """Further models, the blind test, and the view's sliders by the name of its fields."""
     parts["further"] = gr.Dropdown(
-        label="Further models beside the pair (up to two"
-        + ("; a folder or Hub id may be typed)" if site.own_models else ")"),
-        choices=[(c.label, source) for source, c in site.catalogue.items()],
+        **_further(site),
         value=[],
         multiselect=True,
         max_choices=MAX_SIDES - 2,
-        allow_custom_value=site.own_models,
         elem_id="further",
     )
     parts["blind"] = gr.Checkbox(label="Blind: hide which model is which until I have voted", elem_id="blind")
@@ -424,7 +429,7 @@ def _wire_asking(site: Site, parts: Parts, ask: gr.Button) -> None:
         request: gr.Request,
     ) -> Iterator[dict[Any, Any]]:
         asked = inquiry_of(context, question, pair, further, blind, placed, otherwise)
-        updates = prepare(site, asked, request.session_hash or "")
+        updates = prepare(site.seen_by(request.headers), asked, request.session_hash or "")
         yield from parts.streamed(updates, *PREPARED)
 
     # Gradio names an event's address after its function: this one must not take "answer" from the API.
@@ -465,12 +470,18 @@ def _wire_asking(site: Site, parts: Parts, ask: gr.Button) -> None:
 def _wire_fetching(site: Site, parts: Parts, page: gr.Blocks) -> None:
 
     def on_fetch(name: str, further: list[str] | None, request: gr.Request) -> Iterator[dict[Any, Any]]:
-        updates = download(site, name, further, request.session_hash or "")
+        updates = download(site.seen_by(request.headers), name, further, request.session_hash or "")
         yield from parts.streamed(updates, "get", "cancel", "status")
 
-    for offer in (parts["pair"].change, parts["further"].change):
-        offer(
-            lambda name, further: parts.changed(choose(site, name, further)),
+    def on_choice(name: str, further: list[str] | None, request: gr.Request) -> dict[Any, Any]:
+        return parts.changed(choose(site.seen_by(request.headers), name, further))
+
+    def on_load(request: gr.Request) -> dict[Any, Any]:
+        return parts.changed(offer(site, seen=site.seen_by(request.headers)))
+
+    for changed in (parts["pair"].change, parts["further"].change):
+        changed(
+            on_choice,
             parts.of("pair", "further"),
             parts.of("get", "status"),
             **QUIET,
@@ -487,7 +498,21 @@ def _wire_fetching(site: Site, parts: Parts, page: gr.Blocks) -> None:
     on_session(
         parts["cancel"].click, lambda session: parts.changed(stop_download(site, session)), parts.of("status")
     )
-    page.load(lambda: parts.changed(offer_default(site)), None, parts.of("get"), **QUIET)
+    page.load(on_load, None, parts.of("get", "pair", "further"), **QUIET)
+
+
+def _pair_choices(site: Site) -> list[tuple[str, str]]:
+    return [(_pair_title(pair), name) for name, pair in site.pairs.items()]
+
+
+def _further(site: Site) -> dict[str, Any]:
+    """What the box of further models offers, and whether others may be typed there."""
+    typed = "; a folder or Hub id may be typed" if site.own_models else ""
+    return {
+        "label": f"Further models beside the pair (up to two{typed})",
+        "choices": [(checkpoint.label, key) for key, checkpoint in site.catalogue.items()],
+        "allow_custom_value": site.own_models,
+    }
 
 
 def _pair_title(pair: ModelPair) -> str:

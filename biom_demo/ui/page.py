@@ -5,6 +5,7 @@ from __future__ import annotations
 import gradio as gr
 
 from biom_demo.show.about import TITLE, title_html
+from biom_demo.show.cards import status_html
 from biom_demo.show.pubmed import elsewhere_html
 from biom_demo.ui import about_tab, api, compare_tab, keep_panel, practice_panel, pubmed_tab, why_panel
 from biom_demo.ui.events import Page
@@ -32,6 +33,8 @@ def build_page(site: Site) -> Page:
         gr.HTML(str(title_html()), elem_id="title", padding=False)
         if site.settings.entrez_url:
             gr.HTML(str(elsewhere_html(site.settings.entrez_url)), elem_id="elsewhere", padding=False)
+        for notice in site.notices:
+            gr.HTML(str(status_html(notice)), elem_classes="notice", padding=False)
         with gr.Tab("Compare", elem_id="tab-compare"):
             tab = compare_tab.build(site, page)
             why_panel.build(site, tab)

@@ -257,7 +257,9 @@ def build(site: Site, tab: Tab) -> None:
     def on_disagree(
         deck: Deck | None, pair: str, view: View, request: gr.Request
     ) -> Iterator[dict[Any, Any]]:
-        updates = next_disagreement(site, deck, pair, view, request.session_hash or "")
+        updates = next_disagreement(
+            site.seen_by(request.headers), deck, pair, view, request.session_hash or ""
+        )
         yield from panel.streamed(updates, *ON_PAGE)
 
     ask_at_once(

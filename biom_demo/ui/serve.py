@@ -20,7 +20,7 @@ from starlette.routing import Route
 from biom_demo import __version__
 from biom_demo.errors import BioMError
 from biom_demo.qa.records import Question
-from biom_demo.settings import ASSETS
+from biom_demo.settings import ASSETS, Switch
 from biom_demo.ui import guard
 from biom_demo.ui.ending import Requests, Signals, Streams, cut_short
 from biom_demo.ui.practice_panel import MAX_DECK_BYTES
@@ -140,6 +140,8 @@ def launch(page: gr.Blocks, site: Site, signals: Signals) -> int:
     page.launch(
         server_name=site.settings.host,
         server_port=site.settings.port,
+        root_path=site.settings.root_path,
+        share=site.settings.share is Switch.ON,
         css_paths=[ASSETS / "style.css"],
         # Gradio's own shade of the main button is a hair below WCAG AA.
         theme=gr.themes.Default(primary_hue="indigo", font=FONTS).set(

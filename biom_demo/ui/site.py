@@ -7,17 +7,25 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from biom_demo.analysis.comparison import MAX_SIDES
 from biom_demo.counters import Counters, End, Work
 from biom_demo.errors import BioMError, InputError, PubMedCancelled
-from biom_demo.models.catalogue import CATALOGUE, Checkpoint, ModelPair, given, locate, resolve_pair
+from biom_demo.models.catalogue import (
+    CATALOGUE,
+    Checkpoint,
+    ModelPair,
+    automatic_pair,
+    given,
+    locate,
+    resolve_pair,
+)
 from biom_demo.models.store import Models, Visit
 from biom_demo.models.worker import Ended
 from biom_demo.pubmed.session import PubMed, Session
-from biom_demo.settings import Settings
+from biom_demo.settings import Settings, Switch
 from biom_demo.ui.ending import RESTARTING
 
 # What an event changes, by the name of the part of the page.
@@ -29,6 +37,12 @@ ENDS = {
     Ended.BUDGET: End.OUT_OF_TIME,
     Ended.CLOSED: End.STOPPED,
 }
+# What proxies add to the requests they pass on.
+FORWARDED = (
+    "forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port",
+    "x-forwarded-prefix", "x-forwarded-server", "x-original-host", "x-real-ip", "cf-connecting-ip",
+    "true-client-ip",
+)  # fmt: skip
 PUBMED_AT_ONCE = 8
 PUBMED_WAITING = 16
 
@@ -171,31 +185,67 @@ class Site:
     pubmed_gate: Gate = field(default_factory=Gate)
     stops: Stops = field(default_factory=Stops)
     counters: Counters = field(default_factory=Counters)
+    notices: tuple[str, ...] = ()  # what visitors are told of this server: why not the bigger pair, say
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Site:
         """The site that the settings ask for. Raises ``InputError`` where they name no pair that exists."""
-        return cls(
-            settings, default_pair(settings), Models(threads=settings.threads), PubMed.from_settings(settings)
-        )
+        known = {"auto", "all", *(pair.name for pair in CATALOGUE)}
+        unknown = [name for name in settings.pairs.lower().split(",") if name.strip() not in known]
+        if unknown:
+            raise InputError(
+                f"BIOM_PAIRS={settings.pairs!r} cannot be used. Set it to auto, all, or names parted by "
+                f"commas, such as mini,base."
+            )
+        pair, notices = default_pair(settings)
+        models, pubmed = Models(threads=settings.threads), PubMed.from_settings(settings)
+        return cls(settings, pair, models, pubmed, notices=notices)
+
+    def seen_by(self, headers: Mapping[str, str]) -> Site:
+        """The site as whoever sent a request with these headers may use it.
+
+        What came through a proxy may come from anyone, also where nobody told the page of the proxy.
+        """
+        forwarded = any(name in headers for name in FORWARDED)
+        if not forwarded or self.settings.public is Switch.OFF or self.public:
+            return self
+        return replace(self, settings=replace(self.settings, public=Switch.ON))
+
+    @property
+    def public(self) -> bool:
+        """Whether strangers reach the page."""
+        return self.settings.is_public
+
+    @property
+    def own_models(self) -> bool:
+        """Whether any folder or Hub id may be named: whoever can name a folder can have it opened."""
+        return self.settings.own_models.holds(otherwise=not self.public)
+
+    @property
+    def may_fetch(self) -> bool:
+        """Whether a visitor may have models fetched."""
+        return self.settings.fetch.holds(otherwise=not self.public)
 
     @property
     def pairs(self) -> Mapping[str, ModelPair]:
         """The pairs on offer by name, the default one first."""
-        return {pair.name: pair for pair in (self.pair, *CATALOGUE)}
+        asked = self.settings.pairs.lower()
+        everything = asked == "all" or (asked == "auto" and not self.public)
+        names = {"mini"} if asked == "auto" else {name.strip() for name in asked.split(",")}
+        offered = (pair for pair in CATALOGUE if everything or pair.name in names)
+        return {pair.name: pair for pair in (self.pair, *offered)}
 
     @property
     def catalogue(self) -> Mapping[str, Checkpoint]:
-        """The checkpoints of all pairs by source."""
-        return {c.source: c for pair in self.pairs.values() for c in pair.checkpoints}
-
-    @property
-    def own_models(self) -> bool:
-        """Whether any folder or Hub id may be named.
-
-        Whoever can name a folder can have it opened: on a public page only the catalogue is on offer.
-        """
-        return self.settings.host in ("127.0.0.1", "localhost", "::1") and not self.settings.on_spaces
+        """The checkpoints of all pairs on offer by key: the Hub id or, of a folder, a name for it."""
+        found: dict[str, Checkpoint] = {}
+        for checkpoint in dict.fromkeys(c for pair in self.pairs.values() for c in pair.checkpoints):
+            key, number = checkpoint.name, 1
+            while key in found:
+                number += 1
+                key = f"{checkpoint.name} ({number})"
+            found[key] = checkpoint
+        return found
 
     @contextmanager
     def reading(self, work: Work, visitor: str, stop: threading.Event | None = None) -> Iterator[Visit]:
@@ -239,9 +289,13 @@ class Site:
         return (*pair.checkpoints, *others)
 
 
-def default_pair(settings: Settings) -> ModelPair:
-    """The pair that the settings name. Raises ``InputError`` where there is none of that name."""
-    return resolve_pair(settings.pair, biom=settings.biom_model, vanilla=settings.vanilla_model)
+def default_pair(settings: Settings) -> tuple[ModelPair, tuple[str, ...]]:
+    """The pair that the settings name, and why it is not a bigger one that lies here.
+
+    Raises ``InputError`` where there is none of that name.
+    """
+    notices = automatic_pair()[1] if settings.pair == "auto" else ()
+    return resolve_pair(settings.pair, biom=settings.biom_model, vanilla=settings.vanilla_model), notices
 
 
 def missing(checkpoints: Sequence[Checkpoint]) -> list[Checkpoint]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import os
 import pickle
+import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +20,7 @@ import numpy as np
 import torch
 
 from biom_demo.errors import CheckpointError
+from biom_demo.qa.checkpoint_files import FREE_NUMBERS, Weights, check_checkpoint
 from biom_demo.qa.records import SpanLogits, Window
 from biom_demo.qa.windows import Layout, build_windows
 
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 WEIGHTS_FILE = "model.safetensors"
+# A config may name another, fetched from the Hub; these two are torch's and transformers' own.
+ATTENTION, PLAIN_ATTENTION = "sdpa", "eager"
+MAX_MODULES = 20_000  # 24 layers have some 500
 
 
 class ModelInput(Protocol):
@@ -73,33 +78,39 @@ class PyTorchEngine:
             )
 
     @classmethod
-    def load(cls, source: str | Path, *, allow_new_head: bool = False) -> PyTorchEngine:
+    def load(
+        cls, source: str | Path, *, name: str | None = None, allow_new_head: bool = False
+    ) -> PyTorchEngine:
         """The engine of a checkpoint folder, or of a Hub id whose files lie in the local cache.
 
-        Never touches the network. Weights of any dtype are read as float32; a pickled
-        ``pytorch_model.bin`` is unpickled with weights only. ``allow_new_head`` accepts an encoder
+        Never touches the network and never runs code that comes with a checkpoint. Weights of any
+        dtype are read as float32; a pickled ``pytorch_model.bin`` is unpickled with weights only.
+        ``name`` is what messages call it, in place of ``source``. ``allow_new_head`` accepts an encoder
         without a QA head and draws one from torch's RNG (for training).
 
         Raises ``CheckpointError``, with the reason, where files are missing, damaged, unsafe or not
         of a QA model, and where the model cannot read a question and a text.
         """
         # Imported here: transformers takes seconds, and most modules that import this one need none.
-        from transformers import AutoModelForQuestionAnswering, AutoTokenizer
+        from transformers import AutoModelForQuestionAnswering
 
-        name = str(source)
-        if isinstance(source, Path) and not source.is_dir():
-            raise CheckpointError(f"There is no checkpoint folder {source}. Check the path.")
-        tokenizer = _reading(name, lambda: AutoTokenizer.from_pretrained(name, local_files_only=True))
-        if not getattr(tokenizer, "is_fast", False):
-            raise CheckpointError(f"{name} has no fast tokenizer, which exact offsets need.")
-        if len(tokenizer) <= len(tokenizer.all_special_ids):  # transformers makes one up without files
-            raise CheckpointError(
-                f"{name} has no vocabulary: tokenizer.json, vocab.txt or the like is missing. Fetch it again."
-            )
+        name = str(source) if name is None else name
+        folder = checkpoint_folder(source, name=name)
+        weights = checked(folder, name=name)
+        tokenizer = load_tokenizer(folder, name=name)
+        config = load_config(folder, name=name)
+        _require_fit(config, weights, name)
         model, info = _reading(
             name,
+            folder,
             lambda: AutoModelForQuestionAnswering.from_pretrained(
-                name, local_files_only=True, dtype=torch.float32, output_loading_info=True
+                folder,
+                config=config,
+                attn_implementation=_attention(config),
+                trust_remote_code=False,
+                local_files_only=True,
+                dtype=torch.float32,
+                output_loading_info=True,
             ),
         )
         missing = sorted(info["missing_keys"])
@@ -237,12 +248,133 @@ def _without_bars() -> Iterator[None]:
                 _Bars.hook = None
 
 
-def _reason(error: Exception) -> str:
+def checkpoint_folder(source: str | Path, *, name: str) -> Path:
+    """The folder of a checkpoint that is a folder, or a Hub id whose files lie in the local cache.
+
+    Raises ``CheckpointError`` where there is none.
+    """
+    if Path(source).is_dir():
+        return Path(source)
+    if isinstance(source, Path):
+        raise CheckpointError(f"There is no checkpoint folder {name}. Check the path.")
+    from transformers.utils import cached_file
+
+    found = _reading(name, None, lambda: cached_file(source, "config.json", local_files_only=True))
+    return Path(str(found)).parent
+
+
+def checked(folder: Path, *, name: str) -> Weights:
+    """The weights of a folder that may be handed to transformers. Raises ``CheckpointError``."""
+    try:
+        return check_checkpoint(folder)
+    except CheckpointError as error:
+        raise CheckpointError(f"{name} cannot be loaded. {error}") from None
+
+
+def load_tokenizer(folder: Path, *, name: str) -> Any:
+    """The fast tokenizer of a checked folder. Raises ``CheckpointError`` where it has none."""
+    from transformers import AutoTokenizer
+
+    tokenizer = _reading(
+        name,
+        folder,
+        lambda: AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True),
+    )
+    if not getattr(tokenizer, "is_fast", False):
+        raise CheckpointError(f"{name} has no fast tokenizer, which exact offsets need.")
+    if len(tokenizer) <= len(tokenizer.all_special_ids):  # transformers makes one up without files
+        raise CheckpointError(
+            f"{name} has no vocabulary: tokenizer.json, vocab.txt or the like is missing. Fetch it again."
+        )
+    return tokenizer
+
+
+def load_config(folder: Path, *, name: str) -> Any:
+    """The config of a checked folder. Raises ``CheckpointError`` where transformers knows no such model."""
+    from transformers import AutoConfig
+
+    return _reading(
+        name,
+        folder,
+        lambda: AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True),
+    )
+
+
+def _attention(config: Any) -> str:
+    """The faster of the two kinds of attention, where the architecture has it."""
+    from transformers import AutoModelForQuestionAnswering
+
+    architecture = AutoModelForQuestionAnswering._model_mapping.get(type(config), None)
+    return ATTENTION if getattr(architecture, "_supports_sdpa", False) else PLAIN_ATTENTION
+
+
+class _TooManyModules(Exception):
+    """Ends the building of a model from inside."""
+
+
+@contextmanager
+def _bounded_building() -> Iterator[None]:
+    """Within, this thread may build a model of at most ``MAX_MODULES``."""
+    built, builder = 0, threading.get_ident()
+
+    def count(*_: object) -> None:
+        nonlocal built
+        if threading.get_ident() == builder:
+            built += 1
+            if built > MAX_MODULES:
+                raise _TooManyModules
+
+    handle = torch.nn.modules.module.register_module_module_registration_hook(count)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def _require_fit(config: Any, weights: Weights, name: str) -> None:
+    """Raise ``CheckpointError`` where a model of this config needs more numbers than its weights hold.
+
+    It is built without memory for its numbers. Whatever name a config has for a size: none makes this
+    take long, nor passes with sizes that the weights are not of.
+    """
+    from transformers import AutoModelForQuestionAnswering
+
+    def build() -> Any:
+        with _bounded_building(), torch.device("meta"):
+            return AutoModelForQuestionAnswering.from_config(
+                config, attn_implementation=_attention(config), trust_remote_code=False
+            )
+
+    other = "of another size than its weights. Choose another checkpoint."
+    try:
+        model = _reading(name, weights.path.parent, build)
+    except CheckpointError as error:
+        if isinstance(error.__cause__, _TooManyModules):
+            raise CheckpointError(f"{name} cannot be loaded. Its config describes a model {other}") from None
+        raise
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    buffers = sum(buffer.numel() for buffer in model.buffers())
+    if max(parameters, buffers) > weights.most_numbers + FREE_NUMBERS:
+        raise CheckpointError(f"{name} cannot be loaded. Its config describes a model {other}")
+
+
+def _reason(error: Exception, folder: Path | None = None) -> str:
+    """The first line of an error's words, without the folder's place on this machine."""
     text = str(error).strip()
-    return text.splitlines()[0][:200] if text else type(error).__name__
+    if not text:
+        return type(error).__name__
+    line = text.splitlines()[0]
+    if folder is not None:
+        for place in (str(folder), str(folder.absolute()), str(folder.resolve())):
+            line = line.replace(place, "its folder")
+    return _PATH.sub("…", line)[:200]
 
 
-def _reading(name: str, load: Callable[[], T]) -> T:
+# Two steps down from a root, as in "/root/.cache"; "and/or" has none.
+_PATH = re.compile(r"(?<![\w/.])(?:~|[A-Za-z]:)?(?:[/\\]+[\w.@+-]+){2,}[/\\]?")
+
+
+def _reading(name: str, folder: Path | None, load: Callable[[], T]) -> T:
     """What ``load`` returns; what goes wrong in transformers becomes a ``CheckpointError``."""
     try:
         with _without_bars():
@@ -253,7 +385,12 @@ def _reading(name: str, load: Callable[[], T]) -> T:
             "Get the checkpoint again from its author, best as safetensors."
         ) from error
     except Exception as error:  # safetensors, tokenizers and transformers raise many kinds
+        if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+            raise CheckpointError(
+                f"{name} does not fit into this machine's free memory. Choose the mini pair, or close other "
+                "programs."
+            ) from error
         raise CheckpointError(
-            f"{name} cannot be loaded as a checkpoint ({_reason(error)}). Check that config.json, the "
-            "tokenizer and the weights are there and whole."
+            f"{name} cannot be loaded as a checkpoint ({_reason(error, folder)}). Check that config.json, "
+            "the tokenizer and the weights are there and whole."
         ) from error
