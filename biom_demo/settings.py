@@ -135,7 +135,7 @@ class Settings:
     @property
     def on_loopback(self) -> bool:
         """Whether only this machine can reach the page, unless something passes requests on to it."""
-        return self.host.strip("[]") in ("127.0.0.1", "localhost", "::1")
+        return _is_loopback(self.host)
 
     @property
     def is_public(self) -> bool:
@@ -145,7 +145,7 @@ class Settings:
         proxy's path they do; a proxy that leaves no trace here is for ``public`` to say.
         """
         passed_on = self.share is not Switch.OFF or self.root_path is not None
-        return self.public.holds(otherwise=self.on_spaces or passed_on or not _is_loopback(self.host))
+        return self.public.holds(otherwise=self.on_spaces or passed_on or not self.on_loopback)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:

@@ -346,12 +346,15 @@ def _strip(scope: Scope, hosts: Hosts) -> None:
     Of ``X-Forwarded-Host`` it makes the addresses in the page; ``Origin`` it gives leave to read the
     answer; with ``all_endpoints`` it lists what is for the page alone.
     """
+    given = scope["headers"]
     scope["headers"] = [
         (name, value)
-        for name, value in scope["headers"]
+        for name, value in given
         if name not in (b"origin", b"x-gradio-server", b"x-forwarded-host")
         or (name == b"x-forwarded-host" and hosts.named(value.decode("latin-1").split(",")[0].strip()))
     ]
+    if any(name == b"x-forwarded-host" for name, _ in given):
+        scope["headers"].append((b"via", b"1.1 -"))  # ``Site.seen_by`` is to know of the proxy all the same
     query = scope["query_string"].split(b"&")
     hidden = (b"all_endpoints", b"deep_link")
     scope["query_string"] = b"&".join(part for part in query if part.split(b"=")[0] not in hidden)
