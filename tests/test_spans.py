@@ -19,6 +19,7 @@ from biom_demo.qa.records import CharSpan, Question, Reading, SpanLogits, Window
 from biom_demo.qa.spans import decode, decode_run_squad, run_squad_n_best, run_squad_shortlist
 from biom_demo.qa.windows import build_windows
 from biom_demo.qa.word_edges import WordEdges
+from tests.costs import MAX_RATIO, ratio_of
 from tests.tiny import byte_level_tokenizer, sentencepiece_like_tokenizer, wordpiece_tokenizer
 
 QUESTION = Question("?")

@@ -311,7 +311,7 @@ class Words:
         return self._named[at]
 
     def _letter_before(self, index: int) -> int | None:
-        """Where the letter before a list's sign or word stands; ``None`` where ``index`` has none of these."""
+        """Where the letter before a list's sign or word stands; ``None`` where ``index`` has none."""
         if index < 1 or self._tokens[index] not in _LETTER_LIST:
             return None
         return max(index - (2 if self._tokens[index - 1] == "," else 1), 0)  # A, B, and C
