@@ -17,13 +17,14 @@ BLANKS = (  # each kind of white space and of invisible signs
 PIECES = (
     *BLANKS, ")", "(", "]", "[", "<", ">", '"', "'", "“", "”", "’", "«", "{", "}", "|", ",", ";", "&", "=",
     "?", "*", "_", "`", "#", "\\", "~", "$", "@", "a", "A", "é", "\u0301", "\ud800", "中", "。", "α", "•",
-    "\x00", "ﬁ ", "1", "0", "-", ".", "%", "%25", "&amp;", "&#x3b2;", "AND ", "OR(", "[ti]", "[ti", "a.", "A.", "? ",
-    "A. ", "a. ", "e.g. ", "x-\n", "\n-", "-\n", "PMID", "PMID: ", "doi:", "PMC1 ", "12345678, ", "1;", "1. ",
-    "1,000,", "10.5555/", "10.5555/a;", "10.5555/a)", "http://", "www.", "a.b.", "https://x.org/?url=",
+    "\x00", "ﬁ ", "1", "0", "-", ".", "%", "%25", "&amp;", "&#x3b2;", "AND ", "OR(", "[ti]", "[ti", "a.",
+    "A.", "? ", "A. ", "a. ", "e.g. ", "x-\n", "\n-", "-\n", "PMID", "PMID: ", "doi:", "PMC1 ", "12345678, ",
+    "1;", "1. ", "1,000,", "10.5555/", "10.5555/a;", "10.5555/a)", "http://", "www.", "a.b.", "https://x.org/?url=",
     "https://pubmed.ncbi.nlm.nih.gov/?term=", "t(9;", "(S)-", "2',3'-", "N,N-", "HLA-B*27:", "::", "/", "a/",
     "+/-", "<sup>", "<a ", "<!--", "2019;1:", "Smith AB, ", "a ", "1 ", "vitamin A ", "a AND ",
     "word of the ", "Was ", "ALL ", "(1) ", "a (b) ", "(a ", "a or ", "a,b or ", "ABC:\n", "METHODS: ",
-    "METHODS:\n", "METHODS\n", "\n1.", "word", "tumor factor (TF) ", ".[1] ", "A, ", "A and ", "[a](b) ", "'s ", "a\n",
+    "METHODS:\n", "METHODS\n", "\n1.", "word", "tumor factor (TF) ", ".[1] ", "A, ", "A and ", "[a](b) ",
+    "'s ", "a\n",
 )
 # fmt: on
 SHAPES = ("{}", "Word{} Word.")  # the run alone, and behind and before other words
