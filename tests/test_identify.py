@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from biom_demo.pubmed.identify import MAX_NAMES, Kind, Name, Scheme, identify, same_title
 from biom_demo.pubmed.prose import LOOKED_AT
-from tests.costs import MAX_RATIO, costliest
 
 PMID, PMCID, DOI = Scheme.PMID, Scheme.PMCID, Scheme.DOI
 TABLE = Path(__file__).parent / "data" / "identify.txt"
@@ -181,12 +180,6 @@ def test_every_way_to_write_a_doi_is_the_same_record(doi):
         return  # an unopened bracket is taken for one around the DOI
     ways = [doi, f"doi:{doi}", f"<{doi}>", f"“{doi}”.", f"https://doi.org/{doi}", f"doi: {doi},"]
     assert {identify(way).names for way in ways} == {(Name(DOI, doi),)}
-
-
-@pytest.mark.parametrize("before", ["", "https://doi.org/10.5555/x"])
-def test_the_cost_grows_with_the_input(before):
-    ratio, piece = costliest(identify, before=before)
-    assert ratio < MAX_RATIO, piece
 
 
 def test_a_long_paste_costs_a_key_stroke_no_more_than_its_first_stretch():

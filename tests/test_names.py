@@ -5,11 +5,9 @@ from __future__ import annotations
 import pytest
 
 from biom_demo.pubmed.addresses import Address, is_address, read_address
-from biom_demo.pubmed.citations import cited, cited_title, names_alone
-from biom_demo.pubmed.identify import same_title
-from biom_demo.pubmed.names import Name, Scheme, doi_of, name_of, plain_signs, without_signs_behind
-from biom_demo.pubmed.prose import is_field_tag, shape_of
-from tests.costs import MAX_RATIO, costliest
+from biom_demo.pubmed.citations import cited, cited_title
+from biom_demo.pubmed.names import Name, Scheme, name_of, plain_signs, without_signs_behind
+from biom_demo.pubmed.prose import is_field_tag
 
 
 def test_signs_behind_go_and_brackets_of_its_own_stay():
@@ -83,22 +81,3 @@ def test_field_tags_are_pubmed_s_own():
         assert is_field_tag(tag), tag
     for tag in ("HR", "corrected", "Formula: see text", "95% CI 1 to 2", "18F", "sic", ""):
         assert not is_field_tag(tag), tag
-
-
-@pytest.mark.parametrize(
-    "function",
-    [
-        doi_of,
-        name_of,
-        names_alone,
-        cited,
-        cited_title,
-        read_address,
-        plain_signs,
-        shape_of,
-        lambda t: same_title(t, t),
-    ],
-)
-def test_the_cost_grows_with_the_input(function):
-    ratio, piece = costliest(function, chars=40_000)
-    assert ratio < MAX_RATIO, piece

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from biom_demo.pubmed.paste import readable_text
-from tests.costs import MAX_RATIO, costliest
 
 LONG = "In this trial of forty adults copper was given by mouth for"  # a line as PDFs have them
 
@@ -156,8 +155,3 @@ def test_offsets_lead_back_whatever_was_pasted(given_text):
 def test_mended_text_needs_no_more_mending(given_text):
     once = readable_text(given_text).text
     assert readable_text(once).text == once
-
-
-def test_the_cost_grows_with_the_input():
-    ratio, piece = costliest(readable_text)
-    assert ratio < MAX_RATIO, piece

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from biom_demo.pubmed.query import MAX_TERMS, enough, hint, queries, title_queries, with_abstracts
 from biom_demo.pubmed.question import concepts_of, with_names_quoted
 from biom_demo.pubmed.words import words
-from tests.costs import MAX_RATIO, costliest
 
 TABLE = Path(__file__).parent / "data" / "questions.txt"
 
@@ -252,9 +251,3 @@ def test_titles():
 def test_abstracts_are_asked_for_where_they_are_wanted():
     assert with_abstracts("copper OR zinc") == "(copper OR zinc) AND hasabstract"
     assert with_abstracts("copper AND hasabstract") == "copper AND hasabstract"
-
-
-@pytest.mark.parametrize("function", [queries, hint, title_queries, with_names_quoted])
-def test_the_cost_grows_with_the_input(function):
-    ratio, piece = costliest(function)
-    assert ratio < MAX_RATIO, piece

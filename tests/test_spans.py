@@ -19,6 +19,7 @@ from biom_demo.qa.records import CharSpan, Question, Reading, SpanLogits, Window
 from biom_demo.qa.spans import decode, decode_run_squad, run_squad_n_best, run_squad_shortlist
 from biom_demo.qa.windows import build_windows
 from biom_demo.qa.word_edges import WordEdges
+from tests.costs import MAX_RATIO, ratio_of
 from tests.tiny import byte_level_tokenizer, sentencepiece_like_tokenizer, wordpiece_tokenizer
 
 QUESTION = Question("?")
@@ -497,10 +498,35 @@ def test_what_a_long_text_takes_grows_as_its_length(decoder):
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.5, 1.0]), st.integers(1, 5))
-def test_looking_at_the_best_few_first_changes_nothing(seed, threshold, n_best):
+def test_what_is_listed_is_the_best_that_overlap_no_better_one(seed, threshold, n_best):
     generator = np.random.default_rng(seed)
     starts = generator.integers(0, 400, 4000)
     all_spans = np.unique(np.stack([starts, starts + generator.integers(1, 30, 4000)], axis=1), axis=0)
     scores = generator.integers(-3, 3, len(all_spans)).astype(float)  # many ties
-    quick = spans._without_near_duplicates(all_spans, scores, n_best, threshold)
-    assert quick == spans._greedy(all_spans, scores, n_best, threshold)
+    found = spans._without_near_duplicates(all_spans, scores, n_best, threshold)
+    kept = []
+    for index in np.lexsort((all_spans[:, 1], all_spans[:, 0], -scores)).tolist():
+        low, high = all_spans[index]
+        others = all_spans[kept]
+        shared = np.minimum(others[:, 1], high) - np.maximum(others[:, 0], low)
+        union = np.maximum(others[:, 1], high) - np.minimum(others[:, 0], low)
+        if len(kept) < n_best and (shared <= threshold * union).all():
+            kept.append(index)
+    assert found == kept
+
+
+@DECODERS
+def test_a_text_read_in_several_stretches_has_the_answers_of_one_read_whole(decoder, monkeypatch):
+    whole = decoder(book(3_000))
+    monkeypatch.setattr(spans, "_ROWS_AT_ONCE", 7)
+    assert decoder(book(3_000)) == whole
+
+
+def test_a_text_whose_spans_all_score_alike_costs_in_proportion_to_its_length():
+    def alike(tokens):
+        made = book(tokens)
+        logits = tuple(SpanLogits(np.zeros_like(o.start), np.zeros_like(o.end)) for o in made.logits)
+        return Reading(made.question, made.context, made.windows, logits)
+
+    ratio = ratio_of(decode, alike(10_000), alike(40_000))
+    assert ratio < MAX_RATIO

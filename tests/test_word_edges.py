@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from biom_demo.qa.word_edges import WordEdges
-from tests.costs import MAX_RATIO, costliest
 
 
 def is_whole(text, part, occurrence=0):
@@ -128,8 +127,3 @@ def test_any_text_has_edges_and_spans_hold_whole_pairs(text):
                     assert inside.count(opener) == inside.count(closer)
                 around = (text[max(start - 1, 0) : start + 1], text[end - 1 : end + 1])
                 assert not any(len(two) == 2 and two.isascii() and two.isalnum() for two in around)
-
-
-def test_finding_edges_takes_time_in_proportion_to_the_text():
-    ratio, piece = costliest(WordEdges.of)
-    assert ratio < MAX_RATIO, piece

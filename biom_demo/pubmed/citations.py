@@ -57,7 +57,7 @@ _TOKEN = re.compile(r"\S+")
 _YEAR = re.compile(r"(?:19|20)[0-9]{2}\W{0,3}")
 # Where one name ends and the next begins without a space: before an address, a DOI, a label, a PMID.
 _NEXT_NAME = re.compile(
-    r"(?:\]\(|<)(?=https?:|www\.)|[,;|]+(?=https?:|www\.|10\.[0-9]{4,9}/|pmc\s?[0-9]|pmid|doi|[0-9]{7,8}(?:[,;|]|$))",
+    r"(?:\]\(|<)(?=https?:|www\.)|(?<![,;|])[,;|]++(?=https?:|www\.|10\.[0-9]{4,9}/|pmc\s?[0-9]|pmid|doi|[0-9]{7,8}(?:[,;|]|$))",
     re.IGNORECASE,
 )
 _IN_TOKEN = re.compile(r"[,;|]+|/(?=pmc[0-9]|pmid|doi)", re.IGNORECASE)

@@ -181,7 +181,8 @@ def _plain_sign(match: re.Match[str]) -> str:
 
 # PDF readers put U+0002, U+FFFE or a soft hyphen where a line's end cut a word; a word processor "¬".
 _SOFT = "\u00ad\u0002\ufffe"
-_LINE_END = rf"[-¬{_SOFT}]+[ {_SOFT}]*\n[ {_SOFT}]*"
+# Nothing is given back: a long run of such signs is walked once.
+_LINE_END = rf"[-¬{_SOFT}]++(?:[ ][ {_SOFT}]*+)?+\n[ {_SOFT}]*"
 _CUT = re.compile(rf"(?<=\w){_LINE_END}(?=[\w(\[])|(?P<soft>[{_SOFT}])")
 _CUT_WORD = re.compile(rf"[^\W_]{{1,40}}{_LINE_END}[^\W_]+")
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")

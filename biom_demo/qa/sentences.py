@@ -72,6 +72,7 @@ _ADDRESS = re.compile(r"://|\bwww\.|[@\\]|\w\.\w+/")
 _LIST_MARKER = re.compile(r"\(?\d{1,2}\.")
 _SEEN_IN_LOWER_CASE = 1 << 5  # Punkt's flag for a word met in lower case inside a sentence
 _STRETCH = 100_000  # characters Punkt reads at a time
+_ABSTRACT_CHARS = 10_000
 _LOOK_BACK = 80  # characters; longer than any abbreviation and the word before it
 
 
@@ -108,9 +109,25 @@ def sentence_around(text: str, span: CharSpan) -> CharSpan:
     return CharSpan(min(sentences[first].start, span.start), max(sentences[after - 1].end, span.end))
 
 
-@lru_cache(maxsize=8)
 def _sentences(text: str) -> tuple[CharSpan, ...]:
-    """What ``split_sentences`` gives; kept, as one text is asked about many times over."""
+    """What ``split_sentences`` gives; kept, as one text is asked about many times over.
+
+    Of the abstracts of a search all are; of long texts a few, for the room they take.
+    """
+    return (_of_abstract if len(text) <= _ABSTRACT_CHARS else _of_long_text)(text)
+
+
+@lru_cache(maxsize=256)
+def _of_abstract(text: str) -> tuple[CharSpan, ...]:
+    return _split(text)
+
+
+@lru_cache(maxsize=8)
+def _of_long_text(text: str) -> tuple[CharSpan, ...]:
+    return _split(text)
+
+
+def _split(text: str) -> tuple[CharSpan, ...]:
     edges = [0, *_block_starts(text), len(text)]
     return tuple(span for start, end in pairwise(edges) for span in _sentences_of_block(text, start, end))
 

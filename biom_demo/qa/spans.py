@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 MAX_ANSWER_LENGTH = 30  # tokens
 N_BEST = 20
 NEAR_DUPLICATE_THRESHOLD = 0.5  # intersection over union, in characters
+# First tokens whose spans are scored at a time, so that a long text takes no more memory on the way than
+# its candidates do in the end.
+_ROWS_AT_ONCE = 4_096
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -266,29 +269,54 @@ def _candidates(reading: Reading, max_answer_length: int) -> tuple[Ints, Floats]
     """Distinct candidate spans (M, 2) and their best scores (M,), sorted by start, then end."""
     tokens = max(window.first_token + window.context_length for window in reading.windows)  # L
     width = max(min(max_answer_length, max(w.context_length for w in reading.windows)), 1)
-    # Windows overlap, so the best of each (first token, further tokens) is kept in a band, and what
-    # a long text takes grows with its tokens and not with its windows.
-    band = np.full((tokens, width), -np.inf)  # (L, width)
     offsets = np.zeros((tokens + width - 1, 2), np.int64)
-    for window, logit in zip(reading.windows, reading.logits, strict=True):
-        shown = slice(window.context_start, len(window) - 1)
-        rows = slice(window.first_token, window.first_token + window.context_length)
-        offsets[rows] = window.offsets[shown]
-        # An end beyond the window's edge is none.
-        ends = np.concatenate([logit.end[shown].astype(np.float64), np.full(width - 1, -np.inf)])
-        scores = logit.start[shown].astype(np.float64)[:, None] + _shifted(ends, width)
-        np.maximum(band[rows], scores, out=band[rows])
+    showing: list[list[int]] = [[] for _ in range(0, max(tokens, 1), _ROWS_AT_ONCE)]  # windows, by their rows
+    for index, window in enumerate(reading.windows):
+        after = window.first_token + window.context_length
+        offsets[window.first_token : after] = window.offsets[window.context_start : len(window) - 1]
+        for group in showing[window.first_token // _ROWS_AT_ONCE : (after - 1) // _ROWS_AT_ONCE + 1]:
+            group.append(index)
     edges = WordEdges.of(reading.context)
     low, high = _trimmer(reading.context)(offsets[:, 0], offsets[:, 1])
     high = edges.past_marks[high]
-    low, highs = low[:tokens, None], _shifted(high, width)  # (L, 1), (L, width)
-    # Where a token stands for white space, or for no characters, nothing may be left.
-    real = (band > -np.inf) & (low < highs)
-    whole = real & whole_answers(edges, low, highs)
-    if whole.any():
-        real = whole
     base = len(reading.context) + 1
-    return _distinct((low * base + highs)[real], band[real], base)
+    for only_whole in (True, False):  # all of them where none is whole
+        keys: list[Ints] = []
+        scores: list[Floats] = []
+        for number, windows in enumerate(showing):
+            first, last = number * _ROWS_AT_ONCE, min((number + 1) * _ROWS_AT_ONCE, tokens)
+            band = _band(reading, windows, first, last, width)  # (R, width)
+            lows, highs = low[first:last, None], _shifted(high[first : last + width - 1], width)
+            # Where a token stands for white space, or for no characters, nothing may be left.
+            kept = (band > -np.inf) & (lows < highs)
+            if only_whole:
+                kept &= whole_answers(edges, lows, highs)
+            keys.append((lows * base + highs)[kept])
+            scores.append(band[kept])
+        if any(map(len, keys)):
+            break
+    return _distinct(np.concatenate(keys), np.concatenate(scores), base)
+
+
+def _band(reading: Reading, windows: Sequence[int], first: int, last: int, width: int) -> Floats:
+    """The best score in any of the windows of each span that begins at tokens ``first`` to ``last``.
+
+    Column j is of spans of j + 1 tokens (R, width); -inf where no window shows the whole span.
+    """
+    band = np.full((last - first, width), -np.inf)
+    for index in windows:
+        window, logit = reading.windows[index], reading.logits[index]
+        begin = max(window.first_token, first)
+        rows = slice(begin - first, min(window.first_token + window.context_length, last) - first)
+        shown = slice(window.context_start + begin - window.first_token, len(window) - 1)
+        size = rows.stop - rows.start
+        # An end beyond the window's edge is none.
+        ends = np.full(size + width - 1, -np.inf)
+        found = logit.end[shown][: len(ends)]
+        ends[: len(found)] = found
+        scores = logit.start[shown][:size].astype(np.float64)[:, None] + _shifted(ends, width)
+        np.maximum(band[rows], scores, out=band[rows])
+    return band
 
 
 def whole_answers(edges: WordEdges, starts: Ints, ends: Ints) -> Bools:
@@ -353,33 +381,26 @@ def _softmax(scores: Floats, null_score: float, calibration: Calibration) -> tup
 
 
 def _without_near_duplicates(spans: Ints, scores: Floats, n_best: int, threshold: float) -> list[int]:
-    """Indices of the ``n_best`` best spans that overlap no better kept one by more than ``threshold``."""
-    # The best few are nearly always enough, and sorting a long text's million spans is not free.
-    few = max(20 * n_best, 1000)
-    if len(scores) > 2 * few:
-        best = np.flatnonzero(scores >= np.partition(scores, -few)[-few])  # with all ties at the edge
-        found = _greedy(spans[best], scores[best], n_best, threshold)
-        if len(found) == n_best:
-            return [int(best[i]) for i in found]
-    return _greedy(spans, scores, n_best, threshold)
+    """Indices of the ``n_best`` best spans that overlap no better kept one by more than ``threshold``.
 
-
-def _greedy(spans: Ints, scores: Floats, n_best: int, threshold: float) -> list[int]:
-    order = np.lexsort((spans[:, 1], spans[:, 0], -scores))
+    ``spans`` are sorted by start, then end. They are never sorted by score: all of a long text's may
+    have the same, and only ``n_best`` are asked for.
+    """
+    left = scores.copy()
+    starts = spans[:, 0]
+    longest = int((spans[:, 1] - starts).max(initial=0))
     kept: list[int] = []
-    alive = np.ones(len(order), bool)
-    lows, highs = spans[order, 0], spans[order, 1]
-    cursor = 0
-    while len(kept) < n_best:
-        left = np.flatnonzero(alive[cursor:])
-        if not len(left):
+    while len(kept) < min(n_best, len(left)):
+        best = int(left.argmax())  # of equal scores the first: the earliest start, then the shortest
+        if left[best] == -np.inf:
             break
-        cursor += int(left[0])
-        kept.append(int(order[cursor]))
-        shared = np.minimum(highs, highs[cursor]) - np.maximum(lows, lows[cursor])
-        union = np.maximum(highs, highs[cursor]) - np.minimum(lows, lows[cursor])
-        alive &= shared <= threshold * union
-        alive[cursor] = False
+        kept.append(best)
+        low, high = spans[best]
+        near = slice(*np.searchsorted(starts, [low - longest, high]))  # all that share a character
+        shared = np.minimum(spans[near, 1], high) - np.maximum(spans[near, 0], low)
+        union = np.maximum(spans[near, 1], high) - np.minimum(spans[near, 0], low)
+        left[near][shared > threshold * union] = -np.inf
+        left[best] = -np.inf
     return kept
 
 

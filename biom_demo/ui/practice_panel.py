@@ -13,8 +13,7 @@ import gradio as gr
 from biom_demo.analysis.comparison import View, compare_many
 from biom_demo.analysis.passage import passage_of_text
 from biom_demo.counters import Work
-from biom_demo.errors import InputError
-from biom_demo.qa.datasets import BioAsqFile, convert, read_dataset
+from biom_demo.qa.datasets.uploads import limits_in_words, read_upload
 from biom_demo.qa.metrics import squad_exact_match
 from biom_demo.qa.records import Example
 from biom_demo.show.cards import status_html
@@ -28,7 +27,6 @@ from biom_demo.ui.site import Site, Update, words_of
 from biom_demo.ui.wiring import QUIET, QUIET_IN_QUEUE, READS, Parts, kept, script
 
 SEARCHED = 60  # questions read at most to find the next one the models disagree on
-MAX_DECK_BYTES = 64_000_000
 SCORED_KEPT = 200  # runs of a file's questions in a session's tally, with their readings
 NO_FILE = "Upload a file to go through its questions."
 VOTES = {"A": "A is better", "B": "B is better", "tie": "Both are right", "none": "Both are wrong"}
@@ -199,19 +197,13 @@ def ballots_csv(ballots: Sequence[Ballot]) -> str:
 
 
 def read_deck(path: str) -> Deck:
-    """The questions of a BioASQ or SQuAD file; of BioASQ its factoids with each snippet that holds an answer.
+    """The questions of an uploaded file, as ``qa.datasets.uploads.read_upload`` reads and bounds them.
 
-    Raises ``DataError`` where it is neither, ``InputError`` where it holds none.
+    Raises as it does.
     """
+    found = read_upload(path)
     name = path.replace("\\", "/").rsplit("/", 1)[-1]
-    found = read_dataset(path, max_bytes=MAX_DECK_BYTES)
-    if isinstance(found, BioAsqFile):
-        examples = convert(found.questions, mode="wide").examples
-    else:
-        examples = found.examples
-    if not examples:
-        raise InputError(f"{name} holds no factoid question with an answer in one of its snippets.")
-    return Deck(uuid4().hex, name, examples, notes=found.notes)
+    return Deck(uuid4().hex, name, found.examples, notes=found.notes)
 
 
 def build(site: Site, tab: Tab) -> None:
@@ -221,7 +213,9 @@ def build(site: Site, tab: Tab) -> None:
         buttons = {name: gr.Button(words, elem_id=f"vote-{name}") for name, words in VOTES.items()}
     with gr.Accordion("Test with known answers, and blind votes", open=False, elem_id="practice-panel"):
         upload = gr.UploadButton(
-            "Upload a BioASQ golden file or a SQuAD file (.json)", file_types=[".json"], elem_id="deck"
+            f"Upload a BioASQ golden file or a SQuAD file (.json, {limits_in_words()})",
+            file_types=[".json"],
+            elem_id="deck",
         )
         with gr.Row():
             previous = gr.Button("← Previous", elem_id="previous")

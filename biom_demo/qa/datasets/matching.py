@@ -15,6 +15,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import accumulate
 from typing import Literal
 
 from biom_demo.qa.records import CharSpan
@@ -29,7 +30,9 @@ _SUPERSCRIPT_SIGNS = frozenset("⁺⁻₊₋")
 _QUOTES = str.maketrans(dict.fromkeys("’‘‚‛ʼʹ′`´‹›", "'") | dict.fromkeys("“”„‟″«»〝〞", '"'))
 _SIGNS = _QUOTES | str.maketrans(dict.fromkeys(_DASHES, "-"))
 _ASCII_SIGNS = str.maketrans(dict.fromkeys("\t\n\v\f\r\x1c\x1d\x1e\x1f", " ") | {"`": "'"})
-_WIDE = re.compile(" {2,}|'{2}")  # blanks in a row, and a double quotation mark of two single ones
+# Blanks in a row, and a double quotation mark of two single ones. A wider gap is none that an answer has: a
+# short answer that stood for a long stretch of blanks would make a small file a large set of examples.
+_WIDE = re.compile(" {2,64}|'{2}")
 _GREEK = {
     c: unicodedata.name(c).split()[-1].lower().replace("lamda", "lambda") for c in "αβγδεζηθικλμνξοπρσςτυφχψω"
 }
@@ -228,6 +231,7 @@ class Words:
         self._begins: list[bool] = []  # whether no word runs on before, and behind, a token
         self._ends: list[bool] = []
         self._text = text
+        self._named: dict[int, bool] = {}
         for token, start, end in _tokens(text):
             number = token.isdigit()
             self._tokens.append(token)
@@ -239,11 +243,14 @@ class Words:
         return len(self._tokens)
 
     @cached_property
-    def _places(self) -> dict[str, list[int]]:
-        places: dict[str, list[int]] = {}
-        for index, token in enumerate(self._tokens):
-            places.setdefault(token, []).append(index)
-        return places
+    def _joined(self) -> str:
+        """All tokens in one string, each with a blank before and behind it: no token holds one."""
+        return f" {' '.join(self._tokens)} "
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        """Where each token's blank stands in ``_joined``."""
+        return list(accumulate((len(token) + 1 for token in self._tokens), initial=0))
 
     def find(self, name: str) -> CharSpan | None:
         """The first place where the text has ``name``; stops at its end and an article before it may lack."""
@@ -255,26 +262,24 @@ class Words:
         return found
 
     def _first(self, name: str) -> CharSpan | None:
-        wanted = [token for token, _, _ in _tokens(name)]
+        wanted = _tokens_of_name(name)
         size = len(wanted)
         if not 0 < size <= len(self._tokens):
             return None
-        # The rarest of the name's words leads, so that common ones cost nothing.
-        places = [self._places.get(token, ()) for token in wanted]
-        rarest = min(range(size), key=lambda index: len(places[index]))
         bare_number = "".join(wanted).replace(".", "").isdigit()
-        for place in places[rarest]:
-            first, last = place - rarest, place - rarest + size - 1
+        sought = f" {' '.join(wanted)} "
+        at = self._joined.find(sought)
+        while at >= 0:
+            first = bisect_left(self._starts, at)
+            last = first + size - 1
             if (
-                first >= 0
-                and last < len(self._tokens)
-                and self._begins[first]
+                self._begins[first]
                 and self._ends[last]
-                and self._tokens[first : last + 1] == wanted
                 and not (bare_number and self._names_something(self._spans[first][0]))
                 and self._is_meant(name, first, last)
             ):
                 return CharSpan(self._spans[first][0], self._spans[last][1])
+            at = self._joined.find(sought, at + 1)
         return None
 
     def _names_something(self, start: int) -> bool:
@@ -290,16 +295,26 @@ class Words:
 
     def _has_kind(self, index: int) -> bool:
         """Whether a letter stands behind a noun, also in a list: K in "vitamins A, D and K"."""
+        passed: list[int] = []  # what the answer is kept for, so that a long list is walked once
         at = index - 1
-        while at > 0 and self._tokens[at] in _LETTER_LIST:
-            at -= 1
-            if self._tokens[at] == ",":  # A, B, and C
-                at -= 1
-            if not self._is_letter(at):
-                return False
-            at -= 1
-        token = self._tokens[at] if at >= 0 else ""
-        return len(token) > 2 and token.isalpha() and token not in _COMMON_WORDS
+        while at not in self._named:
+            passed.append(at)
+            letter = self._letter_before(at)
+            if letter is None:
+                token = self._tokens[at] if at >= 0 else ""
+                self._named[at] = len(token) > 2 and token.isalpha() and token not in _COMMON_WORDS
+            elif self._is_letter(letter):
+                at = letter - 1
+            else:
+                self._named[at] = False
+        self._named.update(dict.fromkeys(passed, self._named[at]))
+        return self._named[at]
+
+    def _letter_before(self, index: int) -> int | None:
+        """Where the letter before a list's sign or word stands; ``None`` where ``index`` has none."""
+        if index < 1 or self._tokens[index] not in _LETTER_LIST:
+            return None
+        return max(index - (2 if self._tokens[index - 1] == "," else 1), 0)  # A, B, and C
 
     def _is_letter(self, index: int) -> bool:
         start, end = self._spans[index]
@@ -326,6 +341,11 @@ def _tokens(text: str) -> Iterator[tuple[str, int, int]]:
                     start += len(part)
         else:
             yield match[0], *_ends_of(folded, start, end)
+
+
+@lru_cache(maxsize=1024)  # a question's names are looked for in each of its snippets
+def _tokens_of_name(name: str) -> tuple[str, ...]:
+    return tuple(token for token, _, _ in _tokens(name))
 
 
 def _ends_of(folded: Folded, start: int, end: int) -> tuple[int, int]:

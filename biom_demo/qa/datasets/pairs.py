@@ -46,9 +46,10 @@ def convert(questions: Iterable[BioAsqQuestion], *, mode: Mode, unique_pairs: bo
     converted = set[str]()
     counts: Counter[str] = Counter()
     for question in factoids:
+        names = question.synonyms  # once for all snippets: there may be many of both
         texts: Iterable[str] = [snippet.text for snippet in question.snippets]
         for text in dict.fromkeys(texts) if unique_pairs else texts:
-            golds = _card_golds(question, text) if mode == "card" else factoid_golds(question, text)
+            golds = _card_golds(names, text) if mode == "card" else _spans_of(names, text)
             if golds:
                 converted.add(question.id)
                 examples.append(_pair(question, counts, text, golds))
@@ -85,12 +86,9 @@ def _pair(question: BioAsqQuestion, counts: Counter[str], text: str, spans: Sequ
     )
 
 
-def _card_golds(question: BioAsqQuestion, snippet: str) -> list[CharSpan]:
-    if not question.synonyms:
-        return []
-    answer = question.synonyms[0]
-    start = snippet.find(answer)
-    return [] if start < 0 else [CharSpan(start, start + len(answer))]
+def _card_golds(names: Sequence[str], snippet: str) -> list[CharSpan]:
+    start = snippet.find(names[0]) if names else -1
+    return [] if start < 0 else [CharSpan(start, start + len(names[0]))]
 
 
 def factoid_golds(question: BioAsqQuestion, context: str) -> list[CharSpan]:
