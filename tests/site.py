@@ -37,6 +37,8 @@ class WordVisit:
         if checkpoint in self.models.broken:
             raise CheckpointError(f"{checkpoint.label} is damaged. Fetch it again.")
         self.models.calls.append((checkpoint, len(pairs)))
+        if len(self.models.calls) == self.models.stop_at:
+            self.stop.set()
         if self.stop.is_set():
             self.ended = Ended.STOPPED
             return []
@@ -51,6 +53,7 @@ class WordModels:
     null: float = 24.0  # without the word "no answer" wins
     broken: frozenset[Checkpoint] = frozenset()
     calls: list[tuple[Checkpoint, int]] = field(default_factory=list)
+    stop_at: int = 0  # the reading that is stopped, from 1 on
 
     def read(self, checkpoint, pairs, **options):
         return self.visit().read(checkpoint, pairs, **options)

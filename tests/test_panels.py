@@ -317,3 +317,13 @@ def test_the_page_says_that_an_earlier_run_is_no_longer_kept():
     # The list in the browser may be older than what is kept.
     assert "no longer kept" in go_back(0, left, View())["status"]
     assert go_back(1, left, View())["run"] is other
+
+
+def test_a_search_for_a_disagreement_ends_silently_when_something_else_takes_its_place(tmp_path):
+    same = ("The gene is CFTR.", "Which gene?", "CFTR")
+    deck = read_deck(write_squad(tmp_path / "a.json", *[same] * 30))
+    site = site_of("CFTR", "CFTR")
+    searching = next_disagreement(site, deck, "mini", View(), ME)
+    site.models.stop_at = 2  # the visitor goes on to another question meanwhile
+    assert list(searching) == []
+    assert len(site.stops) == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
@@ -13,6 +13,7 @@ import gradio as gr
 from biom_demo.analysis.comparison import View, compare_many
 from biom_demo.analysis.passage import passage_of_text
 from biom_demo.counters import Work
+from biom_demo.models.worker import Ended
 from biom_demo.qa.datasets.uploads import limits_in_words, read_upload
 from biom_demo.qa.metrics import squad_exact_match
 from biom_demo.qa.records import Example
@@ -110,6 +111,8 @@ def next_disagreement(site: Site, deck: Deck | None, pair: str, view: View, sess
                 if not squad_exact_match(one.text if one else "", other.text if other else ""):
                     yield put(replace(deck, at=index))
                     return
+        if visit.ended is Ended.STOPPED:  # another question or file has taken its place
+            return
         agreed = f"The models agree on the next {counted(number, 'question')}."
         yield refused(f"{agreed} {ended_words(visit)}".strip())
     except Exception as error:
@@ -235,18 +238,21 @@ def build(site: Site, tab: Tab) -> None:
     def ask_at_once(event: Any) -> None:
         event.then(None, panel.of("ready"), None, js=script("ask_if_ready"))
 
-    ask_at_once(
-        upload.upload(lambda path: panel.changed(load(path)), [upload], panel.of(*ON_PAGE, "scored"), **QUIET)
-    )
+    # A search for the next disagreement must not write over what came after it.
+    def on_upload(path: str, request: gr.Request) -> dict[Any, Any]:
+        site.stops.stop(request.session_hash or "", "practice")
+        return panel.changed(load(path))
+
+    def stepping(step: int) -> Callable[..., dict[Any, Any]]:
+        def on_step(deck: Deck | None, request: gr.Request) -> dict[Any, Any]:
+            site.stops.stop(request.session_hash or "", "practice")
+            return panel.changed(go(deck, step))
+
+        return on_step
+
+    ask_at_once(upload.upload(on_upload, [upload], panel.of(*ON_PAGE, "scored"), **QUIET))
     for button, step in ((previous, -1), (following, 1), (anywhere, 0)):
-        ask_at_once(
-            button.click(
-                lambda deck, step=step: panel.changed(go(deck, step)),
-                panel.of("deck"),
-                panel.of(*ON_PAGE),
-                **QUIET,
-            )
-        )
+        ask_at_once(button.click(stepping(step), panel.of("deck"), panel.of(*ON_PAGE), **QUIET))
 
     def on_disagree(
         deck: Deck | None, pair: str, view: View, request: gr.Request
