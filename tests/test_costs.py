@@ -206,7 +206,8 @@ NOT_DRIVEN = {
         qa.datasets.files.document_of qa.datasets.files.write_json qa.datasets.files.identity_of
         qa.datasets.files.Notes.form qa.datasets.files.Notes.fault qa.datasets.squad.read_squad
         qa.datasets.squad.examples_of qa.datasets.squad.write_squad qa.datasets.uploads.read_upload
-        qa.datasets.uploads.main qa.reader.Reader.load
+        qa.datasets.uploads.main qa.reader.Reader.load qa.checkpoint_files.check_config
+        qa.checkpoint_files.check_tokenizer_config qa.checkpoint_files.check_tables
         analysis.benchmark.evaluate analysis.benchmark.score analysis.benchmark.progress_line
         """,
     "it passes a bounded text on to a model, to PubMed or to its cache": """
@@ -219,7 +220,8 @@ NOT_DRIVEN = {
         """,
     "the text is a name or a word of our own": """
         pubmed.names.scheme_of pubmed.words.words pubmed.words.phrases qa.calibration.reliability
-        qa.metrics.paired_bootstrap show.pubmed.pmid_link show.words.as_sure_words show.words.counted
+        qa.metrics.paired_bootstrap show.difference.rewordings_html show.pubmed.pmid_link
+        show.words.as_sure_words show.words.counted
         """,
     "it serves no visitor: a server to play and to test with": """
         pubmed.local_server.article_xml pubmed.local_server.Library.answer pubmed.local_server.serve
