@@ -14,7 +14,7 @@ import pytest
 from biom_demo.settings import Settings
 from biom_demo.ui import guard, logs
 from biom_demo.ui.guard import HEADERS, MAX_HEADERS, UPLOADED_BYTES, Disk, Guard, Hosts
-from biom_demo.ui.practice_panel import MAX_DECK_BYTES
+from biom_demo.qa.datasets.uploads import MAX_UPLOAD_BYTES
 from tests.served import QUESTION, wait_for
 from tests.site import TEXT
 
@@ -230,7 +230,7 @@ def files_of(page):
 
 def test_a_file_too_large_is_refused_and_nothing_of_it_stays(served_page):
     before = files_of(served_page)
-    length = MAX_DECK_BYTES + 100_000
+    length = MAX_UPLOAD_BYTES + 100_000
     assert raw(served_page, UPLOAD + b"Content-Length: %d" % length)[0] == 413
     assert files_of(served_page) == before
 

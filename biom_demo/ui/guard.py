@@ -26,7 +26,7 @@ from starlette.middleware import Middleware
 
 from biom_demo.settings import Settings
 from biom_demo.ui.logs import kind_of, of_request
-from biom_demo.ui.practice_panel import MAX_DECK_BYTES
+from biom_demo.qa.datasets.uploads import MAX_UPLOAD_BYTES
 
 Message: TypeAlias = MutableMapping[str, Any]
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -43,7 +43,7 @@ BYTES_OF_CHAR = 6  # as JSON may write one: \uXXXX
 BODY_S = 60.0  # for a whole JSON body
 UPLOAD_S = 180.0
 AROUND_FILE_BYTES = 16_384  # boundaries and headers of a form
-UPLOADED_BYTES = 4 * MAX_DECK_BYTES  # of all visitors, on disk at one time
+UPLOADED_BYTES = 4 * MAX_UPLOAD_BYTES  # of all visitors, on disk at one time
 UPLOADS_KEPT_S = 600  # a file is read at once; it need not be there for longer than a slow queue
 
 SESSION = r"[0-9A-Za-z_-]{1,64}"
@@ -258,7 +258,7 @@ class Guard:
         said = dict(scope["headers"]).get(b"content-length", b"0")
         length = int(said) if said.isdigit() and len(said) < 20 else 0
         if scope["path"] == UPLOAD and scope["method"] == "POST":
-            most = MAX_DECK_BYTES + AROUND_FILE_BYTES
+            most = MAX_UPLOAD_BYTES + AROUND_FILE_BYTES
             if length > most:
                 raise _Refused(_too_long(most))
             return _Upload(receive, answer, self.disk, most=most).receive

@@ -23,7 +23,7 @@ from biom_demo.qa.records import Question
 from biom_demo.settings import ASSETS, Switch
 from biom_demo.ui import guard
 from biom_demo.ui.ending import Requests, Signals, Streams, cut_short
-from biom_demo.ui.practice_panel import MAX_DECK_BYTES
+from biom_demo.qa.datasets.uploads import MAX_UPLOAD_BYTES
 from biom_demo.ui.sessions import MOST_SESSIONS
 from biom_demo.ui.site import PUBMED_AT_ONCE, PUBMED_WAITING, Site, missing
 from biom_demo.ui.wiring import READING_AT_ONCE
@@ -152,7 +152,7 @@ def launch(page: gr.Blocks, site: Site, signals: Signals) -> int:
             "middleware": [*guard.middleware(site.settings), Middleware(Streams, requests=requests)],
         },
         footer_links=["api"],
-        max_file_size=MAX_DECK_BYTES,
+        max_file_size=MAX_UPLOAD_BYTES,
         state_session_capacity=MOST_SESSIONS,
         enable_monitoring=False,
         max_threads=THREADS,
