@@ -11,10 +11,10 @@ import time
 
 import pytest
 
+from biom_demo.qa.datasets.uploads import MAX_UPLOAD_BYTES
 from biom_demo.settings import Settings
 from biom_demo.ui import guard, logs
 from biom_demo.ui.guard import HEADERS, MAX_HEADERS, UPLOADED_BYTES, Disk, Guard, Hosts
-from biom_demo.qa.datasets.uploads import MAX_UPLOAD_BYTES
 from tests.served import QUESTION, wait_for
 from tests.site import TEXT
 

@@ -24,9 +24,9 @@ from typing import Any, TypeAlias
 from starlette.formparsers import MultiPartException
 from starlette.middleware import Middleware
 
+from biom_demo.qa.datasets.uploads import MAX_UPLOAD_BYTES
 from biom_demo.settings import Settings
 from biom_demo.ui.logs import kind_of, of_request
-from biom_demo.qa.datasets.uploads import MAX_UPLOAD_BYTES
 
 Message: TypeAlias = MutableMapping[str, Any]
 Scope: TypeAlias = MutableMapping[str, Any]

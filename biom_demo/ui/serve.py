@@ -19,11 +19,11 @@ from starlette.routing import Route
 
 from biom_demo import __version__
 from biom_demo.errors import BioMError
+from biom_demo.qa.datasets.uploads import MAX_UPLOAD_BYTES
 from biom_demo.qa.records import Question
 from biom_demo.settings import ASSETS, Switch
 from biom_demo.ui import guard
 from biom_demo.ui.ending import Requests, Signals, Streams, cut_short
-from biom_demo.qa.datasets.uploads import MAX_UPLOAD_BYTES
 from biom_demo.ui.sessions import MOST_SESSIONS
 from biom_demo.ui.site import PUBMED_AT_ONCE, PUBMED_WAITING, Site, missing
 from biom_demo.ui.wiring import READING_AT_ONCE
