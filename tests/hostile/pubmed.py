@@ -79,7 +79,7 @@ class HostileLibrary:
         asked = parameters.get("id") or parameters.get("ids") or parameters.get("term", "")
         random = Random(f"{self.seed}/{service}/{asked}")
         if service == "esearch":
-            return 200, XML, self._found(random).encode()
+            return 200, XML, found(random).encode()
         if service == "idconv":
             rows = [{"pmcid": i, "doi": i, "pmid": random.randrange(1, 10**8)} for i in asked.split(",")]
             return 200, {"Content-Type": "application/json"}, json.dumps({"records": rows}).encode()
@@ -91,22 +91,24 @@ class HostileLibrary:
         body = "".join(article(pmid, Random(f"{self.seed}/record/{pmid}")) for pmid in pmids)
         return 200, XML, f"{DOCTYPE}<PubmedArticleSet>{body}</PubmedArticleSet>".encode()
 
-    def _found(self, random: Random) -> str:
-        ids = "".join(f"<Id>{random.randrange(1, 10**8)}</Id>" for _ in range(random.randrange(6)))
-        said = "".join(
-            f"<{tag}>{field(random)}</{tag}>" for tag in ("PhraseNotFound", "FieldNotFound", "PhraseIgnored")
-        )
-        return (
-            f"<eSearchResult><Count>{random.choice((7, 10**30, -1, 'x'))}</Count><IdList>{ids}</IdList>"
-            f"<QueryTranslation>{field(random)}</QueryTranslation><ErrorList>{said}</ErrorList>"
-            f"<WarningList><OutputMessage>{field(random)}</OutputMessage></WarningList></eSearchResult>"
-        )
-
     def _broken(self, pmid: str) -> Reply:
         body = BROKEN.get(pmid[-3:-2], "<").encode()
         if pmid[-4:-3] in "12":  # a small answer that is large once unpacked
             return 200, XML | {"Content-Encoding": "gzip"}, gzip.compress(body + b" " * 20_000_000)
         return 200, XML, body
+
+
+def found(random: Random) -> str:
+    """PubMed's answer to a search: a few PMIDs, and payloads in all that it says of the query."""
+    ids = "".join(f"<Id>{random.randrange(1, 10**8)}</Id>" for _ in range(random.randrange(6)))
+    said = "".join(
+        f"<{tag}>{field(random)}</{tag}>" for tag in ("PhraseNotFound", "FieldNotFound", "PhraseIgnored")
+    )
+    return (
+        f"<eSearchResult><Count>{random.choice((7, 10**30, -1, 'x'))}</Count><IdList>{ids}</IdList>"
+        f"<QueryTranslation>{field(random)}</QueryTranslation><ErrorList>{said}</ErrorList>"
+        f"<WarningList><OutputMessage>{field(random)}</OutputMessage></WarningList></eSearchResult>"
+    )
 
 
 def field(random: Random, number: int | None = None) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 from gradio_client.utils import apply_diff
 
-from tests.hostile.checks import check_no_html, check_reply, check_shown
+from tests.hostile.checks import check_json, check_no_html, check_reply, check_shown, elements
 from tests.hostile.served import Served
 from tests.hostile.wire import Reply, ask
 
@@ -20,14 +20,15 @@ READING_S = 90.0
 MOST_EVENTS = 60  # one click sets off
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Site:
-    """A served page with its parts and events, as its configuration says."""
+    """A served page with its parts and events, as its configuration says; ``usual`` are its elements."""
 
     served: Served
     parts: dict[int, dict[str, Any]]
     named: dict[str, int]
     events: dict[int, dict[str, Any]]
+    usual: tuple[tuple[str, tuple[str, ...]], ...]
 
     @classmethod
     def of(cls, served: Served) -> Site:
@@ -35,7 +36,9 @@ class Site:
         config = ask(served.port, "GET", "/config", within_s=QUIET_S).json()
         parts = {part["id"]: part for part in config["components"]}
         named = {str(part["props"].get("elem_id")): number for number, part in parts.items()}
-        return cls(served, parts, named, {event["id"]: event for event in config["dependencies"]})
+        page = ask(served.port, "GET", "/", within_s=QUIET_S)
+        events = {event["id"]: event for event in config["dependencies"]}
+        return cls(served, parts, named, events, tuple(elements(page.text)))
 
     @property
     def private(self) -> list[dict[str, Any]]:
@@ -51,6 +54,18 @@ class Site:
         """The reply. Raises ``AssertionError`` where it may not be what it is."""
         check_reply(reply, self.served.forbidden, within_s=within_s)
         return reply
+
+    def check_page(self, reply: Reply) -> None:
+        """Nothing, where an answer that a browser would draw is our page as it always is."""
+        kind = reply.headers.get("content-type", "")
+        if "json" in kind and reply.whole and reply.body:
+            check_json(reply.text)
+        if reply.body and reply.status == 200 and ("html" in kind or "xml" in kind):
+            made = tuple(elements(reply.text))
+            assert made == self.usual or "svg" in kind, (
+                f"another page than ours: {set(made) ^ set(self.usual)}"
+            )
+            assert "evil.example" not in reply.text, "the page names another site"
 
 
 class Visitor:
@@ -168,6 +183,3 @@ def outputs_of(stream: str) -> list[dict[str, Any]]:
 
 def _object(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {"error": str(value)}
-
-
-Attempt = Callable[["Site", Random, int, list[Any]], None]
