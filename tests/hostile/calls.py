@@ -73,8 +73,8 @@ def send_body(site: Site, random: Random, number: int, sent: list[Any]) -> None:
         body = _mangled(random, site)
     name = random.choice(site.private)["api_name"]
     target = random.choice(
-        ("queue/join", "run/predict", "run/answer", f"run/{name}", "call/answer", "call/v2/answer", "call/ask_pubmed",
-         "cancel", "reset", "upload", "component_server", "stream/x", f"call/{name}", "login", "api/predict")
+        ("queue/join", "run/predict", "run/answer", f"run/{name}", "call/answer", "call/v2/answer", "cancel",
+         "call/ask_pubmed", "reset", "upload", "component_server", "stream/x", f"call/{name}", "api/predict")
     )  # fmt: skip
     headers = (
         JSON

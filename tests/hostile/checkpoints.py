@@ -15,6 +15,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from biom_demo.analysis.passage import readable
 from biom_demo.errors import CheckpointError
 from biom_demo.models.catalogue import Checkpoint
 from biom_demo.models.store import Models
@@ -22,6 +23,7 @@ from biom_demo.qa.records import Question
 from tests.hostile import inputs
 
 CODE = "import pathlib; pathlib.Path({ran!r}).touch()\nclass Evil: pass\n"
+AUTO = ("AutoConfig", "AutoModelForQuestionAnswering", "AutoTokenizer")
 SIZES = ("num_hidden_layers", "hidden_size", "embedding_size", "vocab_size", "intermediate_size",
          "num_attention_heads", "max_position_embeddings", "type_vocab_size", "num_labels")  # fmt: skip
 
@@ -45,17 +47,20 @@ class Stranger:
         shutil.copytree(self.sound, made)
         way = WAYS[number % len(WAYS)]
         sent.append({"way": way.__name__})
+        words = ""
         try:
             way(made, random, self.ran)
-            sent.append(sorted((path.name, path.stat().st_size) for path in made.iterdir()))
             checkpoint = Checkpoint(str(made), "Own", "")
-            asked = Question("Which gene?"), "The gene is CFTR. " + inputs.text(random, most=300)
+            asked = Question("Which gene?"), "The gene is CFTR. " + readable(inputs.text(random, most=300))
             self.models.visit("me", budget_s=20).read(checkpoint, [asked])
         except CheckpointError as error:
-            assert str(self.folder) not in str(error), f"names a place on the disk: {error}"
-            assert "\n" not in str(error), f"more than a sentence: {error}"
+            words = str(error)
         finally:
+            sent.append(sorted(path.name for path in made.iterdir()))
             shutil.rmtree(made, ignore_errors=True)
+        sent.append(words)
+        assert str(self.folder) not in words, f"names a place on the disk: {words}"
+        assert "\n" not in words, f"more than a sentence: {words}"
         assert not self.ran.exists(), "the checkpoint's code ran"
 
     def close(self) -> None:
@@ -185,8 +190,9 @@ def broken_json(folder: Path, random: Random, ran: Path) -> None:
     path.write_bytes(
         random.choice(
             (
-                b"", b"[]", b"null", b"[" * 100_000, b'{"a":' * 100_000, b"\xff\xfe", sound[: len(sound) // 2], sound * 2,
-                b'{"a": ' + b"9" * 5_000 + b"}", b"{" + b",".join(b'"%d":{}' % i for i in range(100_000)) + b"}",
+                b"", b"[]", b"null", b"[" * 100_000, b'{"a":' * 100_000, b"\xff\xfe", sound[: len(sound) // 2],
+                sound * 2, b'{"a": ' + b"9" * 5_000 + b"}",
+                b"{" + b",".join(b'"%d":{}' % i for i in range(100_000)) + b"}",
             )
         )
     )  # fmt: skip

@@ -10,6 +10,7 @@ from biom_demo.analysis.comparison import Comparison, View
 from biom_demo.analysis.difference import difference_of
 from biom_demo.analysis.literature import Retrieved, Round, Search, findings
 from biom_demo.analysis.passage import passage_of_records, passage_of_text, readable
+from biom_demo.errors import PubMedError
 from biom_demo.pubmed.abstract import Abstract
 from biom_demo.pubmed.parse import parse_articles, parse_search
 from biom_demo.pubmed.session import Searched
@@ -108,8 +109,11 @@ def export_answer(random: Random, number: int, sent: list[Any]) -> None:
 def export_findings(random: Random, comparison: Comparison, view: View) -> None:
     """What a search over hostile answers of PubMed found."""
     asked, (record,) = comparison.question.text, comparison.passage.records
-    xml = pubmed.found(random).encode()
-    listing = parse_search(xml)
+    try:
+        listing = parse_search(pubmed.found(random).encode())
+    except PubMedError as error:  # a count that is none
+        check_html(str(status_html(str(error), kind="error")))
+        return
     hits = Searched(listing.count, (record.pmid,), listing.translation, listing.warnings)
     retrieved = Retrieved(asked, Search((Round(asked, hits),), hits.pmids), (record,), (asked,))
     for side, persona in enumerate(personas(comparison.checkpoints)):

@@ -57,14 +57,17 @@ ARTICLE = """<PubmedArticle><MedlineCitation Status=@><PMID Version=@>THE_PMID</
 <MedlineJournalInfo><MedlineTA>§</MedlineTA><NlmUniqueID>§</NlmUniqueID></MedlineJournalInfo>
 <ChemicalList><Chemical><NameOfSubstance UI=@>§</NameOfSubstance></Chemical></ChemicalList>
 <CommentsCorrectionsList>
-<CommentsCorrections RefType=RELATION><RefSource>§</RefSource><PMID>§</PMID><Note>§</Note></CommentsCorrections>
+<CommentsCorrections RefType=RELATION><RefSource>§</RefSource><PMID>§</PMID><Note>§</Note>
+</CommentsCorrections>
 <CommentsCorrections RefType=RELATION><RefSource>§</RefSource><PMID>7</PMID></CommentsCorrections>
 <CommentsCorrections RefType=@><RefSource>§</RefSource></CommentsCorrections></CommentsCorrectionsList>
-<MeshHeadingList><MeshHeading><DescriptorName UI=@>§</DescriptorName><QualifierName>§</QualifierName></MeshHeading>
+<MeshHeadingList><MeshHeading><DescriptorName UI=@>§</DescriptorName><QualifierName>§</QualifierName>
+</MeshHeading>
 </MeshHeadingList><KeywordList Owner=@><Keyword>§</Keyword></KeywordList>
 <OtherAbstract Type=@ Language=@><AbstractText>§</AbstractText></OtherAbstract></MedlineCitation>
 <PubmedData><PublicationStatus>§</PublicationStatus><ArticleIdList>
-<ArticleId IdType="doi">10.5555/§</ArticleId><ArticleId IdType="pmc">§</ArticleId><ArticleId IdType=@>§</ArticleId>
+<ArticleId IdType="doi">10.5555/§</ArticleId><ArticleId IdType="pmc">§</ArticleId>
+<ArticleId IdType=@>§</ArticleId>
 </ArticleIdList></PubmedData></PubmedArticle>"""
 
 

@@ -167,7 +167,7 @@ def _attempt(
     report.counts[kind] += 1
     report.worst_s[kind] = max(report.worst_s.get(kind, 0.0), seconds)
     if words:
-        report.faults.append(Fault(kind, number, words[:1_500], repr(sent)[-3_000:]))
+        report.faults.append(Fault(kind, number, words[:1_500], repr(sent)[-1_500:]))
     if (done := report.counts.total()) % 250 == 0:
         told(f"{done:,} inputs, {len(report.faults)} faults")
 

@@ -163,8 +163,9 @@ class Visitor:
 
 
 def outputs_of(stream: str) -> list[dict[str, Any]]:
-    """The outputs that a stream of the queue gives, whole ones: what is sent as a difference is put together."""
-    found, last = [], None
+    """The outputs that a stream of the queue gives; those sent as differences are put together."""
+    found: list[dict[str, Any]] = []
+    last = None
     for line in stream.split("\n"):
         if not line.startswith("data: "):
             continue

@@ -139,7 +139,8 @@ def upload_file(site: Site, random: Random, number: int, sent: list[Any]) -> Non
 def file_name(random: Random) -> str:
     """A name of a file that may lead elsewhere, be markup, or be no name."""
     return random.choice(
-        ("a.json", "a.json.gz", "a", "", ".", "..", "a" * 300 + ".json", "con.json", "a.html", "a\x00.json", "\u202enosj.a",
+        ("a.json", "a.json.gz", "a", "", ".", "..", "a" * 300 + ".json", "con.json", "a.html", "a\x00.json",
+         "\u202enosj.a",
          quote(inputs.payload(random)) + ".json", inputs.payload(random) + ".json",
          random.choice(TRAVERSAL) + ".json", "../../../../tmp/qzx7.json", "..\\..\\qzx7.json")
     )  # fmt: skip
@@ -231,7 +232,8 @@ def bomb(random: Random) -> bytes:
     return random.choice(
         (
             b"[" * n, b'{"data":' * n, b"[" * n + b"]" * n, b'{"a":' * 900 + b"1" + b"}" * 900, b"9" * n,
-            b'{"data": ' + b"9" * n + b"}", b'{"data": 1e' + b"9" * 1_000 + b"}", b'"' + b"\\u0000" * n + b'"',
+            b'{"data": ' + b"9" * n + b"}", b'{"data": 1e' + b"9" * 1_000 + b"}",
+            b'"' + b"\\u0000" * n + b'"',
             b'{"data": [' + b"{}," * n + b"{}]}", b"{" + b",".join(b'"%d":[]' % i for i in range(n)) + b"}",
             b'{"questions": [' + b"null," * n + b"null]}", b"\n" * n, b"{}\n" * n, b" " * n, b'{"data": NaN}',
             gzip.compress(b" " * (n * 200)), gzip.compress(b"[" * n), gzip.compress(gzip.compress(b"[" * n)),
@@ -246,10 +248,11 @@ def foreign(random: Random) -> bytes:
         made.writestr("../../qzx7.json", b"[" * 100_000)
     return random.choice(
         (
-            b"%PDF-1.7\n1 0 obj<</OpenAction<</S/JavaScript/JS(qzx7)>>>>endobj", archive.getvalue(), b"", b"\x00" * 1_000,
-            b"<html><script>qzx7(1)</script></html>", b"<svg xmlns='http://www.w3.org/2000/svg' onload='qzx7(1)'/>",
-            b"\x80\x04c__builtin__\neval\n.", b"\x89PNG\r\n\x1a\n" + random.randbytes(100), b"\x1f\x8b" + random.randbytes(50),
-            zlib.compress(b"{}"), random.randbytes(500), b"id,question\n=1+1,x\n", b"\xff\xfe" + random.randbytes(101),
+            b"%PDF-1.7\n1 0 obj<</OpenAction<</S/JavaScript/JS(qzx7)>>>>endobj", archive.getvalue(), b"",
+            b"\x00" * 1_000, b"<html><script>qzx7(1)</script></html>", b"\x80\x04c__builtin__\neval\n.",
+            b"<svg xmlns='http://www.w3.org/2000/svg' onload='qzx7(1)'/>", b"id,question\n=1+1,x\n",
+            b"\x89PNG\r\n\x1a\n" + random.randbytes(100), b"\x1f\x8b" + random.randbytes(50),
+            zlib.compress(b"{}"), random.randbytes(500), b"\xff\xfe" + random.randbytes(101),
         )
     )  # fmt: skip
 
