@@ -190,8 +190,8 @@ def broken_json(folder: Path, random: Random, ran: Path) -> None:
     path.write_bytes(
         random.choice(
             (
-                b"", b"[]", b"null", b"[" * 100_000, b'{"a":' * 100_000, b"\xff\xfe", sound[: len(sound) // 2],
-                sound * 2, b'{"a": ' + b"9" * 5_000 + b"}",
+                b"", b"[]", b"null", b"[" * 100_000, b'{"a":' * 100_000, b"\xff\xfe",
+                sound[: len(sound) // 2], sound * 2, b'{"a": ' + b"9" * 5_000 + b"}",
                 b"{" + b",".join(b'"%d":{}' % i for i in range(100_000)) + b"}",
             )
         )

@@ -71,9 +71,10 @@ def compared(random: Random, number: int, record: Abstract | None, asked: str) -
 def export_answer(random: Random, number: int, sent: list[Any]) -> None:
     """One answer and a search's findings, in every form that leaves the program."""
     view = View(random.choice((0.0, -10.0, 10.0)), random.randrange(1, 11))
-    record = hostile_record(random, number) if number % 2 == 0 else None
-    asked = readable(inputs.question(random, number // 2)).strip() or "x?"
-    comparison = compared(random, number // 2, record, asked)
+    which = number // 2
+    record = hostile_record(random, which) if number % 2 == 0 else None
+    asked = readable(inputs.question(random, which)).strip() or "x?"
+    comparison = compared(random, which, record, asked)
     sent.append({"question": asked, "text": comparison.passage.text, "labels": comparison.labels})
     found = difference_of(comparison, view)
     shown = personas(comparison.checkpoints)
@@ -94,7 +95,7 @@ def export_answer(random: Random, number: int, sent: list[Any]) -> None:
     check_download(as_download("comparison.csv", "text/csv", comparison_csv(found)))
     check_json(json.dumps(comparison_document(found, pair=asked)))
     check_json(json.dumps(comparison_json(comparison, view)))
-    ballots = (Ballot(asked, *(readable(inputs.payload(random, number)) for _ in range(6))),)
+    ballots = (Ballot(asked, *(readable(inputs.payload(random, which)) for _ in range(6))),)
     check_html(str(ballots_html(ballots)))
     check_download(ballots_csv(ballots))
     link = Link(named=asked, text=comparison.passage.text[:5_000], question=asked, pair=asked, view=view)

@@ -8,6 +8,9 @@ from typing import Any
 from tests.costs import PIECES
 from tests.hostile.payloads import FORMULAS, VALUES, XSS
 
+EVERY = (*XSS, *FORMULAS)
+PAYLOADS_IN_TEXT = 8
+LONG_CHARS = 100_000
 FILLER = (
     "Cystic fibrosis is caused by mutations of the CFTR gene on chromosome 7.",
     "BACKGROUND: Mice without it live; p < 0.05, 95% CI 1.2–3.4.",
@@ -24,10 +27,9 @@ NAMES = (
 
 def payload(random: Random, number: int | None = None) -> str:
     """Text that wants to be markup or a formula; each of them in turn where they are counted through."""
-    every = (*XSS, *FORMULAS)
-    if number is not None and number < len(every):
-        return every[number]
-    made = random.choice(every)
+    if number is not None and number < len(EVERY):
+        return EVERY[number]
+    made = random.choice(EVERY)
     if random.random() < 0.2:  # as another piece of software may have passed it on
         made = random.choice((str.upper, str.swapcase, lambda s: s * 3, lambda s: s[: len(s) // 2], repr))(
             made
@@ -37,19 +39,25 @@ def payload(random: Random, number: int | None = None) -> str:
 
 def text(random: Random, *, most: int = 3_000, number: int | None = None) -> str:
     """A text to be read, in which payloads stand at word edges, inside words and at its ends."""
+    if number is not None and number * PAYLOADS_IN_TEXT < len(EVERY):
+        counted = range(number * PAYLOADS_IN_TEXT, (number + 1) * PAYLOADS_IN_TEXT)
+        return " ".join(f"{random.choice(FILLER)} {payload(random, n)}" for n in counted)
     kind = random.random()
-    if number is None and kind < 0.1:
+    if kind < 0.1:
         piece = random.choice(PIECES)
         return (piece * (most // len(piece) + 1))[: random.randrange(1, most)]
-    if number is None and kind < 0.2:
+    if kind < 0.2:
         return "".join(map(chr, random.choices(range(0x110000), k=random.randrange(1, 200))))
-    if number is None and kind < 0.25:
+    if kind < 0.25:
         return random.choice(("", " ", "\n", "\x00", "\ud800", "\u202e", "a", "?"))
-    parts: list[str] = []
-    for i in range(random.randrange(1, 6)):
-        parts.append(random.choice(FILLER))
-        parts.append(payload(random, None if number is None else number * 5 + i))
-    return random.choice((" ", "", "\n", "\n\n", "\t"))[:1].join(parts)[:most]
+    parts = [part for _ in range(random.randrange(1, 6)) for part in (random.choice(FILLER), payload(random))]
+    return random.choice((" ", "", "\n", "\t")).join(parts)[:most]
+
+
+def long_text(random: Random) -> str:
+    """A text of one hostile piece over and over, as long as a visitor may send."""
+    piece = random.choice((*PIECES, "\f", "\v", "\x85", "\u2028", "ABC:\n", "http://[", "<", "&", "\\", "\t"))
+    return (piece * (LONG_CHARS // len(piece) + 1))[:LONG_CHARS]
 
 
 def question(random: Random, number: int | None = None) -> str:
@@ -92,6 +100,8 @@ def fitting(random: Random, component: dict[str, Any]) -> Any:
         return {"path": payload(random), "meta": {"_type": "gradio.FileData"}, "orig_name": payload(random)}
     if kind == "state":
         return None
+    if random.random() < 0.03:
+        return long_text(random)
     return random.choice((text, question, name))(random)
 
 

@@ -45,13 +45,13 @@ class Kind:
 
 
 KINDS = {
-    "private event": Kind(0.32, 120, call_event),
+    "private event": Kind(0.31, 120, call_event),
     "api": Kind(0.10, 200, call_api),
     "body": Kind(0.08, 60, send_body),
     "route": Kind(0.18, 60, ask_route),
     "link": Kind(0.05, 300, open_link),
     "upload": Kind(0.08, 300, upload_file),
-    "text": Kind(0.05, 300, ask_about_text),
+    "text": Kind(0.06, 300, ask_about_text),
     "record": Kind(0.04, 300, ask_about_record),
     "export": Kind(0.07, 20),
     "checkpoint": Kind(0.03, 30),

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from random import Random
+
 import pytest
 
 from tests.hostile import checks
+from tests.hostile.exports import export_answer
+from tests.hostile.inputs import EVERY, PAYLOADS_IN_TEXT, text
 from tests.hostile.payloads import ELSEWHERE, TRAVERSAL, XSS
 from tests.hostile.suite import KINDS, harm, plan, run
 from tests.hostile.visitor import outputs_of
@@ -30,9 +35,18 @@ def test_the_server_is_as_before_and_answered_all_the_while(report):
     assert not harm(report), report.told()
 
 
-def test_every_payload_comes_up_and_there_are_as_many_as_before():
+def test_there_are_as_many_payloads_as_were_tried_before_and_all_come_up():
     assert len(set(XSS)) >= 84
     assert len(set(TRAVERSAL) | set(ELSEWHERE)) >= 50
+    counts = Counter(kind for kind, _ in plan(INPUTS))
+    assert counts["text"] * PAYLOADS_IN_TEXT >= len(EVERY)
+    asked = " ".join(text(Random(0), number=number) for number in range(counts["text"]))
+    assert all(payload in asked for payload in EVERY)
+
+
+@pytest.mark.parametrize("number", range(len(EVERY)))
+def test_a_payload_in_every_field_of_a_record_is_text_in_all_that_leaves(number):
+    export_answer(Random(number), 2 * number, [])
 
 
 def test_a_plan_has_every_kind_from_the_first_number_on():

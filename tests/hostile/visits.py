@@ -22,7 +22,8 @@ SLIDERS = ("null_threshold", "shown", "max_answer_length", "near_duplicate_thres
 def ask_about_text(site: Site, random: Random, number: int, sent: list[Any]) -> None:
     """A question about a pasted text, and everything that can be done with the answer."""
     visitor = Visitor(site, random, sent)
-    visitor.fill(context=inputs.text(random, number=number), question=inputs.question(random, number))
+    asked = inputs.long_text(random) if number % 50 == 49 else inputs.text(random, number=number)
+    visitor.fill(context=asked, question=inputs.question(random, number))
     visitor.fill(blind=random.random() < 0.2, link_text=random.random() < 0.5)
     visitor.click("context", "change")
     visitor.click("ask")
