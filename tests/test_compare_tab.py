@@ -129,8 +129,8 @@ def test_what_is_on_the_page_while_models_read_is_named_and_drawn_as_the_sliders
     prepared = last(prepare(site, inquiry(), ME))["prepared"]
     updates = list(answer(site, prepared, View(), History(), ME))
     assert all(inquiry().question in update["head"] for update in updates)
-    assert [len(update["shown"].comparison.sides) for update in updates] == [0, 1, 2]
-    partial, shown = updates[1]["shown"], updates[2]["shown"]
+    assert [len(update["displayed"].comparison.sides) for update in updates] == [0, 1, 2]
+    partial, shown = updates[1]["displayed"], updates[2]["displayed"]
     # A box edited, or a slider moved, in the middle: of the run on the page, not of the one before.
     assert "for the previous question" in head_of(partial, inquiry(question="Which other gene?"))
     assert "CFTR" in change_view(partial, 0.0, 5, 30, 0.5)["biom"]
@@ -194,7 +194,7 @@ def test_a_model_that_fails_loses_nothing_that_was_read():
     assert "is damaged" in left["status"]
     assert "CFTR" in left["biom"]
     assert left["run"] is None  # two are needed to compare
-    assert inquiry().question in head_of(left["shown"], inquiry())  # what is there has its name
+    assert inquiry().question in head_of(left["displayed"], inquiry())  # what is there has its name
     third = next(c for pair in CATALOGUE for c in (pair.biom,) if pair.name == "base")
     site = site_of(broken=[third])
     prepared = last(prepare(site, inquiry(), ME))["prepared"]

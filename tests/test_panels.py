@@ -299,7 +299,7 @@ def test_history_brings_a_run_back_as_it_was():
     assert left["run"] is run
     assert (left["context"], left["question"], left["pair"]) == (TEXT, inquiry().question, "mini")
     assert left["placed"].text == TEXT  # read as the text it was, whatever it looks like
-    assert left["shown"] is run
+    assert left["displayed"] is run
     assert "nothing was read anew" in left["status"]
     assert site.models.calls == calls
     assert go_back(None, kept, View()) is None

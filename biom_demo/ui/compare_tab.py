@@ -43,7 +43,7 @@ class Tab:
 
 SHOWN = ("record", "verdict", *ACCENTS[:MAX_SIDES], "difference")
 PREPARED = ("prepared", "status", "halt")
-ANSWERED = ("head", *SHOWN, "shown", "drawn", "status", "halt", "run", "history")
+ANSWERED = ("head", *SHOWN, "displayed", "drawn", "status", "halt", "run", "history")
 BOXES = ("context", "question", "pair", "further", "blind", "placed", "otherwise")
 
 
@@ -142,7 +142,7 @@ def answer(
         page = drawn(run, view, reading=reading)
         status = status_html(words, kind=kind)
         halt = gr.update(visible=False)
-        return {**page, "head": head_of(run), "shown": run, "drawn": view, "status": status, "halt": halt}
+        return {**page, "head": head_of(run), "displayed": run, "drawn": view, "status": status, "halt": halt}
 
     try:
         with site.reading(Work.COMPARE, session, prepared.stop) as visit:
@@ -313,7 +313,7 @@ def build(site: Site, page: gr.Blocks) -> Tab:
     columns, vote_row = _layout_results(site, parts)
     parts["placed"], parts["prepared"], parts["otherwise"] = kept(None), kept(None), kept("")
     parts["view"], parts["drawn"] = kept(View()), kept(View())  # the sliders', and the page's
-    parts["shown"] = kept(None)  # the run on the page, not complete as yet perhaps
+    parts["displayed"] = kept(None)  # the run on the page, not complete as yet perhaps
     parts["run"] = kept(None)
     parts["history"] = kept(History())
     _wire_boxes(parts, columns)
@@ -321,7 +321,7 @@ def build(site: Site, page: gr.Blocks) -> Tab:
     changes = [
         slider.change(
             lambda shown, *numbers: parts.changed(change_view(shown, *numbers)),
-            [parts["shown"], *sliders.values()],
+            [parts["displayed"], *sliders.values()],
             parts.of("view", "drawn", *SHOWN),
             trigger_mode="always_last",
             **QUIET,
@@ -329,7 +329,7 @@ def build(site: Site, page: gr.Blocks) -> Tab:
         for slider in sliders.values()
     ]
     _wire_fetching(site, parts, page)
-    return Tab(Parts(parts | sliders), vote_row, changes)
+    return Tab(parts.joined(sliders), vote_row, changes)
 
 
 def _layout_more(site: Site, parts: Parts) -> dict[str, gr.Slider]:
@@ -400,12 +400,16 @@ def _wire_boxes(parts: Parts, columns: list[gr.Column]) -> None:
         parts.of("context", "otherwise"),
         parts.of("taken_for", "offer", "otherwise"),
         **QUIET,
-    ).then(head_of_boxes, parts.of(*BOXES, "shown"), parts.of("head"), **QUIET)
+    ).then(head_of_boxes, parts.of(*BOXES, "displayed"), parts.of("head"), **QUIET)
     # A vote, or an earlier run out of the history: another run is on the page now.
-    parts["shown"].change(head_of_boxes, parts.of(*BOXES, "shown"), parts.of("head"), **QUIET)
+    parts["displayed"].change(head_of_boxes, parts.of(*BOXES, "displayed"), parts.of("head"), **QUIET)
     for name in ("context", "question", "pair", "further"):
         parts[name].change(
-            head_of_boxes, parts.of(*BOXES, "shown"), parts.of("head"), trigger_mode="always_last", **QUIET
+            head_of_boxes,
+            parts.of(*BOXES, "displayed"),
+            parts.of("head"),
+            trigger_mode="always_last",
+            **QUIET,
         )
 
 
@@ -461,7 +465,7 @@ def _wire_asking(site: Site, parts: Parts, ask: gr.Button) -> None:
             **READS,
         ).then(
             on_settled,
-            parts.of("shown", "drawn", "view", *BOXES),
+            parts.of("displayed", "drawn", "view", *BOXES),
             parts.of("head", "drawn", *SHOWN),
             **QUIET,
         ).then(None, None, None, js=script("scroll_to_answers"))

@@ -26,7 +26,7 @@ from biom_demo.show.export import (
 from biom_demo.ui.compare_tab import SHOWN, Tab
 from biom_demo.ui.run import History, Placed, Run, drawn
 from biom_demo.ui.site import Site, Update
-from biom_demo.ui.wiring import QUIET, QUIET_IN_QUEUE, Parts, script
+from biom_demo.ui.wiring import QUIET, QUIET_IN_QUEUE, script
 
 PUT_BACK = ("context", "question", "pair", "further", "placed", "otherwise")
 VIEW_PARTS = ("null_threshold", "shown", "max_answer_length", "near_duplicate_threshold")
@@ -92,7 +92,7 @@ def go_back(number: int | None, history: History, view: View) -> Update | None:
         **drawn(run, view),
         "status": status_html("From this session; nothing was read anew."),
         "run": run,
-        "shown": run,
+        "displayed": run,
         "drawn": view,
         "context": asked.typed,
         "question": asked.question,
@@ -181,7 +181,7 @@ def build(site: Site, tab: Tab, page: gr.Blocks) -> None:
     parts["query"] = gr.Textbox(visible="hidden", elem_id="link-query")
     parts["payload"] = gr.Textbox(visible="hidden", elem_id="download-payload")
     parts["linked"] = gr.Textbox(visible="hidden", elem_id="linked")
-    panel = Parts(tab.parts | parts)
+    panel = tab.parts.joined(parts)
 
     def on_change(run: Run | None, include: bool, view: View) -> dict[Any, Any]:
         return panel.changed({**make_link(run, include, view), **make_notes(run, view)})
@@ -203,7 +203,7 @@ def build(site: Site, tab: Tab, page: gr.Blocks) -> None:
     parts["past"].input(
         on_go_back,
         panel.of("past", "history", "view"),
-        panel.of(*SHOWN, "status", "run", "shown", "drawn", *PUT_BACK),
+        panel.of(*SHOWN, "status", "run", "displayed", "drawn", *PUT_BACK),
         **QUIET_IN_QUEUE,
     )
     for kind, button in files.items():

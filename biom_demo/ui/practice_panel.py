@@ -25,7 +25,7 @@ from biom_demo.ui.compare_tab import SHOWN, Tab
 from biom_demo.ui.reading import ended_words, followed, reading_words
 from biom_demo.ui.run import History, Placed, Run, Score, drawn, scores
 from biom_demo.ui.site import Site, Update, words_of
-from biom_demo.ui.wiring import QUIET, QUIET_IN_QUEUE, READS, Parts, kept, script
+from biom_demo.ui.wiring import QUIET, QUIET_IN_QUEUE, READS, kept, script
 
 SEARCHED = 60  # questions read at most to find the next one the models disagree on
 SCORED_KEPT = 200  # runs of a file's questions in a session's tally, with their readings
@@ -171,7 +171,7 @@ def vote(
     ballots = (*ballots, ballot(name, run, view))
     return {
         "run": opened,
-        "shown": opened,
+        "displayed": opened,
         "ballots": ballots,
         "history": history.replaced(run, opened),
         "vote_count": ballots_html(ballots),
@@ -233,7 +233,7 @@ def build(site: Site, tab: Tab) -> None:
     payload = gr.Textbox(visible="hidden", elem_id="votes-payload")
     parts["ready"] = gr.Textbox(visible="hidden", elem_id="deck-ready")
     parts["votes_row"] = tab.vote_row
-    panel = Parts(tab.parts | parts)
+    panel = tab.parts.joined(parts)
 
     def ask_at_once(event: Any) -> None:
         event.then(None, panel.of("ready"), None, js=script("ask_if_ready"))
@@ -293,7 +293,7 @@ def build(site: Site, tab: Tab) -> None:
         button.click(
             lambda *values, name=name: on_vote(name, *values),
             panel.of("run", "ballots", "history", "view"),
-            panel.of("run", "shown", "ballots", "history", "vote_count", *SHOWN),
+            panel.of("run", "displayed", "ballots", "history", "vote_count", *SHOWN),
             **QUIET_IN_QUEUE,
         )
     export.click(lambda ballots: ballots_csv(ballots), panel.of("ballots"), [payload], **QUIET).then(

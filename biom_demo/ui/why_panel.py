@@ -25,7 +25,7 @@ from biom_demo.ui.compare_tab import Tab
 from biom_demo.ui.reading import ended_words, followed, reading_words
 from biom_demo.ui.run import Run
 from biom_demo.ui.site import Site, Update, words_of
-from biom_demo.ui.wiring import QUIET, READS, Parts
+from biom_demo.ui.wiring import QUIET, READS
 
 MAX_EXPLAINED_CHARS = 30_000
 
@@ -116,7 +116,7 @@ def build(site: Site, tab: Tab) -> None:
         )
         reask = gr.Button("Ask these too", elem_id="reask")
         parts["rewordings"] = gr.HTML("", elem_id="rewordings", padding=False)
-    panel = Parts(tab.parts | parts)
+    panel = tab.parts.joined(parts)
 
     def on_explain(run: Run | None, view: View, request: gr.Request) -> Iterator[dict[Any, Any]]:
         updates = show_why(site, run, view, request.session_hash or "")

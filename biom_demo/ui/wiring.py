@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import gradio as gr
@@ -42,6 +42,12 @@ def kept(value: Any) -> gr.State:
 
 class Parts(dict[str, Any]):
     """The components of the page, or of a part of it, by name."""
+
+    def joined(self, others: Mapping[str, Any]) -> Parts:
+        """These parts and others. Raises ``ValueError`` for a name of both, which would hide one of them."""
+        if twice := self.keys() & others.keys():
+            raise ValueError(f"two parts have one name: {', '.join(sorted(twice))}")
+        return Parts({**self, **others})
 
     def of(self, *names: str) -> list[Any]:
         """The components of those names."""

@@ -1,0 +1,261 @@
+"""Visits to the page as a browser makes them, with hostile texts, records, links and files."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import zipfile
+import zlib
+from random import Random
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from tests.hostile import inputs
+from tests.hostile.payloads import TRAVERSAL
+from tests.hostile.visitor import QUIET_S, Site, Visitor
+from tests.hostile.wire import exchange, request_bytes
+
+SLIDERS = ("null_threshold", "shown", "max_answer_length", "near_duplicate_threshold")
+
+
+def ask_about_text(site: Site, random: Random, number: int, sent: list[Any]) -> None:
+    """A question about a pasted text, and everything that can be done with the answer."""
+    visitor = Visitor(site, random, sent)
+    asked = inputs.long_text(random) if number % 50 == 49 else inputs.text(random, number=number)
+    visitor.fill(context=asked, question=inputs.question(random, number))
+    visitor.fill(blind=random.random() < 0.2, link_text=random.random() < 0.5)
+    visitor.click("context", "change")
+    visitor.click("ask")
+    use_answer(visitor, random)
+
+
+def ask_about_record(site: Site, random: Random, number: int, sent: list[Any]) -> None:
+    """A question about a record of PubMed, or about what PubMed finds for it."""
+    visitor = Visitor(site, random, sent)
+    if number % 4 == 3:
+        visitor.fill(pubmed_question=inputs.question(random, number), count=5)
+        visitor.fill(pubmed_query=inputs.name(random) if random.random() < 0.5 else "")
+        visitor.fill(order=random.choice(("newest", "most relevant")))
+        visitor.click("ask-pubmed")
+        visitor.fill(top=random.randrange(1, 11))
+        visitor.click("top", "change")
+        return
+    broken = f"{random.randrange(1000, 9999)}99" if random.random() < 0.2 else ""
+    named = broken or (str(random.randrange(1, 10**8)) if random.random() < 0.7 else inputs.name(random))
+    visitor.fill(context=named, question=inputs.question(random, number))
+    visitor.click("context", "change")
+    if random.random() < 0.2:
+        visitor.click("take-otherwise")
+    visitor.click("ask")
+    use_answer(visitor, random)
+
+
+def use_answer(visitor: Visitor, random: Random) -> None:
+    """What a visitor does with an answer, in any order."""
+    steps = [
+        lambda: visitor.click("as-json"),
+        lambda: visitor.click("as-csv"),
+        lambda: visitor.click(f"vote-{random.choice(('A', 'B', 'tie', 'none'))}"),
+        lambda: visitor.click("export-votes"),
+        lambda: visitor.click("link-text", "change"),
+        lambda: visitor.click("explain"),
+        lambda: (visitor.fill(wordings=inputs.text(random, most=300)), visitor.click("reask")),
+        lambda: (visitor.fill(history=0), visitor.click("history", "input")),
+        lambda: visitor.click(random.choice(SLIDERS).replace("_", "-"), "change"),
+        lambda: visitor.click("halt"),
+    ]
+    for step in random.sample(steps, 4):
+        step()
+
+
+def open_link(site: Site, random: Random, number: int, sent: list[Any]) -> None:
+    """A permalink that anyone may have written, opened and, where it says so, asked at once."""
+    values = {
+        name: random.choice(
+            (inputs.payload(random, number), inputs.text(random, most=400), inputs.name(random))
+        )
+        for name in ("id", "text", "q", "pair", "as", "theme", "__theme", "deep_link", "view", "x")
+        if random.random() < 0.4
+    }
+    values |= {
+        name: random.choice(("1e999", "nan", "-inf", "5", "0x10", "٣", "1_0", "", inputs.payload(random)))
+        for name in ("null", "top", "length", "dup")
+        if random.random() < 0.4
+    }
+    query = "?" + urlencode(values, errors="replace")
+    if random.random() < 0.1:
+        query += random.choice(
+            ("&q=%ff%fe", "&q", "&=x", "&&&&", "&q[]=x", ";q=x", "&q=" + "x" * 30_000, "&q=%")
+        )
+    sent.append({"query": query})
+    reply = exchange(site.served.port, request_bytes("GET", f"/{query}", site.served.port), within_s=QUIET_S)
+    site.check_page(site.check(reply, within_s=QUIET_S))
+    visitor = Visitor(site, random, sent)
+    visitor.open(query)
+    if visitor.value("linked") == "ask":
+        visitor.click("ask")
+
+
+def upload_file(site: Site, random: Random, number: int, sent: list[Any]) -> None:
+    """A file of any format under any name, loaded, gone through and asked about."""
+    name, content = file_name(random), FORMATS[number % len(FORMATS)](random)
+    content = packed(random, content)
+    visitor = Visitor(site, random, sent)
+    sent.append({"file": name, "bytes": len(content), "begins": repr(content[:300])})
+    boundary = "----qzx7"
+    quoted = (
+        name.encode("utf-8", "replace").replace(b'"', b"%22").replace(b"\r", b"%0D").replace(b"\n", b"%0A")
+    )
+    head = b'Content-Disposition: form-data; name="files"; filename="' + quoted + b'"\r\n'
+    kind = random.choice((b"application/json", b"text/html", b"image/svg+xml", b"", b"x" * 500))
+    body = b"--%s\r\n%sContent-Type: %s\r\n\r\n%s\r\n--%s--\r\n" % (
+        boundary.encode(), head, kind, content, boundary.encode(),
+    )  # fmt: skip
+    if random.random() < 0.1:
+        body = body[: random.randrange(len(body))]
+    headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+    target = f"/gradio_api/upload?upload_id={visitor.session}"
+    reply = exchange(
+        site.served.port, request_bytes("POST", target, site.served.port, headers, body), within_s=QUIET_S
+    )
+    site.check(reply, within_s=QUIET_S)
+    given = reply.json()
+    path = given[0] if isinstance(given, list) and given else ""
+    if path:
+        assert path.startswith(site.served.uploads), f"written outside of the folder of uploads: {path}"
+    if random.random() < 0.15:  # a file that was never uploaded
+        path = random.choice(TRAVERSAL).replace("{secret}", str(site.served.secret))
+    file = {"path": path, "orig_name": name, "meta": {"_type": "gradio.FileData"}, "size": len(content)}
+    visitor.fill(deck=[file] if random.random() < 0.05 else file)
+    visitor.click("deck", "upload")
+    for button in random.sample(("previous", "next", "random"), 2):
+        visitor.click(button)
+    if visitor.value("deck-ready") == "ask" and random.random() < 0.5:
+        visitor.click("ask")
+        use_answer(visitor, random)
+        visitor.click("disagreement")
+
+
+def file_name(random: Random) -> str:
+    """A name of a file that may lead elsewhere, be markup, or be no name."""
+    return random.choice(
+        ("a.json", "a.json.gz", "a", "", ".", "..", "a" * 300 + ".json", "con.json", "a.html", "a\x00.json",
+         "\u202enosj.a",
+         quote(inputs.payload(random)) + ".json", inputs.payload(random) + ".json",
+         random.choice(TRAVERSAL) + ".json", "../../../../tmp/qzx7.json", "..\\..\\qzx7.json")
+    )  # fmt: skip
+
+
+def packed(random: Random, content: bytes) -> bytes:
+    """The content in another encoding or package, or cut."""
+    way = random.random()
+    if way < 0.1:
+        return gzip.compress(content)
+    if way < 0.15:
+        return gzip.compress(content)[: random.randrange(20)]
+    if way < 0.2:
+        return content[: random.randrange(len(content) + 1)]
+    if way < 0.3:
+        encoding = random.choice(("utf-16", "utf-16-le", "utf-32", "utf-7", "latin-1", "utf-8-sig"))
+        return content.decode("utf-8", "replace").encode(encoding, "replace")
+    if way < 0.35 and content:
+        place = random.randrange(len(content))
+        return content[:place] + random.randbytes(3) + content[place + 1 :]
+    return content
+
+
+def squad(random: Random) -> bytes:
+    """A SQuAD file of hostile texts, some of its values of the wrong type."""
+
+    def asked() -> dict[str, Any]:
+        answers = [
+            {"text": inputs.payload(random), "answer_start": random.choice((0, 5, -1, 10**9, "x", None))}
+        ]
+        made = {
+            "id": random.choice((inputs.payload(random), 7, None)),
+            "question": inputs.question(random),
+            "answers": answers,
+            "is_impossible": random.choice((True, False, "x")),
+        }
+        return wrong(random, made)
+
+    paragraphs = [
+        wrong(
+            random,
+            {"context": inputs.text(random, most=800), "qas": [asked() for _ in range(random.randrange(4))]},
+        )
+        for _ in range(random.randrange(1, 4))
+    ]
+    articles = [{"title": inputs.payload(random), "paragraphs": paragraphs}]
+    return dumped(random, {"version": inputs.payload(random), "data": articles})
+
+
+def bioasq(random: Random) -> bytes:
+    """A BioASQ file of hostile texts, some of its values of the wrong type."""
+
+    def asked() -> dict[str, Any]:
+        answer = inputs.payload(random)
+        snippet = {"text": f"{inputs.text(random, most=400)} {answer}", "document": inputs.name(random),
+                   "offsetInBeginSection": random.choice((0, -1, 10**30, "x"))}  # fmt: skip
+        made = {
+            "id": inputs.payload(random),
+            "body": inputs.question(random),
+            "type": random.choice(("factoid", "factoid", "factoid", "list", "yesno", inputs.payload(random))),
+            "exact_answer": random.choice(([[answer]], [answer], answer, [[[answer]]], {}, None)),
+            "snippets": [wrong(random, snippet)],
+        }
+        return wrong(random, made)
+
+    return dumped(random, {"questions": [asked() for _ in range(random.randrange(1, 6))]})
+
+
+def wrong(random: Random, made: dict[str, Any]) -> dict[str, Any]:
+    """The object, now and then with a value of another type or one missing."""
+    if random.random() < 0.1:
+        made[random.choice(list(made))] = inputs.value(random)
+    if random.random() < 0.05:
+        made.pop(random.choice(list(made)))
+    return made
+
+
+def dumped(random: Random, document: Any) -> bytes:
+    """A document as JSON, as JSON lines, or with a value twice."""
+    text = json.dumps(document, ensure_ascii=random.random() < 0.7)
+    return (text * random.choice((1, 1, 1, 2)) + random.choice(("", "\n", "\x00"))).encode(
+        "utf-8", "surrogatepass"
+    )
+
+
+def bomb(random: Random) -> bytes:
+    """JSON that is small as a file, and deep, wide, long or large once read."""
+    n = random.choice((1_000, 30_000, 200_000))
+    return random.choice(
+        (
+            b"[" * n, b'{"data":' * n, b"[" * n + b"]" * n, b'{"a":' * 900 + b"1" + b"}" * 900, b"9" * n,
+            b'{"data": ' + b"9" * n + b"}", b'{"data": 1e' + b"9" * 1_000 + b"}",
+            b'"' + b"\\u0000" * n + b'"',
+            b'{"data": [' + b"{}," * n + b"{}]}", b"{" + b",".join(b'"%d":[]' % i for i in range(n)) + b"}",
+            b'{"questions": [' + b"null," * n + b"null]}", b"\n" * n, b"{}\n" * n, b" " * n, b'{"data": NaN}',
+            gzip.compress(b" " * (n * 200)), gzip.compress(b"[" * n), gzip.compress(gzip.compress(b"[" * n)),
+        )
+    )  # fmt: skip
+
+
+def foreign(random: Random) -> bytes:
+    """A file of another kind than is asked for."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as made:
+        made.writestr("../../qzx7.json", b"[" * 100_000)
+    return random.choice(
+        (
+            b"%PDF-1.7\n1 0 obj<</OpenAction<</S/JavaScript/JS(qzx7)>>>>endobj", archive.getvalue(), b"",
+            b"\x00" * 1_000, b"<html><script>qzx7(1)</script></html>", b"\x80\x04c__builtin__\neval\n.",
+            b"<svg xmlns='http://www.w3.org/2000/svg' onload='qzx7(1)'/>", b"id,question\n=1+1,x\n",
+            b"\x89PNG\r\n\x1a\n" + random.randbytes(100), b"\x1f\x8b" + random.randbytes(50),
+            zlib.compress(b"{}"), random.randbytes(500), b"\xff\xfe" + random.randbytes(101),
+        )
+    )  # fmt: skip
+
+
+FORMATS = (squad, bioasq, squad, bioasq, bomb, foreign)
