@@ -223,6 +223,10 @@ NOT_DRIVEN = {
         qa.metrics.paired_bootstrap show.difference.rewordings_html show.pubmed.pmid_link
         show.words.as_sure_words show.words.counted
         """,
+    "it looks at a few fields of a checkpoint's own files": """
+        qa.checkpoint_files.check_config qa.checkpoint_files.check_tables
+        qa.checkpoint_files.check_tokenizer_config
+        """,
     "it serves no visitor: a server to play and to test with": """
         pubmed.local_server.article_xml pubmed.local_server.Library.answer pubmed.local_server.serve
         pubmed.local_server.main
