@@ -121,8 +121,8 @@ def brute_force(text, windows, logits, max_answer_length, whole=is_whole):
                 if head is None or tail is None:
                     continue
                 low, high = stripped(text, head[0], max(tail[1], head[0]))
-                high = past_marks[high]
-                if low < high:
+                if low < high:  # of white space alone is no span, whatever marks stand behind it
+                    high = past_marks[high]
                     score = float(logit.start[first]) + float(logit.end[last])
                     best[low, high] = max(best.get((low, high), -math.inf), score)
     best = {span: score for span, score in best.items() if whole(text, *span)} or best
