@@ -111,7 +111,7 @@ def warm_up(site: Site, page: gr.Blocks, readiness: Readiness) -> None:
     # Importing torch takes seconds of the processor that the page needs to come up.
     while not page.is_running:
         time.sleep(0.1)
-    said = ""
+    said, absent = "", []
     while True:
         try:
             absent = missing(site.pair.checkpoints)
