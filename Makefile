@@ -1,11 +1,17 @@
-# make demo | test | check | bench: each sets itself up in .venv first.
+# make demo | test | check | bench | lock: each sets itself up in .venv first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # The address of an installed browser; the tests drive it and never download one.
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
-.PHONY: demo test check bench screenshots chromium
+# What torch brings on Linux from the package index, where it is the CUDA build; the image has the CPU build.
+CUDA := cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cublas nvidia-cuda-cupti nvidia-cuda-nvrtc \
+  nvidia-cuda-runtime nvidia-cudnn-cu13 nvidia-cufft nvidia-cufile nvidia-curand nvidia-cusolver \
+  nvidia-cusparse nvidia-cusparselt-cu13 nvidia-nccl-cu13 nvidia-nvjitlink nvidia-nvshmem-cu13 \
+  nvidia-nvtx triton
+
+.PHONY: demo test check bench screenshots chromium lock
 
 demo: $(VENV)/.runtime
 	$(BIN)/python app.py
@@ -22,6 +28,14 @@ bench: $(VENV)/.runtime
 	$(BIN)/python benchmarks/answer_time.py
 	$(BIN)/python benchmarks/redecode.py
 
+# All that the image installs, with the index's own hashes; run it after any change of a pin.
+lock: $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	printf '%s\n' $(CUDA) | $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --upgrade \
+	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate \
+	  --custom-compile-command "make lock" --excludes /dev/stdin \
+	  --output-file requirements.lock requirements.txt requirements-metrics.txt
+
 screenshots: $(VENV)/.dev chromium
 	$(BIN)/python -m tests.browser.screenshots
 
@@ -33,7 +47,7 @@ $(VENV)/.runtime: requirements.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
-$(VENV)/.dev: requirements.txt requirements-train.txt requirements-dev.txt | $(VENV)/bin/python
+$(VENV)/.dev: requirements.txt requirements-train.txt requirements-metrics.txt requirements-dev.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@ $(VENV)/.runtime
 

@@ -45,10 +45,10 @@ class Refusal(StrEnum):
 
     QUEUE_FULL = "queue_full"
     PUBMED_BUSY = "pubmed_busy"
-    HOST = "host"
+    HOST = "host"  # of an address that is not the page's
     BODY_SIZE = "body_size"
-    INPUT = "input"  # too long, of another type, or not on offer
-    UPLOAD = "upload"
+    SLOW = "slow"  # the request took too long to arrive
+    REQUEST = "request"  # of a form that no page sends
     GOING_DOWN = "going_down"
 
 

@@ -129,6 +129,11 @@ class Settings:
     pubmed_newest_minutes: float = _setting(
         10.0, "BIOM_NEWEST_MINUTES", "Minutes after which a search for the newest is made again.", at_least=0
     )
+    metrics: Switch = _setting(
+        Switch.AUTO,
+        "BIOM_METRICS",
+        "Whether /metrics tells what was done, with the extra metrics; auto: not on a public page.",
+    )
     on_spaces: bool = _setting(False, "SPACE_ID", "Set by Hugging Face Spaces.")
     space_host: str | None = _setting(None, "SPACE_HOST", "Set by Hugging Face Spaces: the Space's own name.")
 

@@ -61,6 +61,11 @@ class Models:
                 self._readers.popitem(last=False)
             return reader
 
+    @property
+    def loaded(self) -> int:
+        """Readers in memory."""
+        return len(self._readers)
+
     def visit(
         self, visitor: str = "", *, stop: threading.Event | None = None, budget_s: float | None = None
     ) -> Visit:

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
+from biom_demo.counters import Counters, Outcome
 from biom_demo.errors import PubMedError, RecordError, RefusedError
 from biom_demo.pubmed.flight import LATE, Flight, in_thread
 from biom_demo.pubmed.pace import Pace
@@ -34,11 +35,20 @@ _parsing = threading.Lock()  # a large answer takes much room as a tree: one at 
 class Requests:
     """Asks one server, in the operator's name (``email``, ``api_key``) or with a visitor's key."""
 
-    def __init__(self, transport: Transport, pace: Pace, *, email: str, api_key: str) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        pace: Pace,
+        *,
+        email: str,
+        api_key: str,
+        counters: Counters | None = None,
+    ) -> None:
         self._transport = transport
         self._pace = pace
         self._email = email
         self._api_key = api_key
+        self._counters = counters or Counters()
 
     async def ask(
         self,
@@ -65,8 +75,23 @@ class Requests:
             flight.trouble = LATE
 
         async def attempt() -> Parsed | RecordError:
-            body = await self._transport.send(service, whole, turn)
-            return await in_thread(lambda: _parsed(parse, body))
+            outcome = Outcome.STOPPED
+            try:
+                body = await self._transport.send(service, whole, turn)
+                answer = await in_thread(lambda: _parsed(parse, body))
+                outcome = Outcome.FAILED if isinstance(answer, RecordError) else Outcome.ANSWERED
+                return answer
+            except UnknownIdsError:
+                outcome = Outcome.ANSWERED
+                raise
+            except RefusedError:
+                outcome = Outcome.REFUSED
+                raise
+            except PubMedError:
+                outcome = Outcome.FAILED
+                raise
+            finally:
+                self._counters.asked_pubmed(outcome)
 
         for number in range(1, MAX_ATTEMPTS + 1):
             try:

@@ -27,6 +27,7 @@ from typing import Any, TypeVar
 
 import httpx
 
+from biom_demo.counters import Counters
 from biom_demo.errors import InputError, PubMedCancelled, PubMedError, RecordError, RefusedError
 from biom_demo.pubmed.abstract import Abstract
 from biom_demo.pubmed.cache import Cache, Stored
@@ -107,11 +108,14 @@ class PubMed:
         max_newest_age_s: float = 600.0,
         pace: Pace | None = None,
         http: httpx.AsyncBaseTransport | None = None,
+        counters: Counters | None = None,
     ) -> None:
         transport = Transport(base_url, http=http)
         key = _checked_key(api_key, "NCBI_API_KEY holds no NCBI API key. Correct it, or unset it.")
         self._server = transport.server
-        self._requests = Requests(transport, pace or Pace(), email=email or "", api_key=key)
+        self._requests = Requests(
+            transport, pace or Pace(), email=email or "", api_key=key, counters=counters
+        )
         self._budget_s = budget_s
         self._cache = cache
         self._max_search_age_s = max_search_age_s
@@ -119,8 +123,8 @@ class PubMed:
         self._flights = Flights()
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> PubMed:
-        """The client that the settings ask for, with its cache."""
+    def from_settings(cls, settings: Settings, counters: Counters | None = None) -> PubMed:
+        """The client that the settings ask for, with its cache; ``counters`` are told of its requests."""
         cache, folder = None, None
         if settings.pubmed_cache.lower() not in {"off", "none", "0"}:
             folder = Path(settings.pubmed_cache)
@@ -138,6 +142,7 @@ class PubMed:
             max_search_age_s=settings.pubmed_search_hours * 3600,
             max_newest_age_s=settings.pubmed_newest_minutes * 60,
             pace=Pace(folder),
+            counters=counters,
         )
 
     def session(self, *, api_key: str = "", cancelled: threading.Event | None = None) -> Session:

@@ -18,6 +18,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, NoReturn
 
+from biom_demo.counters import Counters, Refusal
+
 RESTARTING = "The server is restarting: ask again in a minute."
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 LOOK_S = 0.1
@@ -71,12 +73,13 @@ def cut_short(number: int) -> int:
 class Requests:
     """The requests being answered, and an end to those that would go on.
 
-    Heartbeats, which end with the page only, do not count. All but ``answered_within`` and ``end`` is for
-    the server's event loop.
+    Heartbeats, which end with the page only, count as sessions. All but ``answered_within`` and ``end``
+    is for the server's event loop.
     """
 
     def __init__(self) -> None:
         self.open = 0
+        self.sessions = 0
         self.ending = False
         self._tasks: dict[asyncio.Task[Any], asyncio.AbstractEventLoop] = {}
 
@@ -87,10 +90,12 @@ class Requests:
         assert task is not None
         self._tasks[task] = task.get_loop()
         self.open += counts
+        self.sessions += not counts
         try:
             yield
         finally:
             self.open -= counts
+            self.sessions -= not counts
             del self._tasks[task]
 
     def answered_within(self, seconds: float) -> bool:
@@ -113,12 +118,28 @@ class Requests:
             loop.call_soon_threadsafe(task.cancel)
 
 
-class Streams:
-    """ASGI middleware that counts requests, and tells those that ``requests.end`` ends why."""
+# What an HTTP status says of a request that nobody worked on.
+REFUSALS = {
+    400: Refusal.REQUEST,
+    403: Refusal.REQUEST,
+    408: Refusal.SLOW,
+    413: Refusal.BODY_SIZE,
+    421: Refusal.HOST,
+    422: Refusal.REQUEST,
+    431: Refusal.REQUEST,
+    503: Refusal.QUEUE_FULL,
+}
+# Addresses whose 503 has another sense: whoever asks whether the site is up is no visitor.
+PROBES = ("/healthz", "/readyz")
 
-    def __init__(self, app: App, requests: Requests) -> None:
+
+class Streams:
+    """ASGI middleware that counts requests and refusals, and tells those that ``requests.end`` ends why."""
+
+    def __init__(self, app: App, requests: Requests, counters: Counters | None = None) -> None:
         self._app = app
         self._requests = requests
+        self._counters = counters or Counters()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as the app does, to the end or to that of the process."""
@@ -134,6 +155,8 @@ class Streams:
                 return
             if message["type"] == "http.response.start":
                 started = True
+                if message["status"] in REFUSALS and scope["path"] not in PROBES:
+                    self._counters.refused(REFUSALS[message["status"]])
                 stream = (b"content-type", b"text/event-stream; charset=utf-8") in message["headers"]
             elif message["type"] == "http.response.body":
                 complete = not message.get("more_body", False)
@@ -147,6 +170,7 @@ class Streams:
                     raise
             if self._requests.ending and not complete and (stream or not started):
                 if not started:
+                    self._counters.refused(Refusal.GOING_DOWN)
                     await send({"type": "http.response.start", "status": 503, "headers": []})
                 await send({"type": "http.response.body", "body": farewell(scope["path"])})
 

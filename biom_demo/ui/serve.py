@@ -22,7 +22,7 @@ from biom_demo.errors import BioMError
 from biom_demo.qa.datasets.uploads import MAX_UPLOAD_BYTES
 from biom_demo.qa.records import Question
 from biom_demo.settings import ASSETS, Switch
-from biom_demo.ui import guard
+from biom_demo.ui import guard, metrics
 from biom_demo.ui.ending import Requests, Signals, Streams, cut_short
 from biom_demo.ui.sessions import MOST_SESSIONS
 from biom_demo.ui.site import PUBMED_AT_ONCE, PUBMED_WAITING, Site, missing
@@ -111,7 +111,7 @@ def warm_up(site: Site, page: gr.Blocks, readiness: Readiness) -> None:
     # Importing torch takes seconds of the processor that the page needs to come up.
     while not page.is_running:
         time.sleep(0.1)
-    said = ""
+    said, absent = "", []
     while True:
         try:
             absent = missing(site.pair.checkpoints)
@@ -148,8 +148,12 @@ def launch(page: gr.Blocks, site: Site, signals: Signals) -> int:
             button_primary_background_fill="*primary_600", button_primary_background_fill_hover="*primary_700"
         ),
         app_kwargs={
-            "routes": routes(site, readiness),
-            "middleware": [*guard.middleware(site.settings), Middleware(Streams, requests=requests)],
+            "routes": [*routes(site, readiness), *metrics.routes(site, requests)],
+            # The outermost first: it counts what the guard refuses.
+            "middleware": [
+                Middleware(Streams, requests=requests, counters=site.counters),
+                *guard.middleware(site.settings),
+            ],
         },
         footer_links=["api"],
         max_file_size=MAX_UPLOAD_BYTES,

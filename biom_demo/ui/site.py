@@ -6,12 +6,12 @@ import logging
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from biom_demo.analysis.comparison import MAX_SIDES
-from biom_demo.counters import Counters, End, Work
+from biom_demo.counters import Counters, End, Refusal, Work
 from biom_demo.errors import BioMError, InputError, PubMedCancelled
 from biom_demo.models.catalogue import (
     CATALOGUE,
@@ -198,8 +198,9 @@ class Site:
                 f"commas, such as mini,base."
             )
         pair, notices = default_pair(settings)
-        models, pubmed = Models(threads=settings.threads), PubMed.from_settings(settings)
-        return cls(settings, pair, models, pubmed, notices=notices)
+        models, counters = Models(threads=settings.threads), Counters()
+        pubmed = PubMed.from_settings(settings, counters)
+        return cls(settings, pair, models, pubmed, counters=counters, notices=notices)
 
     def seen_by(self, headers: Mapping[str, str]) -> Site:
         """The site as whoever sent a request with these headers may use it.
@@ -265,10 +266,13 @@ class Site:
     @contextmanager
     def asking_pubmed(self, *, api_key: str = "", stop: threading.Event | None = None) -> Iterator[Session]:
         """A session for one question of a visitor; the wait for the gate is within its budget."""
-        with (
-            self.pubmed.session(api_key=api_key, cancelled=stop) as session,
-            self.pubmed_gate.passed(within_s=self.settings.pubmed_budget_s, stop=stop),
-        ):
+        with self.pubmed.session(api_key=api_key, cancelled=stop) as session, ExitStack() as inside:
+            try:
+                gate = self.pubmed_gate.passed(within_s=self.settings.pubmed_budget_s, stop=stop)
+                inside.enter_context(gate)
+            except InputError:
+                self.counters.refused(Refusal.PUBMED_BUSY)
+                raise
             yield session
 
     def pair_named(self, name: str) -> ModelPair:
