@@ -10,12 +10,14 @@ from itertools import count, islice
 
 import pytest
 
+from biom_demo.analysis import comparison as module
 from biom_demo.analysis.comparison import (
     _PREDICTIONS,
     Agreement,
     Comparison,
     Side,
     View,
+    candidates_of,
     compare,
     compare_many,
     compared,
@@ -152,3 +154,18 @@ def test_nothing_is_told_where_too_little_was_measured():
     for calibration in (calibration_of(few), calibration_of(), calibration_of(measured_on("none", []))):
         assert pointing_at("EGFR", "EGFR", calibration=calibration).answers_as_sure(View()) is None
     assert pointing_at("EGFR", "EGFR").answers_as_sure(View()) is None
+
+
+def test_candidates_are_kept_as_far_as_they_fit_and_no_longer_than_their_readings(monkeypatch):
+    few = [reading_of(TEXT) for _ in range(3)]
+    size = module._bytes_of(candidates_of(few[0], 30))
+    monkeypatch.setattr(module, "_CANDIDATES", module._Kept(most_bytes=2 * size))
+    first, second, third = (candidates_of(reading, 30) for reading in few)
+    assert candidates_of(few[2], 30) is third
+    assert candidates_of(few[1], 30) is second
+    assert candidates_of(few[0], 30) is not first
+    del few, first, second, third
+    gc.collect()
+    kept = reading_of(TEXT)
+    candidates_of(kept, 30)
+    assert len(module._CANDIDATES._made) == 1

@@ -6,14 +6,15 @@ everything shown is decoded from the stored readings under a ``View``, without r
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import lru_cache
 from itertools import islice
 from typing import Protocol
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from biom_demo.analysis.passage import Passage
 from biom_demo.models.catalogue import Checkpoint
@@ -236,10 +237,44 @@ def compare_many(
             return
 
 
-@lru_cache(maxsize=8)  # a book has millions of candidates
+class _Kept:
+    """The candidates used last, as many as fit: a book has millions. Threads may share it.
+
+    Readings that are forgotten everywhere else are forgotten here.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self._made: OrderedDict[tuple[ref[Reading], int], Candidates] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, reading: Reading, max_answer_length: int) -> Candidates:
+        key = (ref(reading), max_answer_length)
+        with self._lock:
+            if key in self._made:
+                self._made.move_to_end(key)
+                return self._made[key]
+        made = spans.score_candidates(reading, max_answer_length=max_answer_length)
+        with self._lock:
+            self._made[key] = made
+            for gone in [kept for kept in self._made if kept[0]() is None]:
+                del self._made[gone]
+            while len(self._made) > 1 and sum(map(_bytes_of, self._made.values())) > self._most_bytes:
+                self._made.popitem(last=False)
+        return made
+
+
+def _bytes_of(candidates: Candidates) -> int:
+    return candidates.spans.nbytes + candidates.scores.nbytes + candidates.probabilities.nbytes
+
+
+# Of all visitors; both models' candidates of the longest text that is read by default.
+_CANDIDATES = _Kept(most_bytes=256_000_000)
+
+
 def candidates_of(reading: Reading, max_answer_length: int) -> Candidates:
     """The reading's scored candidates; kept, as every change of the view asks for them again."""
-    return spans.score_candidates(reading, max_answer_length=max_answer_length)
+    return _CANDIDATES.of(reading, max_answer_length)
 
 
 # As long as a reading lives, so do the predictions made of it: a threshold moves many at once.
