@@ -36,7 +36,8 @@ ROWS = (
     ("a session's history", f"{HISTORY_KEPT} questions, {HISTORY_CHARS:,} characters"),
     (
         "all sessions",
-        f"{MOST_SESSIONS:,} at one time, {MOST_BYTES / 1e6:.0f} MB; forgotten after {IDLE_S // 60} idle minutes",
+        f"{MOST_SESSIONS:,} at one time, {MOST_BYTES / 1e6:.0f} MB; "
+        f"forgotten after {IDLE_S // 60} idle minutes",
     ),
     ("visitors that wait", f"{DEFAULT.queue_size} (`BIOM_QUEUE`)"),
     ("visitors that ask PubMed", f"{PUBMED_AT_ONCE} at one time, {PUBMED_WAITING} more wait"),

@@ -74,8 +74,8 @@ CFF = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
 # The keys that the Citation File Format 1.2.0 requires and knows, as far as they are used here.
 CFF_REQUIRED = {"cff-version", "message", "title", "authors"}
 CFF_KEYS = CFF_REQUIRED | {
-    "abstract", "date-released", "doi", "identifiers", "keywords", "license", "preferred-citation", "references",
-    "repository-code", "type", "url", "version",
+    "abstract", "date-released", "doi", "identifiers", "keywords", "license", "preferred-citation",
+    "references", "repository-code", "type", "url", "version",
 }  # fmt: skip
 REFERENCE_REQUIRED = {"authors", "title", "type"}
 REFERENCE_KEYS = REFERENCE_REQUIRED | {
