@@ -142,7 +142,7 @@ def file_name(random: Random) -> str:
     return random.choice(
         ("a.json", "a.json.gz", "a", "", ".", "..", "a" * 300 + ".json", "con.json", "a.html", "a\x00.json",
          "\u202enosj.a",
-         quote(inputs.payload(random)) + ".json", inputs.payload(random) + ".json",
+         quote(inputs.payload(random), errors="replace") + ".json", inputs.payload(random) + ".json",
          random.choice(TRAVERSAL) + ".json", "../../../../tmp/qzx7.json", "..\\..\\qzx7.json")
     )  # fmt: skip
 
