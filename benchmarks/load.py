@@ -47,6 +47,8 @@ ROOT = Path(__file__).parent.parent
 EXAMPLES = json.loads((ROOT / "assets" / "examples.json").read_text("utf-8"))
 SENTENCES = [s for e in EXAMPLES for s in re.split(r"(?<=\.)\s+", e["context"])]
 QUESTIONS = [e["question"] for e in EXAMPLES]
+# The local server knows papers on these.
+TOPICS = ("cystic fibrosis", "ivacaftor", "imatinib", "infliximab", "rheumatoid arthritis", "metformin")
 LONG_CHARS, SHORT_CHARS = 400_000, 1_500  # the longest that is read by default; an abstract
 SHORT_QUESTIONS, LEAVERS, LEAVINGS = 20, 20, 5
 AT_REST = 0.1  # of one core
@@ -494,15 +496,15 @@ class Crowd:
 
     async def searcher(self, draw: random.Random) -> None:
         async with visiting(self.server) as visitor:
-            async for question in self.turns(draw):
-                await self.request("Ask PubMed", visitor.ask_pubmed(question))
+            async for _ in self.turns(draw):
+                await self.request("Ask PubMed", visitor.ask_pubmed(about(draw)))
 
     async def program(self, draw: random.Random) -> None:
         async with httpx.AsyncClient(timeout=None) as http:
             caller = Program(self.server.address, http)
             async for question in self.turns(draw):
                 if draw.random() < 0.2:
-                    await self.request("/ask_pubmed", caller.ask_pubmed(question))
+                    await self.request("/ask_pubmed", caller.ask_pubmed(about(draw)))
                 else:
                     await self.request("/answer", caller.ask(text_of(abstract_chars(draw), draw), question))
 
@@ -511,6 +513,10 @@ class Crowd:
             {"request": kind, "answered": len(s), "refused": self.refused[kind], **seconds_row(s)}
             for kind, s in sorted({**{kind: [] for kind in self.refused}, **self.seconds}.items())
         ]
+
+
+def about(draw: random.Random) -> str:
+    return f"Which gene or target is known of {draw.choice(TOPICS)}?"
 
 
 def abstract_chars(draw: random.Random) -> int:
