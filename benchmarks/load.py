@@ -157,7 +157,7 @@ def served() -> Iterator[Server]:
     ):
         while app.poll() is None:
             with suppress(httpx.TransportError):
-                if httpx.get(f"{address}/healthz").is_success:
+                if httpx.get(f"{address}/readyz").is_success:
                     break
             time.sleep(0.2)
         else:
@@ -555,7 +555,6 @@ def table(rows: Sequence[Row]) -> str:
 async def measured(server: Server, only: Sequence[str], *, clients: int, seconds: float) -> Row:
     """The rows of all tables by title, and what failed by message."""
     found: Row = {"failed": {}}
-    await Program(server.address, httpx.AsyncClient(timeout=None)).ask(EXAMPLES[0]["context"], QUESTIONS[0])
     if "beside" in only:
         found["Beside a long text"] = await beside_a_long_text(server)
     if "leaving" in only:
