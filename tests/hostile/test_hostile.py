@@ -15,7 +15,7 @@ from tests.hostile.suite import KINDS, harm, plan, run
 from tests.hostile.visitor import outputs_of
 from tests.hostile.wire import Reply
 
-INPUTS = 300
+INPUTS = 240
 SEED = 12
 
 
