@@ -159,7 +159,7 @@ def test_nothing_is_told_where_too_little_was_measured():
 def test_candidates_are_kept_as_far_as_they_fit_and_no_longer_than_their_readings(monkeypatch):
     few = [reading_of(TEXT) for _ in range(3)]
     size = module._bytes_of(candidates_of(few[0], 30))
-    monkeypatch.setattr(module, "_CANDIDATES", module._Kept(most_bytes=2 * size))
+    monkeypatch.setattr(module, "_CANDIDATES", module._Kept(most=8, most_bytes=2 * size))
     first, second, third = (candidates_of(reading, 30) for reading in few)
     assert candidates_of(few[2], 30) is third
     assert candidates_of(few[1], 30) is second

@@ -32,7 +32,7 @@ from tests.tiny import wordpiece_tokenizer
 
 QUESTION = "which gene"
 LONG = "the gene binds the drug in the virus. " * 500  # some thirty windows, so some fifteen batches
-SHORT = "the gene binds the drug"
+SHORT = LONG[:380]
 BEGUN = 4  # batches: enough for progress to be told
 ALL = 1_000  # batches: more than anything here has
 PATIENCE_S = 60
@@ -272,6 +272,6 @@ def test_stop_keeps_what_was_read_and_says_how_much(server):
         server.models.let(1)
         page = str(json.loads(answer.until("process_completed").removeprefix("data: "))["output"]["data"])
     assert "Stopped; what was read is kept" in page
-    assert f"of {len(LONG.strip()):,} characters were read" in page
+    assert f"of {len(LONG):,} characters were read" in page
     assert server.models.batches == BEGUN + 1
     assert not len(server.models.worker)

@@ -243,8 +243,8 @@ class _Kept:
     Readings that are forgotten everywhere else are forgotten here.
     """
 
-    def __init__(self, most_bytes: int) -> None:
-        self._most_bytes = most_bytes
+    def __init__(self, *, most: int, most_bytes: int) -> None:
+        self._most, self._most_bytes = most, most_bytes
         self._made: OrderedDict[tuple[ref[Reading], int], Candidates] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -259,9 +259,12 @@ class _Kept:
             self._made[key] = made
             for gone in [kept for kept in self._made if kept[0]() is None]:
                 del self._made[gone]
-            while len(self._made) > 1 and sum(map(_bytes_of, self._made.values())) > self._most_bytes:
+            while len(self._made) > 1 and not self._fit():
                 self._made.popitem(last=False)
         return made
+
+    def _fit(self) -> bool:
+        return len(self._made) <= self._most and sum(map(_bytes_of, self._made.values())) <= self._most_bytes
 
 
 def _bytes_of(candidates: Candidates) -> int:
@@ -269,7 +272,7 @@ def _bytes_of(candidates: Candidates) -> int:
 
 
 # Of all visitors; both models' candidates of the longest text that is read by default.
-_CANDIDATES = _Kept(most_bytes=256_000_000)
+_CANDIDATES = _Kept(most=8, most_bytes=256_000_000)
 
 
 def candidates_of(reading: Reading, max_answer_length: int) -> Candidates:
