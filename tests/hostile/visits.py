@@ -24,9 +24,11 @@ def ask_about_text(site: Site, random: Random, number: int, sent: list[Any]) -> 
     visitor = Visitor(site, random, sent)
     asked = inputs.long_text(random) if number % 50 == 49 else inputs.text(random, number=number)
     visitor.fill(context=asked, question=inputs.question(random, number))
-    visitor.fill(blind=random.random() < 0.2, link_text=random.random() < 0.5)
+    visitor.fill(blind=number % 4 == 1, link_text=random.random() < 0.5)
     visitor.click("context", "change")
     visitor.click("ask")
+    if visitor.value("blind"):
+        vote(visitor, random)
     use_answer(visitor, random)
 
 
@@ -56,8 +58,7 @@ def use_answer(visitor: Visitor, random: Random) -> None:
     steps = [
         lambda: visitor.click("as-json"),
         lambda: visitor.click("as-csv"),
-        lambda: visitor.click(f"vote-{random.choice(('A', 'B', 'tie', 'none'))}"),
-        lambda: visitor.click("export-votes"),
+        lambda: vote(visitor, random),
         lambda: visitor.click("link-text", "change"),
         lambda: visitor.click("explain"),
         lambda: (visitor.fill(wordings=inputs.text(random, most=300)), visitor.click("reask")),
@@ -67,6 +68,12 @@ def use_answer(visitor: Visitor, random: Random) -> None:
     ]
     for step in random.sample(steps, 4):
         step()
+
+
+def vote(visitor: Visitor, random: Random) -> None:
+    """A vote, which counts where the answers are blind, and all votes as a file."""
+    visitor.click(f"vote-{random.choice(('A', 'B', 'tie', 'none'))}")
+    visitor.click("export-votes")
 
 
 def open_link(site: Site, random: Random, number: int, sent: list[Any]) -> None:
