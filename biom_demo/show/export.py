@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 from urllib.parse import urlencode
 
-from biom_demo.analysis.comparison import Comparison, Side, View
+from biom_demo.analysis.comparison import MAX_SIDES, Comparison, Side, View
 from biom_demo.analysis.difference import CrossScore, Difference, rounded
-from biom_demo.analysis.literature import Finding, Retrieved, findings
+from biom_demo.analysis.literature import MAX_ABSTRACTS, Finding, Retrieved, findings
 from biom_demo.analysis.passage import Passage, passage_of_records
 from biom_demo.errors import InputError
 from biom_demo.models.catalogue import Checkpoint
@@ -32,17 +32,26 @@ VIEW_LIMITS: dict[str, tuple[float, float]] = {
     "near_duplicate_threshold": (0.0, 1.0),
 }
 OTHERWISE = "other"
+NEWEST = "newest"
+TABS = ("ask", "about")  # beside Compare, which needs no name
+MAX_FURTHER = MAX_SIDES - 2
 _VIEW_KEYS = {
     "null_threshold": "null",
     "shown": "top",
     "max_answer_length": "length",
     "near_duplicate_threshold": "dup",
 }
+_FURTHER_KEYS = tuple(f"model{place}" for place in range(3, 3 + MAX_FURTHER))
+_KEYS = ("id", "text", "q", "pair", "as", "tab", "query", "sort", "n", *_FURTHER_KEYS, *_VIEW_KEYS.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What a permalink carries: how a record was named, or a text, and what to do with it."""
+    """What a permalink carries: how a record was named, or a text, and what to do with it.
+
+    ``tab`` is one of ``TABS``, "" for Compare. ``query``, ``newest_first`` and ``abstracts`` are of Ask
+    PubMed.
+    """
 
     named: str = ""  # a PMID, DOI, ... as it was typed
     text: str = ""  # a pasted text, only where the user chose to share it
@@ -50,10 +59,15 @@ class Link:
     pair: str = ""
     otherwise: bool = False  # the name is taken in the other way it can be taken
     view: View = field(default_factory=View)
+    tab: str = ""
+    further: tuple[str, ...] = ()  # keys of models beside the pair
+    query: str = ""  # the user's own, "" for one made of the question
+    newest_first: bool = False
+    abstracts: int = 0  # to read, 0 for as many as usual
 
 
 def link_query(link: Link) -> str:
-    """The permalink's part from "?" on. Settings that are as usual are left out.
+    """The permalink's part from "?" on; "" for one that says nothing. What is as usual is left out.
 
     Raises ``InputError`` for a text too long for an address.
     """
@@ -62,37 +76,66 @@ def link_query(link: Link) -> str:
             f"The text has {len(link.text):,} characters; a link holds at most {MAX_LINKED_TEXT_CHARS:,}. "
             "Leave the text out of the link, or send the JSON file."
         )
-    values = {"id": link.named, "text": link.text, "q": link.question, "pair": link.pair}
-    values["as"] = OTHERWISE if link.otherwise else ""
+    values = {
+        "tab": link.tab,
+        "id": link.named,
+        "text": link.text,
+        "q": link.question,
+        "query": link.query,
+        "sort": NEWEST if link.newest_first else "",
+        "n": f"{link.abstracts}" if link.abstracts else "",
+        "pair": link.pair,
+        **dict(zip(_FURTHER_KEYS, link.further, strict=False)),
+        "as": OTHERWISE if link.otherwise else "",
+    }
     usual = View()
     for item in fields(View):
         if getattr(link.view, item.name) != getattr(usual, item.name):
             values[_VIEW_KEYS[item.name]] = f"{getattr(link.view, item.name):g}"
-    return "?" + urlencode({key: value for key, value in values.items() if value}, errors="replace")
+    told = {key: value for key, value in values.items() if value}
+    return "?" + urlencode(told, errors="replace") if told else ""
 
 
 def read_link(parameters: Mapping[str, str]) -> Link | None:
     """What a permalink's parameters ask for, ``None`` where they ask for nothing.
 
-    Anyone can write a link: numbers out of bounds are brought to the nearest bound and what is no
-    number is ignored. Raises ``InputError`` for values too long to have come from ``link_query``.
+    Anyone can write a link: numbers out of bounds are brought to the nearest bound, and what is no
+    number, tab or order is ignored. Raises ``InputError`` for values too long to have come from
+    ``link_query``.
     """
-    given = {key: parameters.get(key, "") for key in ("id", "text", "q", "pair", "as", *_VIEW_KEYS.values())}
-    if not (given["id"] or given["text"] or given["q"]):
+    given = {key: parameters.get(key, "") for key in _KEYS}
+    tab = given["tab"] if given["tab"] in TABS else ""
+    if not (given["id"] or given["text"] or given["q"] or given["query"] or tab):
         return None
     if any(len(value) > MAX_LINK_VALUE_CHARS for value in given.values()):
         raise InputError("This link is too long to be one of ours. Ask its sender for the JSON file.")
     numbers: dict[str, Any] = {}
     for name, key in _VIEW_KEYS.items():
-        low, high = VIEW_LIMITS[name]
-        try:
-            value = min(max(float(given[key]), low), high)
-        except ValueError:
-            continue
-        if value == value:  # not NaN
+        value = _number(given[key], *VIEW_LIMITS[name])
+        if value is not None:
             numbers[name] = int(value) if name in ("shown", "max_answer_length") else value
-    otherwise = given["as"] == OTHERWISE
-    return Link(given["id"], given["text"], given["q"], given["pair"], otherwise, View(**numbers))
+    return Link(
+        named=given["id"],
+        text=given["text"],
+        question=given["q"],
+        pair=given["pair"],
+        otherwise=given["as"] == OTHERWISE,
+        view=View(**numbers),
+        tab=tab,
+        further=tuple(given[key] for key in _FURTHER_KEYS if given[key]),
+        query=given["query"],
+        newest_first=given["sort"] == NEWEST,
+        abstracts=int(_number(given["n"], 1, MAX_ABSTRACTS) or 0),
+    )
+
+
+def _number(text: str, low: float, high: float) -> float | None:
+    """The number within bounds, ``None`` for what is no number."""
+    try:
+        value = min(max(float(text), low), high)
+    except ValueError:
+        return None
+    return value if value == value else None  # NaN is none
 
 
 def markdown(found: Difference) -> str:
