@@ -169,6 +169,37 @@ def test_markdown_says_how_often_answers_as_sure_were_right():
     assert "about this sure" not in markdown(silent)
 
 
+def test_markdown_has_the_verdict_and_the_known_answer():
+    text = markdown(found(), gold=("CFTR", "cftr", "CFTR"))
+    assert "**Verdict:** Disagree: BioM-Mini-SQuAD answers “CFTR”" in text
+    assert "**Known answer:** CFTR or cftr" in text
+    assert [
+        ("✓ as known" in line, "✗ not as known" in line) for line in text.splitlines() if "- **" in line
+    ] == [
+        (True, False),
+        (False, True),
+    ]
+    assert "known" not in markdown(found())
+    silent = markdown(found(null=30.0), gold=())
+    assert "**Known answer:** the text does not say" in silent
+    assert "CFTR (confidence" in silent
+    assert silent.count("✓ as known") == 1
+
+
+def test_csv_has_the_verdict_and_whether_each_answer_is_known():
+    def rows(text):
+        return list(csv.DictReader(io.StringIO(text)))
+
+    known = rows(comparison_csv(found(), gold=("CFTR",)))
+    assert {row["verdict"] for row in known} == {"disagree"}
+    assert {row["known_answers"] for row in known} == {"CFTR"}
+    assert all((row["answer"] == "CFTR") == (row["right"] == "True") for row in known)
+    assert {row["right"] for row in rows(comparison_csv(found()))} == {""}
+    silent = rows(comparison_csv(found(null=30.0), gold=()))
+    assert all(row["right"] == row["abstains"] for row in silent)
+    assert {row["abstains"] for row in silent} == {"True", "False"}
+
+
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 AT_THE_HEAD = [
     "# head", "- item", "+ item", "* item", "1. one", "12) twelve", "> quote", "=== x", "---", "~~~", "```",

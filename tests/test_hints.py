@@ -15,12 +15,14 @@ YES_NO = ["Is CFTR mutated?", "does aspirin help", "In mice, do they live?", "CF
           "Has “RNA interference” been awarded?", "Can we find it?"]  # fmt: skip
 LISTS = ["List the symptoms.", "Which genes cause it?", "What are the side effects?", "Name three drugs.",
          "Can you list all genes of it?", "Please, enumerate them."]  # fmt: skip
-SEVERAL = ["Which gene? Which drug?", "What is the dose and which drug is given?", "1. Which gene\n2. Which drug",
+SEVERAL = ["Which gene? Which drug?", "What is the dose and which drug is given?",
+           "1. Which gene\n2. Which drug",
            "What is it, and how many have it?"]  # fmt: skip
 FOREIGN = ["¿Qué gen causa la fibrosis quística?", "Welches Gen verursacht die Krankheit?", "哪个基因？",
            "أي جين يسبب التليف الكيسي؟", "איזה גן גורם למחלה?", "Какой ген вызывает болезнь?"]  # fmt: skip
 EXPLANATIONS = ["Why does it help?", "Explain the mechanism.", "What is the difference between them?"]
-TAKEN = ["Which gene causes cystic fibrosis?", "Can you tell me which gene causes it?", "How is it inherited?",
+TAKEN = ["Which gene causes cystic fibrosis?", "Can you tell me which gene causes it?",
+         "How is it inherited?",
          "Do we know what causes it?", "Which virus do bats carry?", "What is May-Hegglin anomaly?",
          "Which protein is encoded by WAS?", "What is the gene which causes it and which is on 7?",
          "Which basis does it have?", "How many patients died?", "When was β-catenin found?", "p53",

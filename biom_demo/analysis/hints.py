@@ -70,7 +70,9 @@ _TWO_IN_ONE = re.compile(
     re.IGNORECASE,
 )
 
-_LINES_THAT_ASK = re.compile(rf"^\s{{0,9}}(?:\d\d?[.)]|[-•*])?\s{{0,9}}{_ASKING}\b", re.IGNORECASE | re.MULTILINE)
+_LINES_THAT_ASK = re.compile(
+    rf"^\s{{0,9}}(?:\d\d?[.)]|[-•*])?\s{{0,9}}{_ASKING}\b", re.IGNORECASE | re.MULTILINE
+)
 
 
 def question_hint(question: str) -> str:
@@ -186,6 +188,6 @@ def paste_hint(text: str) -> str:
         return ""
     viewer = "in a PDF viewer" if "PDF" in kind else "in its own program"
     return (
-        f"This looks like {kind}, not text. Open it {viewer}, select the words of the abstract and paste those; "
-        "or type its PMID or DOI."
+        f"This looks like {kind}, not text. Open it {viewer}, select the words of the abstract and paste "
+        "those; or type its PMID or DOI."
     )

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -18,9 +19,10 @@ from biom_demo.analysis.passage import Passage, passage_of_records
 from biom_demo.errors import InputError
 from biom_demo.models.catalogue import Checkpoint
 from biom_demo.pubmed.abstract import Abstract
+from biom_demo.qa.metrics import squad_exact_match
 from biom_demo.qa.records import Answer
 from biom_demo.qa.sentences import sentence_around
-from biom_demo.show.words import as_sure_words, in_words, percent
+from biom_demo.show.words import as_sure_words, in_words, percent, verdict_words
 
 MAX_LINKED_TEXT_CHARS = 6_000  # longer addresses are cut off by servers and mail programs
 MAX_LINK_VALUE_CHARS = 20_000
@@ -138,11 +140,12 @@ def _number(text: str, low: float, high: float) -> float | None:
     return value if value == value else None  # NaN is none
 
 
-def markdown(found: Difference) -> str:
-    """The comparison to paste into a note: each answer with its sentence, offsets and PMID.
+def markdown(found: Difference, *, gold: Sequence[str] | None = None) -> str:
+    """The comparison to paste into a note: the verdict, and each answer with its sentence, offsets and PMID.
 
-    Offsets are half-open characters of the text as read. What came from outside is escaped: it makes
-    no link, HTML, list or heading.
+    Offsets are half-open characters of the text as read. ``gold`` are the known answers (``None``: not
+    known; empty: the text holds none). What came from outside is escaped: it makes no link, HTML, list
+    or heading.
     """
     passage = found.comparison.passage
     lines = [f"**Question:** {_plain(found.comparison.question.text)}", ""]
@@ -150,23 +153,39 @@ def markdown(found: Difference) -> str:
     for record in passage.records:
         for note in record.warnings:
             lines += [f"**PMID {_plain(record.pmid)}:** {_plain(note.sentence)}", ""]
+    first, second = (side.label for side in found.sides[:2])
+    lines += [f"**Verdict:** {_plain(verdict_words(found.verdict, first, second))}", ""]
+    if gold is not None:
+        known = " or ".join(dict.fromkeys(gold)) if gold else "the text does not say"
+        lines += [f"**Known answer:** {_plain(known)}", ""]
     where = f"PMID {_plain(', '.join(passage.pmids))}, " if passage.records else ""
     for side in found.sides:
+        right = _right(side.answer, gold)
+        met = "" if right is None else "; ✓ as known" if right else "; ✗ not as known"
         if side.answer is None:
             guess = f" (best guess: {_plain(side.top.text)})" if side.top else ""
-            lines.append(f"- **{_plain(side.label)}:** no answer in this text{guess}")
+            lines.append(f"- **{_plain(side.label)}:** no answer in this text{guess}{met}")
             continue
         span = side.answer.span
         lines.append(
             f"- **{_plain(side.label)}:** {_plain(side.answer.text)} "
             f"(confidence {_plain(percent(side.answer.probability))}; "
-            f"{where}characters {span.start}–{span.end})"
+            f"{where}characters {span.start}–{span.end}){met}"
         )
         if as_sure := side.side.answers_as_sure(found.view):
             lines.append(f"  {_plain(as_sure_words(*as_sure))}")
         lines.append(f"  > {_plain(sentence_around(found.text, span).of(found.text))}")
     lines += ["", *(_plain(sentence) for sentence in in_words(found))]
     return "\n".join(lines) + "\n"
+
+
+def _right(answer: Answer | None, gold: Sequence[str] | None) -> bool | None:
+    """Whether an answer is a known one (exact match), or abstaining is right; ``None``: not known."""
+    if gold is None:
+        return None
+    if answer is None or not gold:
+        return answer is None and not gold
+    return any(squad_exact_match(answer.text, one) for one in gold)
 
 
 # What opens markup anywhere in a line, "http://" and "www." that are made links as they stand, "&lt;", and
@@ -410,19 +429,23 @@ def _finding_json(finding: Finding) -> dict[str, Any]:
     }
 
 
-def comparison_csv(found: Difference) -> str:
+def comparison_csv(found: Difference, *, gold: Sequence[str] | None = None) -> str:
     """A row an answer of each model, best first, under a header; offsets are half-open characters.
 
-    As many answers of each as the view lists.
+    As many answers of each as the view lists. ``known_answers`` and ``right`` are empty where ``gold``
+    is ``None``: not known; ``gold`` is empty where the text holds none.
     """
     passage = found.comparison.passage
     warnings = [
         f"PMID {record.pmid}: {note.sentence}" for record in passage.records for note in record.warnings
     ]
+    known = "" if gold is None else " | ".join(dict.fromkeys(gold)) or "(the text does not say)"
     rows = [
         {
             "question": found.comparison.question.text,
             "pmids": " ".join(passage.pmids),
+            "verdict": str(found.verdict.agreement),
+            "known_answers": known,
             "warnings": " ".join(warnings),
             "model": side.label,
             "rank": rank,
@@ -433,6 +456,7 @@ def comparison_csv(found: Difference) -> str:
             "probability": answer.probability,
             "p_no_answer": side.prediction.null_probability,
             "abstains": side.answer is None,
+            "right": "" if gold is None else _right(answer if gold or side.answer else None, gold),
         }
         for side in found.sides
         for rank, answer in enumerate(side.prediction.answers[: found.view.shown], start=1)
@@ -440,9 +464,11 @@ def comparison_csv(found: Difference) -> str:
     return csv_text(rows)
 
 
-def as_download(name: str, media_type: str, text: str) -> str:
+def as_download(name: str, media_type: str, content: str | bytes) -> str:
     """A file as the page's script takes it to offer it for saving: nothing is left on the server."""
-    return json.dumps({"name": name, "type": media_type, "text": text})
+    if isinstance(content, bytes):
+        return json.dumps({"name": name, "type": media_type, "base64": b64encode(content).decode()})
+    return json.dumps({"name": name, "type": media_type, "text": content})
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -29,7 +29,8 @@ _COLUMN = (WIDTH - 2 * _MARGIN - _GAP) // 2
 _INK, _QUIET, _LINE, _BAD, _PAPER = "#1b2430", "#55616e", "#dde2e8", "#9f1239", "#ffffff"
 # What is read of a text before it is cut to the room it has.
 _MOST_CHARS = 600
-_BEFORE_CHARS = 160  # of a sentence, before its mark
+_BEFORE_CHARS = 140  # of a sentence, before its mark
+_SENTENCE = 20  # pixels, of its letters
 # Without these two Pillow would draw Arabic and Hebrew from the wrong end, in letters that do not join.
 _BOTH_WAYS = features.check("raqm") and features.check("fribidi")
 
@@ -105,7 +106,7 @@ def _draw_side(
     filled = max(8, round(_COLUMN * top.probability))
     pen.rounded_rectangle([x, y, x + filled, y + 8], 4, fill=look.accent)
     y += 24
-    most = (HEIGHT - 72 - y) // _line_height(18)
+    most = (HEIGHT - 72 - y) // _line_height(_SENTENCE)
     _draw_marked(pen, text, top.span, (x, y), look, most_lines=most)
 
 
@@ -124,24 +125,23 @@ def _draw_marked(
         before += " "
     if after and text[span.end].isspace():
         after = f" {after}"
-    whole, font = f"{before}{marked}{after}", _font(18)
+    whole, font, height = f"{before}{marked}{after}", _font(_SENTENCE), _line_height(_SENTENCE)
     start, end = len(before), len(before) + len(marked)
     x, y = at
-    for line in _spans(whole, font, _COLUMN, most_lines):
+    for number, line in enumerate(_spans(whole, font, _COLUMN, most_lines), start=1):
         words = line.of(whole)
-        cut = line.end < len(whole) and y + 2 * _line_height(18) > at[1] + most_lines * _line_height(18)
         if not _runs_backwards(words) and max(line.start, start) < min(line.end, end):
             first = x + font.getlength(whole[line.start : max(line.start, start)])
             last = x + font.getlength(whole[line.start : min(line.end, end)])
-            pen.rectangle([first, y, last, y + 23], fill=look.tint)
-            _draw_rule(pen, (round(first), y + 23), round(last - first), look, width=2)
-        _draw(pen, [_clipped(words + "…", font, _COLUMN) if cut else words], (x, y), size=18, width=_COLUMN)
-        y += _line_height(18)
+            pen.rectangle([first, y, last, y + height - 3], fill=look.tint)
+            _draw_rule(pen, (round(first), y + height - 3), round(last - first), look, width=2)
+        if number == most_lines and line.end < len(whole):
+            words = _clipped(f"{words}…", font, _COLUMN)
+        _draw(pen, [words], (x, y), size=_SENTENCE, width=_COLUMN)
+        y += height
 
 
-def _draw_rule(
-    pen: ImageDraw.ImageDraw, at: tuple[int, int], length: int, look: Look, *, width: int
-) -> None:
+def _draw_rule(pen: ImageDraw.ImageDraw, at: tuple[int, int], length: int, look: Look, *, width: int) -> None:
     x, y = at
     if not look.dashes:
         pen.line([(x, y), (x + length, y)], fill=look.accent, width=width)
