@@ -243,7 +243,7 @@ def build(site: Site, tab: Tab, page: gr.Blocks) -> None:
             with_text = gr.Checkbox(label="with the pasted text in it", elem_id="link-text", scale=1)
         parts["link_status"] = gr.HTML(str(status_html("")), elem_id="link-status", padding=False)
         parts["notes"] = gr.Textbox(
-            label="As Markdown, with offsets and PMID",
+            label="As a note (Markdown), with the sentences, their places and PMID",
             interactive=False,
             buttons=["copy"],
             lines=6,
@@ -252,8 +252,8 @@ def build(site: Site, tab: Tab, page: gr.Blocks) -> None:
         )
         with gr.Row():
             files = {
-                "json": gr.Button("JSON", elem_id="as-json"),
-                "csv": gr.Button("CSV", elem_id="as-csv"),
+                "json": gr.Button("Data (JSON)", elem_id="as-json"),
+                "csv": gr.Button("Table (CSV)", elem_id="as-csv"),
                 "png": gr.Button("Picture to share (PNG)", elem_id="as-png"),
             }
         with gr.Row(elem_id="stored-row"):
