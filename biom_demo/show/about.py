@@ -62,8 +62,8 @@ shares are. {trust}</p>
 <p><b>EM</b>, exact match: how many answers of 100 are a known answer, but for capitals, articles and
 punctuation. <b>F1</b>: how far the words of the answers and of the known ones are the same, from 0 to 100.
 <b>Strict accuracy</b>: how many questions of 100 have a known answer in first place. <b>Lenient accuracy</b>:
-in one of the first five places. <b>MRR</b>, mean reciprocal rank: 100 for a known answer in first place, 50 in
-second, 33 in third and so on, on average.</p>
+in one of the first five places. <b>MRR</b>, mean reciprocal rank: 100 for a known answer in first place, 50
+in second, 33 in third and so on, on average.</p>
 {reliability}
 <h2>Not medical advice</h2>
 <p>The models quote; they do not check. A text may be wrong, outdated or retracted, and a model may point
