@@ -3,7 +3,6 @@
   // then drawn anew from what its session has read. A pasted text is never in the address: this browser tab
   // keeps it (sessionStorage), so that a reload can ask again.
   if (window.biomAddress) return;
-  const TABS = {compare: 'Compare', ask: 'Ask PubMed', about: 'About'};
   const KEPT = 20, KEPT_CHARS = 300000;
   const visit = Math.random().toString(36).slice(2);  // the server numbers the runs of each visit anew
   const isGradio = name => name.startsWith('__');
@@ -13,7 +12,7 @@
   };
   const tabNow = () => {
     const named = new URLSearchParams(location.search).get('tab');
-    return Object.hasOwn(TABS, named || '') ? named : 'compare';
+    return ['ask', 'about'].includes(named) ? named : 'compare';
   };
   const queries = {compare: '', ask: '?tab=ask', about: '?tab=about'};
   let tab = tabNow(), run = null, replaces = false, follows = false;
@@ -41,8 +40,10 @@
     Object.getOwnPropertyDescriptor(Object.getPrototypeOf(box), 'value').set.call(box, value);
     box.dispatchEvent(new Event('input', {bubbles: true}));
   };
-  const named = name => [...document.querySelectorAll('[role=tab]')].find(one => one.textContent.trim() === TABS[name]);
-  const open = name => { const button = named(name); if (button) button.click(); };
+  const open = name => {
+    const button = document.getElementById(`tab-${name}-button`);
+    if (button) button.click();
+  };
 
   // {query, number, text}: text is null where it is as it was, and "" for a record.
   const show = told => {
@@ -67,7 +68,7 @@
     // A script opens a tab to ask there: both are one step. Whoever asks makes a step of their own.
     if (event.isTrusted && event.target.closest('#ask')) replaces = false;
     const button = event.target.closest('[role=tab]');
-    const chosen = button && Object.keys(TABS).find(name => TABS[name] === button.textContent.trim());
+    const [, chosen] = (button && /^tab-(\w+)-button$/.exec(button.id)) || [];
     if (!chosen || chosen === tab) return;
     tab = chosen;
     if (follows) return;
