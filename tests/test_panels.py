@@ -181,9 +181,15 @@ def test_the_tally_is_of_the_file_and_under_the_view():
     left = after_run(second, left["scored"], View(), DECK)
     assert len(left["scored"]) == 2
     # BioM is right on both, the vanilla model on the second, where it abstains.
-    assert _figures(left["tally"]) == [("1", "2", "100.0"), ("1", "2", "50.0")]
+    assert _figures(left["tally"]) == [
+        ("✓ right", "2", "100.0%"),
+        ("✓ right", "2", "50.0%"),
+    ]
     # Under a threshold at which both abstain the first is wrong for both.
-    assert _figures(tally(second, left["scored"], NULL_WINS)) == [("1", "2", "50.0"), ("1", "2", "50.0")]
+    assert _figures(tally(second, left["scored"], NULL_WINS)) == [
+        ("✓ right", "2", "50.0%"),
+        ("✓ right", "2", "50.0%"),
+    ]
     # Asked again, a question counts once.
     again = after_run(run_of(placed=placed(0)), left["scored"], View(), DECK)
     assert len(again["scored"]) == 2
@@ -193,7 +199,7 @@ def test_the_tally_is_of_the_file_and_under_the_view():
 
 
 def _figures(html):
-    """EM here, questions so far, EM over them: of each row."""
+    """Right here, questions so far, right over them: of each row."""
     import re
 
     rows = re.findall(r"<tr><th scope=['\"]row['\"]>.*?</tr>", html)

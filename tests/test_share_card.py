@@ -69,7 +69,7 @@ def test_the_colours_are_those_of_the_page():
 def test_a_model_that_abstains_and_one_that_found_nothing():
     abstains = card(null=40.0)
     assert rgb(LOOKS[1].accent) in colours(opened(abstains))
-    nothing = comparison_of(pointing_at(TEXT, "CFTR"), side_of(" ", null=5.0))
+    nothing = comparison_of(side_of("   ", label="BioM"), side_of("   ", label="Other"))
     assert share_card(difference_of(nothing, View()), link="", day=DAY) != abstains
 
 
