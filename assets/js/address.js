@@ -90,7 +90,7 @@
     if (state.visit === visit) run = state.run;
     else replaces = true;
     const again = state.visit === visit ? {number: run} : {query: location.search, text: stored ? stored.text : ''};
-    fill('#restore textarea', JSON.stringify({...again, at: Date.now()}));
+    fill('#restore :is(textarea, input)', JSON.stringify({...again, at: Date.now()}));
   });
 
   window.biomAddress = {show, of, fill, open};

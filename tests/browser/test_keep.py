@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from urllib.parse import urlencode
 
 import pytest
 from PIL import Image
@@ -147,8 +148,6 @@ def test_a_link_brings_further_models(open_page, app):
     key = page.evaluate(
         "() => window.gradio_config.components.find(c => c.props.elem_id === 'further').props.choices[0][1]"
     )
-    from urllib.parse import urlencode
-
     page.goto(f"{app}/?" + urlencode({"text": TEXT, "q": QUESTION, "model3": key, "model4": "/etc"}))
     expect(page.locator("#status")).to_contain_text("models read", timeout=60_000)
     expect(page.locator("#further")).not_to_contain_text("/etc")
