@@ -15,16 +15,15 @@ EXTRACTIVE = "The models point at the answer inside the text: ask which, what, w
 
 _SEVERAL = "These are several questions. The models answer one at a time: ask one after the other."
 _YES_NO = (
-    "This asks yes or no. The models can only point at words of the text, and never say yes or no: ask "
-    "“which …” or “what …” instead."
+    "This asks yes or no. The models can only point at words of the text: ask “which …” or “what …” instead."
 )
 _LIST = (
-    "This asks for several things. Each model points at one place of the text: ask for one of them, and look "
-    "at the runners-up for others."
+    "This asks for several things. Each model points at one place of the text: ask for one, and look at the "
+    "runners-up."
 )
 _EXPLANATION = (
-    "This asks for an explanation. The models can only point at a few words of the text: ask “which …” or "
-    "“what …” for a name, a number or a cause."
+    "This asks for an explanation. The models can only point at a few words: ask “which …” or “what …” "
+    "instead."
 )
 
 _ASKING = r"(?:which|what|who|whom|whose|where|when|how|why)"
