@@ -149,8 +149,9 @@ def test_a_link_brings_further_models(open_page, app):
         "() => window.gradio_config.components.find(c => c.props.elem_id === 'further').props.choices[0][1]"
     )
     page.goto(f"{app}/?" + urlencode({"text": TEXT, "q": QUESTION, "model3": key, "model4": "/etc"}))
-    expect(page.locator("#status")).to_contain_text("models read", timeout=60_000)
-    expect(page.locator("#further")).not_to_contain_text("/etc")
+    expect(page.locator("#status")).to_contain_text("Three models read", timeout=60_000)
+    expect(page.locator("#third .card")).to_have_count(1)
+    expect(page.locator("#fourth .card")).to_have_count(0)
 
 
 def test_the_picture_to_share_opens_with_the_right_size(open_page, tmp_path):
@@ -210,7 +211,8 @@ def test_a_file_in_place_of_a_text_is_named(open_page):
 
 def test_text_that_runs_from_the_right_is_set_right(open_page):
     page = open_page()
-    ask(page, "التليف الكيسي مرض وراثي يسببه الجين CFTR في الكروموسوم السابع.", "أي جين يسبب التليف الكيسي؟")
+    text = "التليف الكيسي مرض وراثي يصيب الرئتين. يسببه الجين CFTR في الكروموسوم السابع. وهو شائع في أوروبا. "
+    ask(page, 3 * text, "أي جين يسبب التليف الكيسي؟")
     for selector in ("#context textarea", "#biom .context", "#question textarea"):
         assert page.locator(selector).evaluate("e => getComputedStyle(e).unicodeBidi") == "plaintext"
     expect(page.locator("#question-hint")).to_contain_text("Arabic")
