@@ -15,12 +15,15 @@ from types import SimpleNamespace
 import httpx
 import numpy as np
 import pytest
+from starlette.middleware import Middleware
 
 from biom_demo.models.store import Models
 from biom_demo.models.worker import Ended
 from biom_demo.qa.reader import Reader
 from biom_demo.qa.records import SpanLogits
 from biom_demo.settings import Settings
+from biom_demo.ui import guard
+from biom_demo.ui.ending import Requests, Streams
 from biom_demo.ui.page import build_page
 from biom_demo.ui.serve import THREADS
 from biom_demo.ui.site import Site
@@ -100,7 +103,10 @@ def server():
         patched.setattr(asyncio, "new_event_loop", lambda: loops.append(make()) or loops[-1])
         site = Site(Settings(pair="mini", pubmed_cache="off"), MINI, HeldModels(), BlockedPubMed())
         page = build_page(site)
-        _, address, _ = page.launch(prevent_thread_lock=True, quiet=True, max_threads=THREADS)
+        middleware = [Middleware(Streams, requests=Requests()), *guard.middleware(site.settings)]
+        _, address, _ = page.launch(
+            prevent_thread_lock=True, quiet=True, max_threads=THREADS, app_kwargs={"middleware": middleware}
+        )
     made = Server(page, site, address.rstrip("/"))
     yield made
     site.models.let(ALL)
@@ -120,9 +126,9 @@ class Stream:
         self._response = self._client.send(self._client.build_request("GET", url), stream=True)
         self._lines = self._response.iter_lines()
 
-    def until(self, words):
-        """The first line with these words."""
-        return next(line for line in self._lines if words in line)
+    def until(self, *words):
+        """The first line with all these words."""
+        return next(line for line in self._lines if all(word in line for word in words))
 
     def reset(self):
         """End it without a goodbye, as a machine does that is switched off."""
@@ -147,19 +153,24 @@ class Visitor:
         stream.until("ALIVE")
         return stream
 
-    def send(self, name, *data):
-        """Put an event of the page in the queue."""
-        self.server.post(
-            "queue/join",
-            {"fn_index": self.server.event(name), "session_hash": self.session, "data": data},
-        )
+    def join(self, name, *data):
+        """The number of an event of the page that was put in the queue."""
+        body = {"fn_index": self.server.event(name), "session_hash": self.session, "data": data}
+        return self.server.post("queue/join", body)["event_id"]
+
+    def listen(self):
         return Stream(f"{self.server.address}/gradio_api/queue/data?session_hash={self.session}")
+
+    def prepare(self, text):
+        return self.join("on_ask", text, QUESTION, "mini", [], False, None, "")
 
     def ask(self, text):
         """The stream of an answer."""
-        with closing(self.send("on_ask", text, QUESTION, "mini", [], False, None, "")) as prepared:
-            prepared.until("process_completed")
-        return self.send("on_prepared", None, None, None)
+        prepared = self.prepare(text)
+        with closing(self.listen()) as stream:
+            stream.until("process_completed", prepared)
+        self.join("on_prepared", None, None, None)
+        return self.listen()
 
     def begin(self):
         """The stream of an answer about a long text of which some has been read, and no more is read."""
@@ -204,7 +215,7 @@ def assert_freed(server):
     eventually(visit.stop.is_set)
     server.models.let(ALL)  # the batch in hand, and all others if they were wanted
     eventually(lambda: not len(server.models.worker))
-    assert visit.ended is Ended.STOPPED
+    eventually(lambda: visit.ended is Ended.STOPPED)
     assert server.models.batches == BEGUN + 1
     eventually(lambda: not len(server.site.stops))
     eventually(lambda: not [t for t in threading.enumerate() if t.name.startswith("followed")])
@@ -226,14 +237,14 @@ def test_who_stays_has_the_answer_whoever_leaves(server):
 
 def test_a_second_question_takes_the_place_of_the_first(server):
     visitor = Visitor(server)
-    with closing(visitor.begin()), closing(visitor.ask(SHORT)):
+    with closing(visitor.begin()) as stream:
+        stream.until("process_completed", visitor.prepare(SHORT))
+        second = visitor.join("on_prepared", None, None, None)
         eventually(lambda: len(server.models.visits) == 2)
-        first, second = server.models.visits
-        eventually(first.stop.is_set)
+        eventually(server.models.visits[0].stop.is_set)
         server.models.let(ALL)
-        eventually(lambda: not len(server.site.stops))
-        eventually(lambda: not len(server.models.worker))
-    assert (first.ended, second.ended) == (Ended.STOPPED, None)
+        assert "Two models read" in stream.until("process_completed", second)
+    assert [visit.ended for visit in server.models.visits] == [Ended.STOPPED, None]
 
 
 def test_a_program_that_never_listens_is_read_for_no_longer_than_the_budget(server):

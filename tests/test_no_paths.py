@@ -102,7 +102,7 @@ def test_answers_and_refusals_of_the_api(address):
 
 def test_a_request_that_a_proxy_passed_on_has_the_default_pair_and_mini(address):
     for headers in ({"X-Forwarded-For": "203.0.113.7"}, {"Forwarded": "for=203.0.113.7"}, {"Via": "1.1 x"}):
-        assert "There is no pair 'large'" in answered(address, TEXT, "Q?", "large", **headers)
+        assert "There is no pair of that name" in answered(address, TEXT, "Q?", "large", **headers)
     assert "not on this machine" in answered(address, TEXT, "Q?", "large")
     assert '"probability"' in answered(
         address, TEXT, "Which gene?", "mini", **{"X-Forwarded-For": "203.0.113.7"}

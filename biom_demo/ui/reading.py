@@ -27,20 +27,22 @@ def followed(work: Iterable[T], visit: Visit) -> Iterator[T | None]:
     Work and ``visit`` are one request's. Its reading is stopped within a batch when the visitor has
     left or whoever takes this ends it. Raises what the work raises.
     """
-    left, steps = _visitor_left(), iter(work)
+    visit.left = _visitor_left()
+    steps = iter(work)
     # A thread of its own: the work waits for the worker, and could tell nothing meanwhile.
     thread = ThreadPoolExecutor(1, "followed")
     try:
         while True:
             step = thread.submit(next, steps, _OVER)
             while not wait([step], TOLD_EVERY_S).done:
-                if left():
+                if visit.left():
                     visit.stop.set()
                 yield None
             if step.result() is _OVER:
                 return
             yield step.result()
     except GeneratorExit:
+        visit.left = lambda: True
         visit.stop.set()
         raise
     finally:

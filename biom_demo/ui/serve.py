@@ -136,7 +136,6 @@ def launch(page: gr.Blocks, site: Site, signals: Signals) -> int:
     ends the process at once.
     """
     readiness, requests = Readiness(), Requests()
-    threading.Thread(target=warm_up, args=(site, page, readiness), daemon=True, name="warm-up").start()
     page.launch(
         server_name=site.settings.host,
         server_port=site.settings.port,
@@ -164,6 +163,8 @@ def launch(page: gr.Blocks, site: Site, signals: Signals) -> int:
         ssr_mode=False,
         prevent_thread_lock=True,  # the main thread waits for signals
     )
+    # Not before: Gradio gives up where its page does not answer at once, and to import torch takes seconds.
+    threading.Thread(target=warm_up, args=(site, page, readiness), daemon=True, name="warm-up").start()
     page.server.config.encoded_headers = []  # which server this is, uvicorn would tell
     number = signals.wait(page.server.thread.is_alive)
     if number is None:

@@ -279,7 +279,8 @@ class Site:
         """The pair of that name. Raises ``InputError`` where it is not on offer."""
         pair = self.pairs.get(name) if isinstance(name, str) else None
         if pair is None:
-            raise InputError(f"There is no pair {name!r:.60}. Choose one of: {', '.join(self.pairs)}.")
+            # Not repeated: an error's words are HTML to Gradio.
+            raise InputError(f"There is no pair of that name. Choose one of: {', '.join(self.pairs)}.")
         return pair
 
     def checkpoints(self, name: str, further: Sequence[str] = ()) -> tuple[Checkpoint, ...]:

@@ -8,6 +8,7 @@ import pickle
 import shutil
 import struct
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -52,7 +53,9 @@ class Stranger:
             way(made, random, self.ran)
             checkpoint = Checkpoint(str(made), "Own", "")
             asked = Question("Which gene?"), "The gene is CFTR. " + readable(inputs.text(random, most=300))
-            self.models.visit("me", budget_s=20).read(checkpoint, [asked])
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # torch's, of the protocols of pickles
+                self.models.visit("me", budget_s=20).read(checkpoint, [asked])
         except CheckpointError as error:
             words = str(error)
         finally:

@@ -9,7 +9,7 @@ from tests.costs import PIECES
 from tests.hostile.payloads import FORMULAS, VALUES, XSS
 
 EVERY = (*XSS, *FORMULAS)
-PAYLOADS_IN_TEXT = 10
+PAYLOADS_IN_TEXT = 12
 LONG_CHARS = 100_000
 FILLER = (
     "Cystic fibrosis is caused by mutations of the CFTR gene on chromosome 7.",

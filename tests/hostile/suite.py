@@ -83,6 +83,7 @@ class Report:
     before: Usage = field(default_factory=Usage)
     after: Usage = field(default_factory=Usage)
     log: str = ""
+    reached: Counter[str] = field(default_factory=Counter)  # parts of the page that were shown something
 
     def told(self, most: int = 40) -> str:
         """The run as a table, and its faults, those of one kind and words once."""
@@ -144,6 +145,7 @@ def run(
                 one(each)
             list(rest)
         report.after = page.usage()
+        report.reached = site.reached
         report.log = page.log.read_text("utf-8", "replace")
     return report
 

@@ -15,7 +15,7 @@ from tests.hostile.suite import KINDS, harm, plan, run
 from tests.hostile.visitor import outputs_of
 from tests.hostile.wire import Reply
 
-INPUTS = 300
+INPUTS = 240
 SEED = 12
 
 
@@ -29,6 +29,15 @@ def test_no_input_of_a_kind_does_harm(report, kind):
     assert report.counts[kind] > 0
     faults = [fault for fault in report.faults if fault.kind == kind]
     assert not faults, "\n".join(map(str, faults[:5]))
+
+
+# What is shown at the end of a visit only: of an answer, a search, a file, a vote, and what is kept.
+DEEP = ("biom", "vanilla", "verdict", "difference", "why", "rewordings", "found-biom", "abstracts", "place",
+        "tally", "vote-count", *checks.MEANT)  # fmt: skip
+
+
+def test_the_inputs_come_as_far_as_the_page_goes(report):
+    assert [name for name in DEEP if not report.reached[name]] == []
 
 
 def test_the_server_is_as_before_and_answered_all_the_while(report):
@@ -62,7 +71,7 @@ def test_a_plan_has_every_kind_from_the_first_number_on():
     [
         (checks.check_html, "<p class='status'>a &lt;b</p>", "<p><img src=x onerror=qzx7(1)></p>"),
         (checks.check_html, "<a href='https://doi.org/10.1/x'>x</a>", "<a href='javascript:qzx7(1)'>x</a>"),
-        (checks.check_no_html, "p < 0.05 & more", "There is no pair '<svg onload=qzx7(1)>'."),
+        (checks.check_no_html, "p < 0.05 & more", "There is no '<svg onload=qzx7(1)>'."),
         (checks.check_markdown, "- **A:** x \\[y\\](z)\n", "- **A:** [y](javascript:qzx7(1))\n"),
         (checks.check_markdown, "a \\<b\\>", "a <b>"),
         (checks.check_csv, '"a","b"\n"\'=1+1",-0.5\n', '"a"\n"=1+1"\n'),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
@@ -22,13 +22,17 @@ MOST_EVENTS = 60  # one click sets off
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A served page with its parts and events, as its configuration says; ``usual`` are its elements."""
+    """A served page with its parts and events, as its configuration says.
+
+    ``usual`` are its elements; ``reached`` counts what was shown and checked, by the part's ``elem_id``.
+    """
 
     served: Served
     parts: dict[int, dict[str, Any]]
     named: dict[str, int]
     events: dict[int, dict[str, Any]]
     usual: tuple[tuple[str, tuple[str, ...]], ...]
+    reached: Counter[str] = field(default_factory=Counter)
 
     @classmethod
     def of(cls, served: Served) -> Site:
@@ -137,7 +141,9 @@ class Visitor:
 
     def _show(self, event: dict[str, Any], shown: list[Any]) -> None:
         for number, value in zip(event["outputs"], shown, strict=False):
-            check_shown(self.site.parts[number], value)
+            part = self.site.parts[number]
+            check_shown(part, value)
+            self.site.reached[str(part["props"].get("elem_id"))] += bool(value)
             if not isinstance(value, dict) or value.get("__type__") != "update":
                 self.values[number] = value
             elif "value" in value:
