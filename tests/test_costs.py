@@ -187,7 +187,9 @@ DRIVEN = {
     "show.cards.head_html": lambda text: cards.head_html(text, text, text, stale=False),
     "show.cards.text_html": marked,
     "show.export.as_download": lambda text: export.as_download("name", "text/plain", text),
+    "show.export.comparison_csv": lambda text: export.comparison_csv(compared(text), gold=[text]),
     "show.export.csv_text": lambda text: export.csv_text([{"a": text, "b": text}]),
+    "show.export.markdown": lambda text: export.markdown(compared(text), gold=[text]),
     "show.export.read_link": lambda text: export.read_link({"q": text[: export.MAX_LINK_VALUE_CHARS]}),
     "show.difference.attribution_html": lambda text: drawn.attribution_html(
         attribution.Attribution(Answer(CharSpan(0, 1), text[:1], 1.0, 0.5), *effects(text)),
@@ -223,6 +225,7 @@ NOT_DRIVEN = {
         qa.metrics.paired_bootstrap show.difference.rewordings_html show.pubmed.pmid_link
         show.words.as_sure_words show.words.counted
         """,
+    "it draws what there is room for, which test_share_card.py shows": "show.share_card.share_card",
     "it looks at a few fields of a checkpoint's own files": """
         qa.checkpoint_files.check_config qa.checkpoint_files.check_tables
         qa.checkpoint_files.check_tokenizer_config

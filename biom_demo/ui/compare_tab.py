@@ -13,6 +13,7 @@ from typing import Any, Literal
 import gradio as gr
 
 from biom_demo.analysis.comparison import MAX_SIDES, Comparison, View, compare
+from biom_demo.analysis.hints import paste_hint
 from biom_demo.analysis.passage import check_input, passage_of_names, passage_of_text, readable
 from biom_demo.counters import Work
 from biom_demo.errors import FetchCancelled, InputError
@@ -22,6 +23,7 @@ from biom_demo.pubmed.identify import Identified, Kind, identify
 from biom_demo.qa.records import Question
 from biom_demo.show.cards import ACCENTS, status_html
 from biom_demo.show.export import VIEW_LIMITS
+from biom_demo.ui import hint_line
 from biom_demo.ui.examples import EXAMPLES
 from biom_demo.ui.reading import ended_words, followed, reading_words
 from biom_demo.ui.run import History, Inquiry, Placed, Prepared, Run, drawn, head_of, idle, remembered
@@ -64,7 +66,10 @@ def inquiry_of(
 
 def take_for(typed: str | None) -> Update:
     """What the input box's content is taken for, and the offer to take it otherwise."""
-    return _taken(identify(readable(typed)))
+    typed = readable(typed)
+    if words := paste_hint(typed):
+        return {"taken_for": status_html(words, kind="error"), "offer": gr.update(visible=False)}
+    return _taken(identify(typed))
 
 
 def take_otherwise(typed: str | None, otherwise: str) -> Update:
@@ -286,6 +291,7 @@ def build(site: Site, page: gr.Blocks) -> Tab:
                 max_lines=3,
                 elem_id="question",
             )
+            hint_line.layout_under_question(parts)
             parts["pair"] = gr.Dropdown(
                 label="Models",
                 choices=_pair_choices(site),
@@ -317,6 +323,7 @@ def build(site: Site, page: gr.Blocks) -> Tab:
     parts["run"] = kept(None)
     parts["history"] = kept(History())
     _wire_boxes(parts, columns)
+    hint_line.wire(parts)
     _wire_asking(site, parts, ask)
     changes = [
         slider.change(
@@ -367,6 +374,7 @@ def _layout_results(site: Site, parts: Parts) -> tuple[list[gr.Column], gr.Row]:
         parts[name] = gr.HTML(str(empty[name]), elem_id=name, padding=False)
 
     parts["head"] = gr.HTML(str(head_of(None)), elem_id="head", padding=False)
+    hint_line.layout_above_answers(parts)
     box("record")
     box("verdict")
     columns = []

@@ -24,7 +24,7 @@ def build_page(site: Site) -> Page:
 
     page = Page(
         # What is somewhat too long is told beside its box: that takes no more than to count it.
-        longest={"context": 2 * site.settings.max_context_chars},
+        longest=dict.fromkeys(("context", "stored-text", "restore"), 2 * site.settings.max_context_chars),
         title=TITLE,
         analytics_enabled=False,
         delete_cache=(SWEPT_EVERY_S, UPLOADS_KEPT_S),
@@ -41,9 +41,10 @@ def build_page(site: Site) -> Page:
             practice_panel.build(site, tab)
             keep_panel.build(site, tab, page)
         page.load(None, None, None, js=script("page"))
+        page.load(None, None, None, js=script("address"))
         with gr.Tab("Ask PubMed", elem_id="tab-ask"):
             pubmed_tab.build(site, page)
-        with gr.Tab("About"):
+        with gr.Tab("About", elem_id="tab-about"):
             about_tab.build(site.pair)
         api.build(site)
         page.unload(forget)

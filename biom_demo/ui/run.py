@@ -223,6 +223,10 @@ class History:
         place = number - self.dropped
         return self.runs[place] if 0 <= place < len(self.runs) else None
 
+    def number_of(self, run: Run) -> int | None:
+        """The number of a run, ``None`` where it is not kept."""
+        return next((number for number, one in enumerate(self.runs, self.dropped) if one is run), None)
+
     def without(self, run: Run) -> History:
         """The history up to a run no longer kept: runs are dropped from the oldest on."""
         place = next((place for place, one in enumerate(self.runs) if one is run), -1)
