@@ -19,6 +19,15 @@ SHOWN_QUOTES = 20
 NAMED_CLAIMS = 3
 
 
+def introduction_html() -> Markup:
+    """What the tab does, in two sentences."""
+    return Markup(
+        '<p class="introduction">Ask PubMed in your own words. Both models read the abstracts that it finds; '
+        "each answer is listed with the abstracts that say so, those that say something else, and those that "
+        "are silent. Words of the question go to NCBI.</p>"
+    )
+
+
 def claims_html(table: EvidenceTable, model: int, persona: Persona, *, shown: int) -> Markup:
     """One model's first ``shown`` claims, each with its support, its best quote and what is against it."""
     claims = table.models[model].claims
