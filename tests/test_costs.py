@@ -236,7 +236,7 @@ NOT_DRIVEN = {
         """,
     "it is one slice, or a line around functions that are driven": """
         qa.records.CharSpan.of analysis.literature.queries_to_try show.cards.card_html
-        show.export.comparison_document show.difference.attributions_html show.pubmed.abstracts_html
+        show.export.comparison_document show.difference.attributions_html
         show.difference.rewordings_html show.words.verdict_words
         """,
 }

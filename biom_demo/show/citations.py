@@ -16,11 +16,11 @@ from biom_demo.pubmed.abstract import Abstract
 
 LINE_END = "\r\n"  # as RIS has it
 # A person as PubMed writes one: a family name, initials without stops, and perhaps a suffix.
-_PERSON = re.compile(
-    r"(?P<family>\S.*?) (?P<initials>[^\W\d_]{1,4})(?: (?P<suffix>Jr|Sr|II|III|IV|2nd|3rd|4th))?"
-)
+_PERSON = re.compile(r"(\S.*?) ([^\W\d_]{1,4})(?: (Jr|Sr|II|III|IV|2nd|3rd|4th))?")
+# BibTeX counts a brace behind a backslash like any other, so none stands alone.
 _LATEX = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%",
+    "\\": r"\textbackslash{}", "{": r"\textbraceleft{}", "}": r"\textbraceright{}",
+    "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%",
     "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}",
     ">": r"\textgreater{}", '"': '{"}',
 }  # fmt: skip
@@ -103,7 +103,7 @@ def citation_keys(records: Sequence[Abstract]) -> list[str]:
 def _stem(record: Abstract) -> str:
     name = _one_line(next(iter(record.authors or record.editors), ""))
     person = _PERSON.fullmatch(name)
-    family = person["family"] if person else name.partition(" ")[0]
+    family = person[1] if person else name.partition(" ")[0]
     plain = unicodedata.normalize("NFKD", family).encode("ascii", "ignore").decode()
     plain = re.sub(r"[^A-Za-z]", "", plain) or "PMID" + re.sub(r"\D", "", record.pmid)
     return f"{plain}{record.year or ''}"
@@ -121,9 +121,10 @@ def _letters(number: int) -> str:
 def _inverted(name: str) -> str:
     """ "Hart AL" as "Hart, A. L."; what is no person's name as it is."""
     person = _PERSON.fullmatch(_one_line(name))
-    if person is None or not person["initials"].isupper():
+    if person is None or not person[2].isupper():
         return name
-    parts = [person["family"], " ".join(f"{initial}." for initial in person["initials"]), person["suffix"]]
+    family, initials, suffix = person.groups()
+    parts = [family, " ".join(f"{initial}." for initial in initials), suffix]
     return ", ".join(part for part in parts if part)
 
 
