@@ -17,9 +17,9 @@ from biom_demo.pubmed.parse import parse_articles, parse_search
 from biom_demo.pubmed.session import Searched
 from biom_demo.qa.records import Question
 from biom_demo.show.cards import card_html, head_html, personas, status_html, verdict_html
-from biom_demo.show.difference import difference_html
 from biom_demo.show.citations import bibtex, ris
 from biom_demo.show.claims import claims_html, papers_html, shared_html
+from biom_demo.show.difference import difference_html
 from biom_demo.show.export import (
     Link,
     as_download,
