@@ -230,7 +230,7 @@ def open_link(site: Site, parameters: Mapping[str, str]) -> Update:
     elif link.pair:
         words = "The link names models that are not on offer here; these are used instead."
         update["pubmed_status"] = status_html(words)
-    return update | {"ready": "ask", "linked": question}
+    return update | {"linked": question}
 
 
 def halt(site: Site, session: str) -> str:
@@ -350,7 +350,6 @@ def _layout_keeping(parts: Parts) -> None:
     parts["search_payload"] = gr.Textbox(visible="hidden", elem_id="evidence-payload")
     parts["opened"] = gr.Textbox(visible="hidden", elem_id="opened")
     parts["landed"] = gr.Textbox(visible="hidden", elem_id="landed")
-    parts["ready"] = gr.Textbox(visible="hidden", elem_id="search-ready")
 
 
 def _view(threshold: float, shown: float) -> View:
@@ -442,14 +441,14 @@ def _wire_asking(site: Site, parts: Parts, page: gr.Blocks) -> None:
         if seen is not site:
             pair = {"value": update["pair"]} if "pair" in update else {}
             update["pair"] = gr.update(choices=pair_choices(seen), **pair)
-        return parts.changed(update) or {parts["ready"]: ""}
+        return parts.changed(update or {"linked": ""})
 
     page.load(
         on_load,
         None,
-        parts.of(*BOXES, "threshold", "top", "pubmed_status", "ready", "linked"),
+        parts.of(*BOXES, "threshold", "top", "pubmed_status", "linked"),
         **QUIET_IN_QUEUE,
-    ).then(None, parts.of("ready"), None, js=script("show_ask_pubmed"))
+    )
     # A state changes where its tab is not shown as yet, too.
     asks(parts["linked"].change)
 
@@ -491,7 +490,9 @@ def _wire_keeping(parts: Parts) -> None:
 
     for listen in (parts["read"].change, *(slider.change for slider in sliders)):
         listen(on_link, [parts["read"], *sliders], parts.of("search_query", "kept_status"), **QUIET)
-    parts["search_query"].change(None, parts.of("search_query"), parts.of("link"), js=script("whole_link"))
+    parts["search_query"].change(
+        None, parts.of("search_query"), parts.of("link"), js=script("whole_search_link")
+    )
 
     def on_again(
         number: int | None, searches: tuple[ReadSoFar, ...], threshold: float, shown: float
@@ -518,9 +519,9 @@ def _wire_keeping(parts: Parts) -> None:
 
 
 def _wire_opening(parts: Parts, tab: Tab) -> None:
-    both = Parts(parts | {name: part for name, part in tab.parts.items() if name not in parts})
-    # Compare has a question and a pair of its own.
-    both |= {name: tab.parts[name] for name in PUT_BACK}
+    both = tab.parts.joined(
+        {name: parts[name] for name in ("opened", "read", "landed", "back", "pubmed_status")}
+    )
 
     def on_open(wanted: str | None, read: ReadSoFar | None, history: History, view: View) -> dict[Any, Any]:
         return both.changed(open_abstract(wanted, read, history, view))
@@ -529,7 +530,16 @@ def _wire_opening(parts: Parts, tab: Tab) -> None:
         on_open,
         both.of("opened", "read", "history", "view"),
         both.of(
-            *SHOWN, "status", "run", "shown", "drawn", *PUT_BACK, "history", "back", "landed", "pubmed_status"
+            *SHOWN,
+            "status",
+            "run",
+            "displayed",
+            "drawn",
+            *PUT_BACK,
+            "history",
+            "back",
+            "landed",
+            "pubmed_status",
         ),
         **QUIET_IN_QUEUE,
     ).then(None, both.of("landed"), None, js=script("show_opened"))
