@@ -138,7 +138,7 @@ def _abbreviations(texts: Iterable[str]) -> dict[str, str]:
 
 def _cluster_key(text: str, names: Mapping[str, str]) -> str:
     # "tumor necrosis factor (TNF)" is its long form.
-    both = re.fullmatch(r"(.+?)\s*\(([^()]+)\)", text)
+    both = re.fullmatch(r"(.+?)\s*\(([^()]+)\)", text) if len(text) <= MAX_ANSWER_CHARS else None
     if both and normalized(both[2]) in names:
         text = both[1]
     key = normalized(text)
