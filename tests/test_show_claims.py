@@ -114,7 +114,7 @@ def test_what_is_not_listed_is_said():
     table = table_of(*PAPERS)
     dropped = table.models[0].dropped
     text = Page(drawn(table, shown=1)).text
-    assert f"{dropped} answers below 1% in every abstract are left out." in text
+    assert f"{dropped} answers left out: below 1% in every abstract" in text
     further = len(table.models[0].claims) - 1
     assert f"{further} more claim" in text
     silent = table_of((SILENT, "", ""))

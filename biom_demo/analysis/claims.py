@@ -16,7 +16,7 @@ from biom_demo.qa.pooling import folding
 from biom_demo.qa.records import Answer, CharSpan
 from biom_demo.qa.sentences import sentence_around
 
-LEAST_PROBABILITY = 0.01  # what a model ranks lower, and holds for less likely, is no claim
+LEAST_PROBABILITY = 0.01  # what a model ranks lower, and holds for less likely, is no mention
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,8 @@ class Claim:
     """One answer of a model over all papers, in whatever way it is written.
 
     ``supports`` are the papers whose best answer it is, ``mentions`` those where it is a lower one of at
-    least ``LEAST_PROBABILITY``; each the surest first. ``wordings`` are the other ways it is written.
+    least ``LEAST_PROBABILITY``, at another place than the best; each the surest first. ``wordings`` are the
+    other ways it is written.
     """
 
     text: str
@@ -172,12 +173,17 @@ def _claims(
         for evidence in finding.evidence:
             if papers[evidence.place].said[side].key == finding.key:
                 supports.append(evidence)
-            elif evidence.answer.probability >= LEAST_PROBABILITY:
+            elif _is_mention(evidence.answer, papers[evidence.place].said[side].answer):
                 mentions.append(evidence)
         if supports or mentions:
             others = _other_wordings([e.answer.text for e in (*supports, *mentions)], finding.text)
             claims.append(Claim(finding.text, finding.key, tuple(supports), tuple(mentions), others))
     return Claims(checkpoint, tuple(claims), len(found) - len(claims))
+
+
+def _is_mention(answer: Answer, best: Answer | None) -> bool:
+    """Whether a lower answer says something of its own, and is not the best one cut otherwise."""
+    return answer.probability >= LEAST_PROBABILITY and not (best and best.span.overlaps(answer.span))
 
 
 def _other_wordings(written: Sequence[str], text: str) -> tuple[str, ...]:

@@ -62,8 +62,8 @@ def _rest_html(further: int, dropped: int) -> Markup:
         words.append(f"{counted(further, 'more claim')}: raise “Claims shown” to see {_them(further)}.")
     if dropped:
         words.append(
-            f"{counted(dropped, 'answer')} below {LEAST_PROBABILITY:.0%} in every abstract "
-            f"{'is' if dropped == 1 else 'are'} left out."
+            f"{counted(dropped, 'answer')} left out: below {LEAST_PROBABILITY:.0%} in every abstract, or a "
+            "better one cut otherwise."
         )
     return Markup('<p class="left-out">{}</p>').format(" ".join(words)) if words else Markup()
 

@@ -280,6 +280,7 @@ def _layout_boxes(site: Site, parts: Parts) -> None:
             label="Examples; a click asks",
             components=[gr.Textbox(visible=False)],
             samples=[[question] for question in EXAMPLES],
+            sample_labels=list(EXAMPLES),
             type="index",
             elem_id="pubmed-example",
         )
@@ -526,7 +527,7 @@ def _wire_opening(parts: Parts, tab: Tab) -> None:
     def on_open(wanted: str | None, read: ReadSoFar | None, history: History, view: View) -> dict[Any, Any]:
         return both.changed(open_abstract(wanted, read, history, view))
 
-    parts["opened"].input(
+    parts["opened"].change(
         on_open,
         both.of("opened", "read", "history", "view"),
         both.of(
