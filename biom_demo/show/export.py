@@ -7,11 +7,12 @@ import io
 import json
 import re
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 from urllib.parse import urlencode
 
+from biom_demo.analysis.claims import Claim, EvidenceTable
 from biom_demo.analysis.comparison import MAX_SIDES, Comparison, Side, View
 from biom_demo.analysis.difference import CrossScore, Difference, rounded
 from biom_demo.analysis.literature import MAX_ABSTRACTS, Finding, Retrieved, findings
@@ -22,7 +23,8 @@ from biom_demo.pubmed.abstract import Abstract
 from biom_demo.qa.metrics import squad_exact_match
 from biom_demo.qa.records import Answer
 from biom_demo.qa.sentences import sentence_around
-from biom_demo.show.words import as_sure_words, in_words, percent, verdict_words
+from biom_demo.show.claims import shared_words, support_words
+from biom_demo.show.words import as_sure_words, counted, in_words, percent, verdict_words
 
 MAX_LINKED_TEXT_CHARS = 6_000  # longer addresses are cut off by servers and mail programs
 MAX_LINK_VALUE_CHARS = 20_000
@@ -512,3 +514,65 @@ def _cell(value: Any) -> Any:
 
     text = _FORMULA.sub(guarded, value)
     return f"'{text}" if text.startswith(tuple(_BREAKS)) else text
+
+
+def evidence_csv(table: EvidenceTable, *, query: str) -> str:
+    """A row a paper and model, papers in the order they were read in, under a header.
+
+    ``claim`` is the answer as the model's claim has it, with other ways of writing it folded into one.
+    """
+    texts = [{claim.key: claim.text for claim in model.claims} for model in table.models]
+    rows = []
+    for paper in table.papers:
+        record = paper.record
+        for place, (model, said) in enumerate(zip(table.models, paper.said, strict=True)):
+            answer = said.answer
+            sentence = paper.sentence_of(answer).of(record.text) if answer else ""
+            rows.append(
+                {
+                    "question": table.question,
+                    "query": query,
+                    "pmid": record.pmid,
+                    "year": record.year or "",
+                    "title": record.title,
+                    "journal": record.journal,
+                    "doi": record.doi,
+                    "status": record.status,
+                    "warnings": " ".join(note.sentence for note in record.warnings),
+                    "model": model.checkpoint.label,
+                    "claim": texts[place].get(said.key, answer.text) if answer else "",
+                    "answer": answer.text if answer else "",
+                    "probability": answer.probability if answer else "",
+                    "p_no_answer": said.p_no_answer,
+                    "sentence": sentence,
+                    "start": answer.span.start if answer else "",
+                    "end": answer.span.end if answer else "",
+                }
+            )
+    return csv_text(rows)
+
+
+def evidence_markdown(table: EvidenceTable, *, query: str, shown: int) -> str:
+    """The first ``shown`` claims of each model to paste into a note, with support, quote and PMIDs.
+
+    What came from outside is escaped, as in ``markdown``.
+    """
+    lines = [f"**Question:** {_plain(table.question)}", "", f"**PubMed query:** {_plain(query)}", ""]
+    if words := shared_words(table, shown=shown):
+        lines += [_plain(words), ""]
+    for place, model in enumerate(table.models):
+        silent = len(table.silent(place))
+        read = f"{counted(len(table.papers), 'abstract')} read, silent in {silent:,}"
+        lines += [f"**{_plain(model.checkpoint.label)}** ({read})", ""]
+        lines += [line for claim in model.claims[:shown] for line in _claim_markdown(claim, table)]
+        lines += ["" if model.claims else "No answer in any of these abstracts.\n"]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _claim_markdown(claim: Claim, table: EvidenceTable) -> Iterator[str]:
+    quoted = claim.quoted
+    pmids = ", ".join(
+        f"{e.record.pmid} ({e.record.status})" if e.record.warnings else e.record.pmid for e in claim.evidence
+    )
+    yield f"- **{_plain(claim.text)}**: {support_words(claim, len(table.papers))}. PMID {_plain(pmids)}"
+    yield f"  > {_plain(quoted.sentence)} (PMID {_plain(quoted.record.pmid)})"

@@ -5,6 +5,7 @@ Plain text: whatever draws it escapes it. What is told of a record is in ``pubme
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from biom_demo.analysis.comparison import Agreement, Verdict
@@ -53,6 +54,11 @@ def ordinal(rank: int) -> str:
 def counted(count: int, noun: str) -> str:
     """A number of things: "1 abstract", "2 abstracts"."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def listed(things: Sequence[str]) -> str:
+    """Things one after the other: "a", "a and b", "a, b and c"."""
+    return " and ".join(part for part in (", ".join(things[:-1]), *things[-1:]) if part)
 
 
 def duration(seconds: float) -> str:

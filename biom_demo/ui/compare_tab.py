@@ -228,7 +228,7 @@ def offer(site: Site, *, seen: Site) -> Update:
     fewer = seen is not site
     return {
         "get": choose(seen, seen.pair.name, ())["get"] if absent else gr.skip(),
-        "pair": gr.update(choices=_pair_choices(seen)) if fewer else gr.skip(),
+        "pair": gr.update(choices=pair_choices(seen)) if fewer else gr.skip(),
         "further": gr.update(**_further(seen)) if fewer else gr.skip(),
     }
 
@@ -294,7 +294,7 @@ def build(site: Site, page: gr.Blocks) -> Tab:
             hint_line.layout_under_question(parts)
             parts["pair"] = gr.Dropdown(
                 label="Models",
-                choices=_pair_choices(site),
+                choices=pair_choices(site),
                 value=site.pair.name,
                 elem_id="pair",
             )
@@ -513,7 +513,8 @@ def _wire_fetching(site: Site, parts: Parts, page: gr.Blocks) -> None:
     page.load(on_load, None, parts.of("get", "pair", "further"), **QUIET)
 
 
-def _pair_choices(site: Site) -> list[tuple[str, str]]:
+def pair_choices(site: Site) -> list[tuple[str, str]]:
+    """The pairs on offer, each as it is named for a choice, and its name."""
     return [(_pair_title(pair), name) for name, pair in site.pairs.items()]
 
 

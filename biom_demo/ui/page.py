@@ -36,6 +36,9 @@ def build_page(site: Site) -> Page:
         for notice in site.notices:
             gr.HTML(str(status_html(notice)), elem_classes="notice", padding=False)
         with gr.Tab("Compare", elem_id="tab-compare"):
+            back = gr.Button(
+                "← Back to the evidence table", visible=False, size="sm", elem_id="back-to-table"
+            )
             tab = compare_tab.build(site, page)
             why_panel.build(site, tab)
             practice_panel.build(site, tab)
@@ -43,7 +46,7 @@ def build_page(site: Site) -> Page:
         page.load(None, None, None, js=script("page"))
         page.load(None, None, None, js=script("address"))
         with gr.Tab("Ask PubMed", elem_id="tab-ask"):
-            pubmed_tab.build(site, page)
+            pubmed_tab.build(site, page, tab, back)
         with gr.Tab("About", elem_id="tab-about"):
             about_tab.build(site.pair)
         api.build(site)
