@@ -104,7 +104,7 @@ def routes(site: Site, readiness: Readiness) -> list[Route]:
 
 
 def warm_up(site: Site, page: gr.Blocks, readiness: Readiness) -> None:
-    """Load the default pair and read once, so that the first visitor does not wait for it.
+    """Load the default pair and read the opening example, so that the first visitor does not wait for it.
 
     Where that fails it is tried again: somebody may have fetched the models, or made room for them.
     """
@@ -117,6 +117,7 @@ def warm_up(site: Site, page: gr.Blocks, readiness: Readiness) -> None:
             absent = missing(site.pair.checkpoints)
             for checkpoint in site.pair.checkpoints:
                 site.models.visit().read(checkpoint, [(Question("What is read?"), "Nothing yet is read.")])
+            site.opening.read(site.models, site.pair)
             readiness.now(State.READY)
             return
         except Exception as error:
