@@ -22,7 +22,7 @@ from biom_demo.errors import BioMError
 from biom_demo.qa.datasets.uploads import MAX_UPLOAD_BYTES
 from biom_demo.qa.records import Question
 from biom_demo.settings import ASSETS, Switch
-from biom_demo.ui import guard, metrics
+from biom_demo.ui import guard, metrics, shell
 from biom_demo.ui.ending import Requests, Signals, Streams, cut_short
 from biom_demo.ui.sessions import MOST_SESSIONS
 from biom_demo.ui.site import PUBMED_AT_ONCE, PUBMED_WAITING, Site, missing
@@ -137,6 +137,7 @@ def launch(page: gr.Blocks, site: Site, signals: Signals) -> int:
     ends the process at once.
     """
     readiness, requests = Readiness(), Requests()
+    shell.put_up()
     page.launch(
         server_name=site.settings.host,
         server_port=site.settings.port,
