@@ -236,6 +236,7 @@ NOT_DRIVEN = {
         qa.datasets.uploads.main qa.reader.Reader.load qa.checkpoint_files.check_config
         qa.checkpoint_files.check_tokenizer_config qa.checkpoint_files.check_tables
         analysis.benchmark.evaluate analysis.benchmark.score analysis.benchmark.progress_line
+        analysis.stored.comparison_of
         """,
     "it passes a bounded text on to a model, to PubMed or to its cache": """
         analysis.attribution.reworded analysis.comparison.Readers.read analysis.literature.search

@@ -25,10 +25,10 @@ ABLATION = ASSETS / "ablation.json"
 def title_html() -> Markup:
     """The head of the page: what it is for, in two sentences."""
     return Markup(
-        '<div class="page-title"><h1>Ask an abstract</h1><p>A question, a biomedical text, and two '
-        'extractive readers side by side: <span class="biom">BioM-ELECTRA</span>, pre-trained '
-        'on biomedical text, and <span class="vanilla">vanilla ELECTRA</span>, which was not. '
-        "See what each answers, where, and how sure it is.</p></div>"
+        '<div class="page-title"><h1>Ask an abstract</h1><p>Ask a question of a biomedical text, and see '
+        "what two models answer, where, and how sure they are. Each finds the answer inside the text and "
+        'writes nothing of its own. <span class="biom">BioM-ELECTRA</span> learned from PubMed; <span '
+        'class="vanilla">vanilla ELECTRA</span> from everyday text such as Wikipedia.</p></div>'
     )
 
 
