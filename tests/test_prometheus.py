@@ -19,6 +19,7 @@ from biom_demo.settings import Settings, Switch
 from biom_demo.ui.compare_tab import answer, prepare
 from biom_demo.ui.ending import PROBES, REFUSALS, Requests, Streams
 from biom_demo.ui.metrics import routes
+from biom_demo.ui.run import History
 from biom_demo.ui.site import Gate, Site
 from tests.site import inquiry, last, site_of
 
@@ -103,7 +104,7 @@ def test_counting_needs_no_library(monkeypatch):
 def test_a_question_on_the_page_is_counted():
     site = site_of()
     prepared = last(prepare(site, inquiry(), "me"))["prepared"]
-    last(answer(site, prepared, View(), (), "me"))
+    last(answer(site, prepared, View(), History(), "me"))
     counts = site.counters.counts()
     assert {key: n for key, n in counts.runs.items() if n} == {(Work.COMPARE, End.DONE): 1}
     assert sum(counts.waits) == 1
