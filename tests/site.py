@@ -59,6 +59,10 @@ class WordModels:
     def read(self, checkpoint, pairs, **options):
         return self.visit().read(checkpoint, pairs, **options)
 
+    @property
+    def loaded(self):
+        return 0
+
     def visit(self, visitor="", *, stop=None, budget_s=None):
         return WordVisit(self, visitor, stop or threading.Event(), budget_s)
 

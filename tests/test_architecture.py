@@ -40,6 +40,7 @@ ONLY = {
     "matplotlib": ("train/publish.py",),
     "markupsafe": ("biom_demo/show/",),
     "PIL": ("biom_demo/show/share_card.py",),
+    "prometheus_client": ("biom_demo/ui/metrics.py",),
 }
 
 
