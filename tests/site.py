@@ -53,7 +53,6 @@ class WordModels:
     null: float = 24.0  # without the word "no answer" wins
     broken: frozenset[Checkpoint] = frozenset()
     calls: list[tuple[Checkpoint, int]] = field(default_factory=list)
-    loaded: int = 0  # readers in memory
     stop_at: int = 0  # the reading that is stopped, from 1 on
 
     def read(self, checkpoint, pairs, **options):
