@@ -155,9 +155,10 @@ def file_in(text: str) -> str:
     for begins, kind in _BEGINS:
         if begins.match(head):
             return kind
-    if (nulls := text.count("\0")) and nulls > 0.3 * len(text):
+    nulls, odd = text.count("\0"), len(_NO_TEXT.findall(text))
+    if nulls > 0.3 * len(text) and odd - nulls <= _MOST_NO_TEXT * len(text):
         return "text in another encoding (UTF-16)"
-    if len(_NO_TEXT.findall(text)) > _MOST_NO_TEXT * len(text):
+    if odd > _MOST_NO_TEXT * len(text):
         return "a binary file"
     return _encoded(text)
 
