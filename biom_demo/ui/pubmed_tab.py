@@ -393,10 +393,28 @@ def _wire_asking(site: Site, parts: Parts, page: gr.Blocks) -> None:
         updates = read_found(site, to_read, view, searches, request.session_hash or "")
         yield from parts.streamed(updates, *READ)
 
-    def asks(listen: Callable[..., Any]) -> None:
+    def on_linked(
+        linked: str,
+        question: str | None,
+        query: str | None,
+        pair: str,
+        count: float,
+        order: str,
+        made: Generated | None,
+        before: ReadSoFar | None,
+        own_key: str | None,
+        request: gr.Request,
+    ) -> Iterator[dict[Any, Any]]:
+        # Gradio tells of a state also when the page has just been opened, and nothing was linked to.
+        if linked:
+            yield from on_ask(question, query, pair, count, order, made, before, own_key, request)
+        else:
+            yield from parts.streamed((), *FOUND)
+
+    def asks(listen: Callable[..., Any], function: Callable[..., Any] = on_ask, *more: str) -> None:
         listen(
-            on_ask,
-            parts.of(*BOXES, "generated", "read", "key"),
+            function,
+            parts.of(*more, *BOXES, "generated", "read", "key"),
             parts.of(*FOUND),
             show_progress_on=parts.of("pubmed_status"),
             **MAY_ASK_PUBMED,
@@ -451,7 +469,7 @@ def _wire_asking(site: Site, parts: Parts, page: gr.Blocks) -> None:
         **QUIET_IN_QUEUE,
     )
     # A state changes where its tab is not shown as yet, too.
-    asks(parts["linked"].change)
+    asks(parts["linked"].change, on_linked, "linked")
 
     def on_pair(name: str, request: gr.Request) -> str:
         seen = site.seen_by(request.headers)

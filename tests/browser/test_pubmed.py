@@ -217,3 +217,11 @@ def test_a_link_to_a_record_has_its_pmid_and_not_its_text(open_page, pubmed_app)
     expect(page.locator("#status")).to_contain_text("Two models read", timeout=60_000)
     expect(page.locator("#record")).to_contain_text("PMID 90000001")
     assert page.locator("#biom p.answer").inner_text() == answer
+
+
+def test_the_tab_opens_without_having_asked(open_page):
+    page = open_page()
+    page.get_by_role("tab", name="Ask PubMed").click()
+    expect(page.locator("#ask-pubmed")).to_be_visible(timeout=20_000)
+    page.wait_for_timeout(1_000)
+    expect(page.locator("#pubmed-status")).to_have_text("")
