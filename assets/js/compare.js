@@ -72,7 +72,7 @@
       if (together && first) align(first);
     }
   });
-  const moved = new Map();  // where a box was put, whose scrolling then moves no other
+  const moved = new WeakMap();  // where a box was put, whose scrolling then moves no other
   const align = box => document.querySelectorAll('.card .context').forEach(other => {
     if (Math.abs(other.scrollTop - box.scrollTop) <= 1) return;
     other.scrollTop = box.scrollTop;
