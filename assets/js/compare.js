@@ -72,11 +72,16 @@
       if (together && first) align(first);
     }
   });
+  const moved = new WeakMap();  // where a box was put, whose scrolling then moves no other
   const align = box => document.querySelectorAll('.card .context').forEach(other => {
-    if (Math.abs(other.scrollTop - box.scrollTop) > 1) other.scrollTop = box.scrollTop;
+    if (Math.abs(other.scrollTop - box.scrollTop) <= 1) return;
+    other.scrollTop = box.scrollTop;
+    moved.set(other, other.scrollTop);
   });
   document.addEventListener('scroll', event => {
-    if ('together' in root.dataset && closest(event, '.card .context')) align(event.target);
+    if (!('together' in root.dataset) || !closest(event, '.card .context')) return;
+    if (moved.get(event.target) === event.target.scrollTop) moved.delete(event.target);
+    else align(event.target);
   }, true);
 
   // Where both stand in one text, an answer is shown there.

@@ -153,6 +153,7 @@ def test_the_two_texts_scroll_together_where_that_is_chosen(open_page):
 
 def test_a_blind_test_on_a_phone_shows_the_texts_as_there_is_none_of_both(open_page):
     page = open_page(width=390, height=844)
+    edit(page)
     page.get_by_role("button", name=re.compile("^More: further")).click()
     page.wait_for_timeout(400)
     page.get_by_label("Blind").check()
