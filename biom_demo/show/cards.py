@@ -148,8 +148,8 @@ def card_html(
     return Markup(
         '<section class="card {accent}" aria-label="{label}">{heading}{answer}{warnings}{gold}{notices}'
         '{sentence}{meters}<div class="own-text"><h4>In the text</h4><div class="context" dir="auto" '
-        'tabindex="0" role="region" aria-label="Text with the answer of {label}">{text}</div></div>{runners_up}'
-        "</section>"
+        'tabindex="0" role="region" aria-label="Text with the answer of {label}">{text}</div></div>'
+        "{runners_up}</section>"
     ).format(
         accent=persona.accent,
         label=persona.label,
