@@ -147,8 +147,9 @@ def card_html(
     ]
     return Markup(
         '<section class="card {accent}" aria-label="{label}">{heading}{answer}{warnings}{gold}{notices}'
-        '{sentence}{meters}<div class="own-text"><h4>In the text</h4><div class="context" tabindex="0" '
-        'role="region" aria-label="Text with the answer of {label}">{text}</div></div>{runners_up}</section>'
+        '{sentence}{meters}<div class="own-text"><h4>In the text</h4><div class="context" dir="auto" '
+        'tabindex="0" role="region" aria-label="Text with the answer of {label}">{text}</div></div>'
+        "{runners_up}</section>"
     ).format(
         accent=persona.accent,
         label=persona.label,
@@ -209,7 +210,9 @@ def _heading(persona: Persona, seconds: float | None) -> Markup:
 
 def _answer_html(top: Answer | None, best: Answer | None, accent: Accent) -> Markup:
     if best:
-        return Markup('<p class="answer"><a href="#{}-answer-1">{}</a></p>').format(accent, best.text)
+        return Markup('<p class="answer" dir="auto"><a href="#{}-answer-1">{}</a></p>').format(
+            accent, best.text
+        )
     guess = Markup()
     if top:
         guess = Markup(
@@ -306,7 +309,7 @@ def _sentence_html(context: str, answer: Answer | None) -> Markup:
     if answer is None:
         return Markup()
     sentence = sentence_around(context, answer.span)
-    return Markup('<blockquote class="sentence">{}<b>{}</b>{}</blockquote>').format(
+    return Markup('<blockquote class="sentence" dir="auto">{}<b>{}</b>{}</blockquote>').format(
         context[sentence.start : answer.span.start], answer.text, context[answer.span.end : sentence.end]
     )
 
@@ -384,8 +387,8 @@ def head_html(question: str, source: str, models: str, *, stale: bool, edit: str
         Markup('<b class="previous" role="status">for the previous question</b> ') if stale else Markup()
     )
     return Markup(
-        '<div class="result-head{kind}"><p>{previous}<span class="asked"><b>Q:</b> {question}</span>'
-        '<span class="of"> · {source} · {models}</span></p>{edit}</div>'
+        '<div class="result-head{kind}"><p>{previous}<span class="asked"><b>Q:</b> '
+        '<bdi>{question}</bdi></span><span class="of"> · {source} · {models}</span></p>{edit}</div>'
     ).format(
         kind=" stale" if stale else "",
         previous=previous,

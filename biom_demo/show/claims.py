@@ -75,8 +75,8 @@ def _them(count: int) -> str:
 def _claim_html(table: EvidenceTable, model: int, claim: Claim) -> Markup:
     quoted = claim.quoted
     return Markup(
-        '<li><h4 class="finding">{text}</h4><p class="support">{support}{shared}</p>{wordings}{doubted}'
-        '<blockquote>{quote}</blockquote><p class="cite">{cite}</p>{more}{against}</li>'
+        '<li><h4 class="finding" dir="auto">{text}</h4><p class="support">{support}{shared}</p>{wordings}'
+        '{doubted}<blockquote dir="auto">{quote}</blockquote><p class="cite">{cite}</p>{more}{against}</li>'
     ).format(
         text=claim.text,
         support=support_words(claim, len(table.papers)),

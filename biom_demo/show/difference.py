@@ -226,7 +226,8 @@ def merged_html(found: Difference) -> Markup:
         parts.append(piece)
         before = covering
     return Markup(
-        '<div class="merged-text" tabindex="0" role="region" aria-label="The text with all answers">{}</div>'
+        '<div class="merged-text" dir="auto" tabindex="0" role="region" '
+        'aria-label="The text with all answers">{}</div>'
     ).format(Markup().join(parts))
 
 
@@ -344,8 +345,8 @@ def attribution_html(attribution: Attribution, persona: Persona, passage: Passag
         '</header><p class="finding"><b>{answer}</b> <span class="value">{probability} with everything '
         'there</span></p><ul class="effects">{most}</ul>'
         '<p class="stays">The answer stays in {kept} of {among} texts with another sentence left out.</p>'
-        '<h4>Question</h4><p class="shaded">{question}</p>'
-        '<h4>Text</h4><div class="shaded context" tabindex="0" role="region" '
+        '<h4>Question</h4><p class="shaded" dir="auto">{question}</p>'
+        '<h4>Text</h4><div class="shaded context" dir="auto" tabindex="0" role="region" '
         'aria-label="Text shaded by what {label} needs">{text}</div></section>'
     ).format(
         accent=persona.accent,

@@ -40,7 +40,7 @@ def record_html(record: Abstract, notices: Sequence[str] = ()) -> Markup:
         links.append(_link(address, record.pmcid))
     notes = [*map(_note_html, record.lesser_notes), *record.remarks, *notices]
     return Markup(
-        '<article class="record"><h3>{title}{vernacular}</h3><p class="source">{parts}</p>'
+        '<article class="record"><h3 dir="auto">{title}{vernacular}</h3><p class="source">{parts}</p>'
         '<p class="source">{links}</p>{mesh}{keywords}{warning}{notes}</article>'
     ).format(
         title=record.title or "(no title)",
