@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.browser.test_compare import QUESTION, TEXT, ask, fill
+from tests.browser.test_compare import QUESTION, TEXT, ask, edit, fill
 from tests.browser.test_difference import downloaded, set_slider, unfold
 
 pytestmark = pytest.mark.browser
@@ -75,8 +75,7 @@ def test_back_and_forward_move_between_runs_and_read_nothing(open_page):
     ask(page, TEXT, QUESTION)
     expect(page).to_have_url(NAMED)
     first = times(page)
-    page.get_by_role("textbox", name="Question", exact=True).fill(OTHER)
-    page.get_by_role("button", name="Ask", exact=True).click()
+    ask(page, TEXT, OTHER)
     answered(page, OTHER)
     expect(page).to_have_url(re.compile("q=Which\\+organ"))
     second = times(page)
@@ -90,6 +89,7 @@ def test_back_and_forward_move_between_runs_and_read_nothing(open_page):
     expect(page.locator("#head")).to_contain_text(OTHER, timeout=20_000)
     assert times(page) == second
     # A setting is a change of the step, not a step.
+    edit(page)
     unfold(page, "More: further")
     set_slider(page, "shown", 3)
     expect(page).to_have_url(re.compile("top=3"))
