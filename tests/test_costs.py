@@ -249,7 +249,7 @@ NOT_DRIVEN = {
     "the text is a name or a word of our own": """
         pubmed.names.scheme_of pubmed.words.words pubmed.words.phrases qa.calibration.reliability
         qa.metrics.paired_bootstrap show.difference.rewordings_html show.pubmed.pmid_link
-        show.words.as_sure_words show.words.counted show.claims.open_html
+        show.words.as_sure_words show.words.counted show.cards.chips_html show.claims.open_html
         """,
     "it draws what there is room for, which test_share_card.py shows": "show.share_card.share_card",
     "it looks at a few fields of a checkpoint's own files": """
