@@ -32,7 +32,7 @@ from tests.tiny import wordpiece_tokenizer
 
 QUESTION = "which gene"
 LONG = "the gene binds the drug in the virus. " * 500  # some thirty windows, so some fifteen batches
-SHORT = LONG[:380]
+SHORT = "The gene binds the drug. The drug is in the virus, and the virus causes the rest of it."
 BEGUN = 4  # batches: enough for progress to be told
 ALL = 1_000  # batches: more than anything here has
 PATIENCE_S = 60

@@ -1,0 +1,4 @@
+() => {
+  // Offers the comparison as a picture for saving.
+  window.biomPicture();
+}

@@ -1,4 +1,0 @@
-payload => {
-  // Shows Compare where the server has put an abstract there.
-  if (payload) window.biomEvidence.show();
-}
