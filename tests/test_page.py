@@ -11,7 +11,7 @@ from biom_demo.settings import ASSETS, Settings
 from biom_demo.ui.page import build_page
 from biom_demo.ui.serve import THREADS
 from biom_demo.ui.site import PUBMED_AT_ONCE, PUBMED_WAITING, Site
-from biom_demo.ui.wiring import READING_AT_ONCE, script
+from biom_demo.ui.wiring import PROGRAMS_READING_AT_ONCE, READING_AT_ONCE, script
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +36,7 @@ def test_events_that_share_a_queue_name_the_same_limit(events):
     shared = {name: found for name, found in limits.items() if isinstance(name, str)}
     assert {name: len(found) for name, found in shared.items()} == dict.fromkeys(shared, 1)
     assert shared["model"] == {READING_AT_ONCE}
+    assert shared["programs"] == {PROGRAMS_READING_AT_ONCE}
     assert shared["fetch"] == {2}
 
 
@@ -50,7 +51,7 @@ def test_what_may_ask_pubmed_stands_in_no_queue(events):
 def test_the_api_over_pubmed_does_not_stand_in_the_models_queue(events):
     by_address = {event.api_name: event for event in events if event.api_visibility == "public"}
     assert set(by_address) == {"answer", "ask_pubmed"}
-    assert by_address["answer"].concurrency_id == "model"
+    assert by_address["answer"].concurrency_id == "programs"
     assert by_address["ask_pubmed"].concurrency_id != "model"
 
 

@@ -24,7 +24,7 @@ from biom_demo.show.export import comparison_json, literature_json
 from biom_demo.ui.arguments import MAX_LINE_CHARS, number_of, text_of
 from biom_demo.ui.reading import ended_words, result_of
 from biom_demo.ui.site import Site, words_of
-from biom_demo.ui.wiring import READS
+from biom_demo.ui.wiring import PROGRAMS_READING_AT_ONCE
 
 
 def answer(site: Site, text: str, question: str, pair: str, *, visitor: str = "") -> dict[str, Any]:
@@ -96,7 +96,12 @@ def build(site: Site) -> None:
         except Exception as error:
             raise gr.Error(words_of(error, "the API's search"), print_exception=False) from error
 
-    queue = {key: READS[key] for key in ("concurrency_id", "concurrency_limit")}
-    gr.api(answer_json, api_name="answer", **queue)
+    # Apart from the page's: programs that ask and do not listen hold no visitor's place.
+    gr.api(
+        answer_json,
+        api_name="answer",
+        concurrency_id="programs",
+        concurrency_limit=PROGRAMS_READING_AT_ONCE,
+    )
     # Not the model's queue: it would stand still while PubMed answers. Reading still takes turns.
     gr.api(ask_pubmed_json, api_name="ask_pubmed", concurrency_limit=4)

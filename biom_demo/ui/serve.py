@@ -26,12 +26,12 @@ from biom_demo.ui import guard, metrics
 from biom_demo.ui.ending import Requests, Signals, Streams, cut_short
 from biom_demo.ui.sessions import MOST_SESSIONS
 from biom_demo.ui.site import PUBMED_AT_ONCE, PUBMED_WAITING, Site, missing
-from biom_demo.ui.wiring import READING_AT_ONCE
+from biom_demo.ui.wiring import PROGRAMS_READING_AT_ONCE, READING_AT_ONCE
 
 # The reader's own fonts: nothing to load, nothing to ask a font server for.
 FONTS = ("system-ui", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
 # Whoever waits for PubMed or the worker keeps a thread; as many as Gradio has by default are left for others.
-THREADS = PUBMED_AT_ONCE + PUBMED_WAITING + READING_AT_ONCE + 40
+THREADS = PUBMED_AT_ONCE + PUBMED_WAITING + READING_AT_ONCE + PROGRAMS_READING_AT_ONCE + 40
 WARM_AGAIN_S = 10.0  # after which models that were not there, or not to be read, are looked for again
 CLOSE_S = 2.0  # for the last words of streams, and Gradio's own end
 

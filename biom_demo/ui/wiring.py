@@ -17,6 +17,7 @@ QUIET_IN_QUEUE: dict[str, Any] = QUIET | {"queue": True, "concurrency_limit": No
 # Whoever reads is let through to the worker, where visitors take turns; beyond so many they wait in Gradio's
 # queue. Events that share an id take the lowest limit of them all, so all of them say it.
 READING_AT_ONCE = 32
+PROGRAMS_READING_AT_ONCE = 16
 READS: dict[str, Any] = {
     "concurrency_id": "model",
     "concurrency_limit": READING_AT_ONCE,
