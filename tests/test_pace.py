@@ -77,19 +77,28 @@ PROCESS = """
 import asyncio, sys, time
 from biom_demo.pubmed.pace import Pace
 
+print("ready", flush=True)
+
 async def main():
     pace = Pace(sys.argv[1])
     for _ in range(8):
         await pace.turn("sender", with_key=True)
         print(time.monotonic(), flush=True)
 
+sys.stdin.readline()  # on a busy machine one process is ready long before the other
 asyncio.run(main())
 """
 
 
 def test_two_processes_share_a_pace(tmp_path):
     command = [sys.executable, "-c", PROCESS, str(tmp_path)]
-    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    both = [subprocess.Popen(command, text=True, **pipes) for _ in range(2)]
+    for process in both:
+        process.stdout.readline()
+    for process in both:
+        process.stdin.write("\n")
+        process.stdin.flush()
     came = [[float(line) for line in process.communicate(timeout=60)[0].split()] for process in both]
     times = sorted(came[0] + came[1])
     assert len(times) == 16
