@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from unittest.mock import patch
 
 from biom_demo.errors import CheckpointError
 from biom_demo.models.catalogue import CATALOGUE, Checkpoint
@@ -97,6 +99,19 @@ def site_of(biom="CFTR", vanilla="BRCA1", *, settings=None, pubmed=None, broken=
     """A site whose two models (and further ones) answer with these words."""
     models = WordModels({MINI.biom: biom, MINI.vanilla: vanilla, **dict(further)}, broken=frozenset(broken))
     return Site(settings or Settings(), MINI, models, pubmed or BlockedPubMed())
+
+
+@contextmanager
+def built(build):
+    """What ``build`` makes with Gradio, whose event loops nobody else closes."""
+    loops, make = [], asyncio.new_event_loop
+    with patch.object(asyncio, "new_event_loop", lambda: loops.append(make()) or loops[-1]):
+        made = build()
+    yield made
+    asyncio.set_event_loop(None)
+    for loop in loops:
+        if not loop.is_running():
+            loop.close()
 
 
 def inquiry(typed=TEXT, question="Which gene causes cystic fibrosis?", **rest):

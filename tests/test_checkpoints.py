@@ -15,7 +15,7 @@ import pytest
 from huggingface_hub import constants
 
 from biom_demo.errors import CheckpointError, FetchCancelled, FetchError, InputError
-from biom_demo.models import catalogue
+from biom_demo.models import memory
 from biom_demo.models.catalogue import CATALOGUE, Checkpoint, automatic_pair, locate, resolve_pair
 from biom_demo.models.download import fetch, needed_files
 from biom_demo.qa.reader import Reader
@@ -210,11 +210,11 @@ def test_auto_passes_over_a_pair_that_is_cut_or_does_not_fit_and_says_so(cache, 
     with weights.open("wb") as file:
         file.write(len(described).to_bytes(8, "little") + described)
         file.truncate(file.tell() + 2_000_000_000)  # a hole: it takes no disk
-    monkeypatch.setattr(catalogue, "available_bytes", lambda: 1_000_000_000)
+    monkeypatch.setattr(memory, "available_bytes", lambda: 1_000_000_000)
     found, (notice,) = automatic_pair()
     assert found.name == "base"
     assert "needs about 2.5 GB of memory, and 1.0 GB are free" in notice
-    monkeypatch.setattr(catalogue, "available_bytes", lambda: None)
+    monkeypatch.setattr(memory, "available_bytes", lambda: None)
     assert automatic_pair()[0].name == "large"
 
 

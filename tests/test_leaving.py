@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import socket
 import struct
@@ -27,7 +26,7 @@ from biom_demo.ui.ending import Requests, Streams
 from biom_demo.ui.page import build_page
 from biom_demo.ui.serve import THREADS
 from biom_demo.ui.site import Site
-from tests.site import MINI, BlockedPubMed
+from tests.site import MINI, BlockedPubMed, built
 from tests.tiny import wordpiece_tokenizer
 
 QUESTION = "which gene"
@@ -97,25 +96,21 @@ class Server:
 
 @pytest.fixture
 def server():
-    # Gradio makes event loops that nobody closes.
-    loops, make = [], asyncio.new_event_loop
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(asyncio, "new_event_loop", lambda: loops.append(make()) or loops[-1])
-        site = Site(Settings(pair="mini", pubmed_cache="off"), MINI, HeldModels(), BlockedPubMed())
+    site = Site(Settings(pair="mini", pubmed_cache="off"), MINI, HeldModels(), BlockedPubMed())
+    middleware = [Middleware(Streams, requests=Requests()), *guard.middleware(site.settings)]
+
+    def launched():
         page = build_page(site)
-        middleware = [Middleware(Streams, requests=Requests()), *guard.middleware(site.settings)]
         _, address, _ = page.launch(
             prevent_thread_lock=True, quiet=True, max_threads=THREADS, app_kwargs={"middleware": middleware}
         )
-    made = Server(page, site, address.rstrip("/"))
-    yield made
-    site.models.let(ALL)
-    page.close(verbose=False)
-    site.models.worker.close(timeout_s=PATIENCE_S)
-    asyncio.set_event_loop(None)
-    for loop in loops:
-        if not loop.is_running():
-            loop.close()
+        return Server(page, site, address.rstrip("/"))
+
+    with built(launched) as made:
+        yield made
+        site.models.let(ALL)
+        made.page.close(verbose=False)
+        site.models.worker.close(timeout_s=PATIENCE_S)
 
 
 class Stream:

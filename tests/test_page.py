@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
 
 import pytest
@@ -12,19 +11,14 @@ from biom_demo.ui.page import build_page
 from biom_demo.ui.serve import THREADS
 from biom_demo.ui.site import PUBMED_AT_ONCE, PUBMED_WAITING, Site
 from biom_demo.ui.wiring import PROGRAMS_READING_AT_ONCE, READING_AT_ONCE, script
+from tests.site import built
 
 
 @pytest.fixture(scope="module")
 def events():
-    # Gradio makes event loops that nobody closes.
-    loops, make = [], asyncio.new_event_loop
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(asyncio, "new_event_loop", lambda: loops.append(make()) or loops[-1])
-        page = build_page(Site.from_settings(Settings(pair="mini", pubmed_cache="off")))
-    yield list(page.fns.values())
-    asyncio.set_event_loop(None)
-    for loop in loops:
-        loop.close()
+    site = Site.from_settings(Settings(pair="mini", pubmed_cache="off"))
+    with built(lambda: build_page(site)) as page:
+        yield list(page.fns.values())
 
 
 def test_events_that_share_a_queue_name_the_same_limit(events):

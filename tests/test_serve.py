@@ -32,10 +32,6 @@ from tests.conftest import ROOT
 from tests.site import MINI, site_of
 
 
-class Page:
-    is_running = True
-
-
 @pytest.fixture
 def client():
     """A client of the two addresses alone, and their readiness."""
@@ -78,7 +74,7 @@ def warmed(site, monkeypatch, *, rounds=1):
         return len(states) >= rounds
 
     monkeypatch.setattr(readiness, "going_down_within", wait)
-    warm_up(site, Page(), readiness)
+    warm_up(site, readiness)
     return [*states, readiness.state]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from copy import copy
 from types import SimpleNamespace
 
@@ -15,20 +14,14 @@ from biom_demo.ui.run import History
 from biom_demo.ui.sessions import Sessions, weight
 from biom_demo.ui.site import Site
 from tests.served import QUESTION, wait_for
-from tests.site import TEXT
+from tests.site import TEXT, built
 
 
 @pytest.fixture(scope="module")
 def page():
-    # Gradio makes event loops that nobody closes.
-    loops, make = [], asyncio.new_event_loop
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(asyncio, "new_event_loop", lambda: loops.append(make()) or loops[-1])
-        made = build_page(Site.from_settings(Settings(pair="mini", pubmed_cache="off")))
-    yield made
-    asyncio.set_event_loop(None)
-    for loop in loops:
-        loop.close()
+    site = Site.from_settings(Settings(pair="mini", pubmed_cache="off"))
+    with built(lambda: build_page(site)) as made:
+        yield made
 
 
 def test_every_state_is_forgotten_in_the_end(page):

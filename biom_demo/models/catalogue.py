@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from biom_demo.errors import CheckpointError, InputError
-from biom_demo.models.memory import WORKING_BYTES, available_bytes
+from biom_demo.models.memory import shortage
 from biom_demo.qa.checkpoint_files import VOCABULARIES, WEIGHTS, weights_of
 from biom_demo.settings import ASSETS
 
@@ -151,17 +151,15 @@ def automatic_pair() -> tuple[ModelPair, tuple[str, ...]]:
 
 def _unfit(pair: ModelPair) -> str:
     """Why a pair on this machine cannot be read, in a sentence; "" where it can."""
-    need = WORKING_BYTES
+    weights_bytes = 0
     for checkpoint in pair.checkpoints:
         folder = locate(checkpoint)
         try:
-            need += weights_of(folder).bytes_read if folder else 0
+            weights_bytes += weights_of(folder).bytes_read if folder else 0
         except CheckpointError as error:
             return f"{checkpoint.label} cannot be loaded. {error}"
-    left = available_bytes()
-    if left is None or need <= left:
-        return ""
-    return f"it needs about {need / 1e9:.1f} GB of memory, and {left / 1e9:.1f} GB are free."
+    short = shortage(weights_bytes)
+    return f"it {short}." if short else ""
 
 
 def _on_disk(pair: ModelPair) -> bool:

@@ -23,17 +23,23 @@ def available_bytes() -> int | None:
     return max(0, min(found)) if found else None
 
 
+def shortage(weights_bytes: int) -> str:
+    """That weights of so many bytes do not fit into the memory left: "needs about ..."; "" where they do."""
+    need, left = weights_bytes + WORKING_BYTES, available_bytes()
+    if left is None or need <= left:
+        return ""
+    return f"needs about {need / 1e9:.1f} GB of memory, and {left / 1e9:.1f} GB are free"
+
+
 def require_memory(folder: Path, name: str) -> None:
     """Raise ``CheckpointError`` where a folder's weights are cut, or do not fit into the memory left."""
     try:
-        need = weights_of(folder).bytes_read + WORKING_BYTES
+        short = shortage(weights_of(folder).bytes_read)
     except CheckpointError as error:
         raise CheckpointError(f"{name} cannot be loaded. {error}") from None
-    left = available_bytes()
-    if left is not None and need > left:
+    if short:
         raise CheckpointError(
-            f"{name} needs about {need / 1e9:.1f} GB of memory, and {left / 1e9:.1f} GB are free here. "
-            "Choose a smaller pair, such as mini, or try again when less is running."
+            f"{name} {short} here. Choose a smaller pair, such as mini, or try again when less is running."
         )
 
 

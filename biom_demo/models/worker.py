@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from biom_demo.qa.reader import Reader
+from biom_demo.qa.reader import Reader, size_of
 from biom_demo.qa.records import Question, Reading
 
 # One whole window, or some short ones: a larger batch is no quicker on a CPU, and all others wait for it.
@@ -80,7 +80,7 @@ class Job:
         self._reader = reader
         self._begun = begun
         self._steps = reader.steps(pairs, batch_positions=TURN_POSITIONS)
-        self._chars = sum(len(question.text) + len(context) for question, context in pairs)
+        self._chars = sum(size_of(question, context) for question, context in pairs)
         self._chars_read = 0.0
 
     @property

@@ -207,7 +207,7 @@ class Steps(Iterator[Step]):
             yield Step(iter(()), windows, chars)
             lengths = [len(window) for pending in self._waiting for window in pending.made.windows]
             places = [(pending, i) for pending in self._waiting for i in range(len(pending.made.windows))]
-            a_window = sum(_size(*pair) for pair in chunk) / max(len(places), 1)
+            a_window = sum(size_of(*pair) for pair in chunk) / max(len(places), 1)
             for batch in _batches(lengths, batch_positions):
                 if stop is not None and stop.is_set():
                     return
@@ -264,7 +264,7 @@ def _look_ahead(pairs: Iterable[Pair], stop: threading.Event | None) -> Iterator
             if stop is not None and stop.is_set():
                 return
             chunk.append((question, context))
-            held += _size(question, context)
+            held += size_of(question, context)
             if held >= limit:
                 yield chunk
                 limit, held, chunk = min(2 * limit, LOOK_AHEAD_CHARS), 0, []
@@ -276,8 +276,8 @@ def _look_ahead(pairs: Iterable[Pair], stop: threading.Event | None) -> Iterator
         yield chunk
 
 
-def _size(question: Question, context: str) -> int:
-    """What a pair costs, in characters."""
+def size_of(question: Question, context: str) -> int:
+    """What a pair costs, in characters; ``Step.chars`` counts them."""
     return len(question.text) + len(context) + PAIR_CHARS
 
 

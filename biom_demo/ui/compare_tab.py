@@ -23,7 +23,7 @@ from biom_demo.qa.records import Question
 from biom_demo.show.cards import ACCENTS, status_html
 from biom_demo.show.export import VIEW_LIMITS
 from biom_demo.ui.examples import EXAMPLES
-from biom_demo.ui.reading import ended_words, followed, reading_words
+from biom_demo.ui.reading import ended_words, followed, reading_html
 from biom_demo.ui.run import History, Inquiry, Placed, Prepared, Run, drawn, head_of, idle, remembered
 from biom_demo.ui.site import Site, Update, missing, words_of
 from biom_demo.ui.wiring import MAY_ASK_PUBMED, QUIET, READS, Parts, kept, on_session, script
@@ -150,8 +150,7 @@ def answer(
             grown = compare(question, passage, prepared.checkpoints, visit)
             for comparison in followed(grown, visit):
                 if comparison is None:
-                    words = reading_words(visit)
-                    yield {"status": status_html(words, progress=visit.progress.share)}
+                    yield {"status": reading_html(visit)}
                     continue
                 run = replace(run, comparison=comparison)
                 if not comparison.complete:

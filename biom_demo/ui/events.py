@@ -35,7 +35,7 @@ class Page(gr.Blocks):  # type: ignore[misc]
         self.default_config = _PageConfig(self)
         self.longest = longest
         self.sessions = Sessions(lambda: self.state_holder, forgotten=self._forget_messages)
-        self._sweep: asyncio.TimerHandle | None = None
+        self._next_sweep: asyncio.TimerHandle | None = None
 
     async def process_api(self, block_fn: Any, inputs: list[Any], **given: Any) -> dict[str, Any]:
         """What an event gives, as Gradio sends it. Raises ``gr.Error``, with words for a visitor alone."""
@@ -78,15 +78,18 @@ class Page(gr.Blocks):  # type: ignore[misc]
             self.sessions.left(name)
         else:
             self.sessions.settle(name)
-        self.sessions.sweep()
-        if self.sessions.leaving and self._sweep is None:
-            self._sweep = asyncio.get_running_loop().call_later(self.sessions.grace_s + 1, self._swept)
+        self._sweep()
 
-    def _swept(self) -> None:
-        self._sweep = None
+    def _sweep(self) -> None:
+        """Drop who left long enough ago; again in a while, as long as there are others who left."""
         self.sessions.sweep()
-        if self.sessions.leaving:
-            self._sweep = asyncio.get_running_loop().call_later(self.sessions.grace_s + 1, self._swept)
+        if self.sessions.leaving and self._next_sweep is None:
+            loop = asyncio.get_running_loop()
+            self._next_sweep = loop.call_later(self.sessions.grace_s + 1, self._sweep_again)
+
+    def _sweep_again(self) -> None:
+        self._next_sweep = None
+        self._sweep()
 
     def _forget_messages(self, name: str) -> None:
         """Answers that nobody has fetched."""

@@ -10,6 +10,7 @@ from gradio.context import LocalContext
 
 from biom_demo.models.store import Visit
 from biom_demo.models.worker import Ended
+from biom_demo.show.cards import status_html
 from biom_demo.show.words import counted, duration
 from biom_demo.ui.ending import RESTARTING
 
@@ -68,6 +69,11 @@ def reading_words(visit: Visit) -> str:
         return f"{visit.reads} reads …" if visit.reads else "Reading …"
     left = f", about {duration(progress.left_s)} left" if progress.left_s else ""
     return f"{visit.reads} has read {progress.share:.0%}{left} …"
+
+
+def reading_html(visit: Visit) -> str:
+    """The same as a status line with a bar."""
+    return status_html(reading_words(visit), progress=visit.progress.share)
 
 
 def ended_words(visit: Visit) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from enum import StrEnum
 
 import gradio as gr
@@ -103,14 +102,11 @@ def routes(site: Site, readiness: Readiness) -> list[Route]:
     return [Route("/healthz", healthz), Route("/readyz", readyz)]
 
 
-def warm_up(site: Site, page: gr.Blocks, readiness: Readiness) -> None:
+def warm_up(site: Site, readiness: Readiness) -> None:
     """Load the default pair and read once, so that the first visitor does not wait for it.
 
     Where that fails it is tried again: somebody may have fetched the models, or made room for them.
     """
-    # Importing torch takes seconds of the processor that the page needs to come up.
-    while not page.is_running:
-        time.sleep(0.1)
     said, absent = "", []
     while True:
         try:
@@ -164,7 +160,7 @@ def launch(page: gr.Blocks, site: Site, signals: Signals) -> int:
         prevent_thread_lock=True,  # the main thread waits for signals
     )
     # Not before: Gradio gives up where its page does not answer at once, and to import torch takes seconds.
-    threading.Thread(target=warm_up, args=(site, page, readiness), daemon=True, name="warm-up").start()
+    threading.Thread(target=warm_up, args=(site, readiness), daemon=True, name="warm-up").start()
     page.server.config.encoded_headers = []  # which server this is, uvicorn would tell
     number = signals.wait(page.server.thread.is_alive)
     if number is None:

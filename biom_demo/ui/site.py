@@ -299,8 +299,12 @@ def default_pair(settings: Settings) -> tuple[ModelPair, tuple[str, ...]]:
 
     Raises ``InputError`` where there is none of that name.
     """
-    notices = automatic_pair()[1] if settings.pair == "auto" else ()
-    return resolve_pair(settings.pair, biom=settings.biom_model, vanilla=settings.vanilla_model), notices
+    name = settings.pair
+    notices: tuple[str, ...] = ()
+    if name == "auto":
+        automatic, notices = automatic_pair()
+        name = automatic.name
+    return resolve_pair(name, biom=settings.biom_model, vanilla=settings.vanilla_model), notices
 
 
 def missing(checkpoints: Sequence[Checkpoint]) -> list[Checkpoint]:

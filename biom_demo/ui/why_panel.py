@@ -22,7 +22,7 @@ from biom_demo.errors import InputError
 from biom_demo.show.cards import Persona, status_html
 from biom_demo.show.difference import attributions_html, cost_html, rewordings_html
 from biom_demo.ui.compare_tab import Tab
-from biom_demo.ui.reading import ended_words, followed, reading_words
+from biom_demo.ui.reading import ended_words, followed, reading_html, reading_words
 from biom_demo.ui.run import Run
 from biom_demo.ui.site import Site, Update, words_of
 from biom_demo.ui.wiring import QUIET, READS
@@ -41,8 +41,7 @@ def show_why(site: Site, run: Run | None, view: View, session: str) -> Iterator[
         with site.reading(Work.WHY, session, stop) as visit:
             for found in followed((leave_one_out(visit, side, view) for side in sides), visit):
                 if found is None:
-                    status = status_html(reading_words(visit), progress=visit.progress.share)
-                    yield {"why_cost": status}
+                    yield {"why_cost": reading_html(visit)}
                     continue
                 persona = explained.personas[len(made)]
                 made.append((persona, found, explained.passage, explained.asked.question))
@@ -66,8 +65,7 @@ def show_rewordings(site: Site, run: Run | None, typed: str, view: View, session
             read = (reworded(visit, side, questions, view) for side in explained.comparison.sides)
             for found in followed(read, visit):
                 if found is None:
-                    status = status_html(reading_words(visit), progress=visit.progress.share)
-                    yield {"rewordings": status}
+                    yield {"rewordings": reading_html(visit)}
                 else:
                     rows.append((explained.personas[len(rows)], found))
         yield {"rewordings": rewordings_html(rows, ended=ended_words(visit))}
