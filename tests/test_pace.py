@@ -99,12 +99,9 @@ def test_two_processes_share_a_pace(tmp_path):
     for process in both:
         process.stdin.write("\n")
         process.stdin.flush()
-    came = [[float(line) for line in process.communicate(timeout=60)[0].split()] for process in both]
-    times = sorted(came[0] + came[1])
+    times = sorted(float(line) for process in both for line in process.communicate(timeout=60)[0].split())
     assert len(times) == 16
-    # Each took its turns among the other's, and no second held more than ten.
-    assert came[0][0] < came[1][-1]
-    assert came[1][0] < came[0][-1]
+    # No second held more than ten, whether their turns alternated or (a busy machine) followed.
     assert all(later - earlier > 1.0 for earlier, later in zip(times, times[10:], strict=False))
 
 
