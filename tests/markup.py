@@ -14,8 +14,10 @@ ELEMENTS = {
 VOID = {"br"}
 ATTRIBUTES = {
     "class", "id", "href", "title", "role", "style", "tabindex", "value", "scope", "target", "rel", "type",
-    "aria-label", "aria-labelledby", "aria-hidden", "data-rank", "data-ranks", "data-w", "data-who",
-    "data-question", "data-pmid", "data-first", "data-curves", "viewbox",
+    "aria-label", "aria-labelledby", "aria-hidden", "aria-sort", "data-label", "data-value", "data-column",
+    "data-kind", "data-rank", "data-ranks", "data-w", "data-who",
+    "data-question", "data-pmid", "data-first", "data-curves", "data-example", "data-text", "data-only",
+    "data-together", "aria-pressed", "viewbox",
     "preserveaspectratio", "d", "x", "y", "width", "height",
 }  # fmt: skip
 ADDRESS = re.compile(

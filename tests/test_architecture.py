@@ -39,6 +39,7 @@ ONLY = {
     "huggingface_hub": ("biom_demo/models/", "train/publish.py"),
     "matplotlib": ("train/publish.py",),
     "markupsafe": ("biom_demo/show/",),
+    "PIL": ("biom_demo/show/share_card.py",),
     "prometheus_client": ("biom_demo/ui/metrics.py",),
 }
 

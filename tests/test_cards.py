@@ -13,7 +13,7 @@ from biom_demo.analysis.passage import Passage
 from biom_demo.models.catalogue import Checkpoint
 from biom_demo.pubmed.abstract import Abstract, Note, NoteKind
 from biom_demo.qa.calibration import UNCALIBRATED
-from biom_demo.qa.records import CharSpan
+from biom_demo.qa.records import Answer, CharSpan
 from biom_demo.settings import ASSETS
 from biom_demo.show.cards import (
     ACCENTS,
@@ -21,11 +21,14 @@ from biom_demo.show.cards import (
     Mark,
     Persona,
     card_html,
+    chips_html,
     head_html,
     idle_verdict_html,
+    listed,
     no_head_html,
     personas,
     status_html,
+    switches_html,
     text_html,
     verdict_html,
     waiting_html,
@@ -95,7 +98,7 @@ def test_a_card_says_answer_confidence_sentence_and_runners_up():
     answer, second, *_ = side.prediction(View()).answers
     assert (answer.text, second.text) == ("EGFR", "Osimertinib inhibits EGFR")
     page = card(side, gold=("egfr",))
-    for words in ("B", "PubMed", "0.10 s", "✓ Known answer: egfr — exact match", "Runners-up"):
+    for words in ("B", "PubMed", "0.10 s", "✓ Known answer: egfr — the same answer", "Runners-up"):
         assert words in page.text
     for share in (answer.probability, second.probability, side.prediction(View()).null_probability):
         assert f"{share:.1%}" in page.text
@@ -105,7 +108,7 @@ def test_a_card_says_answer_confidence_sentence_and_runners_up():
 
 
 def test_a_view_says_how_many_answers_are_listed_and_time_is_told_where_it_is_known():
-    side = pointing_at("EGFR and ALK and KRAS are genes.", "ALK")
+    side = pointing_at("EGFR and ALK and KRAS are genes.", "ALK", height=2.0)
     three = card_html(BIOM, Passage(side.reading.context), side, View(shown=3))
     assert re.findall(r'data-rank="(\d)"', three) == ["2", "3"]
     assert "Runners-up" not in card(side, view=View(shown=1)).text
@@ -118,15 +121,18 @@ def test_a_view_says_how_many_answers_are_listed_and_time_is_told_where_it_is_kn
 @pytest.mark.parametrize(
     ("gold", "words"),
     [
-        (("EGFR gene",), "✗ Known answer: EGFR gene — no exact match, token F1 0.67"),
-        ((), "✗ Known: the text does not say — it should have abstained"),
-        (("the EGFR", "EGFR", "ErbB1"), "✓ Known answer: the EGFR or ErbB1 — exact match"),
+        (("EGFR gene",), "✗ Known answer: EGFR gene — some of the same words"),
+        ((), "✗ Known: the text does not say — it should have given no answer"),
+        (("the EGFR", "EGFR", "ErbB1"), "✓ Known answer: the EGFR or ErbB1 — the same answer"),
+        (("KRAS",), "✗ Known answer: KRAS — another answer"),
     ],
 )
 def test_the_known_answer_is_compared_in_words(gold, words):
     side = pointing_at("It inhibits EGFR.", "EGFR")
     assert words in card(side, gold=gold).text
     assert "Known" not in card(side).text
+    # The term stands in the tooltip.
+    assert any(name == "title" and "xact match" in value for name, value in card(side, gold=gold).attributes)
 
 
 def test_an_abstaining_model_says_so_and_its_guess_is_marked_as_tentative():
@@ -134,9 +140,9 @@ def test_an_abstaining_model_says_so_and_its_guess_is_marked_as_tentative():
     page = card(side, gold=(), view=View(shown=1))
     assert "No answer in this text" in page.text
     assert "Its best guess would be “EGFR”." in page.text
-    assert "✓ Known: the text does not say — right to abstain" in page.text
+    assert "✓ Known: the text does not say — right to give no answer" in page.text
     assert page.marked == [("biom tentative", "EGFR")]
-    assert "in its guess" in page.text
+    assert "its best guess" in page.text
     assert "confidence" not in page.text  # it is not confident of a guess it would not make
 
 
@@ -213,7 +219,7 @@ CONTEXT = "EGFR exon 19 and ALK; EGFR again."
         ({"answer": "EGFR"}, {"answer": "EGFR", "after": "ALK"}, Agreement.ELSEWHERE,
          "Agree, but each points at another mention of “EGFR”."),
         ({"answer": "EGFR exon 19"}, {"answer": "exon 19"}, Agreement.OVERLAP,
-         "Overlap (token F1 0.80): B answers “EGFR exon 19”, V “exon 19”."),
+         "Overlap: B answers “EGFR exon 19”, V “exon 19”."),
         ({"answer": "EGFR"}, {"answer": "ALK"}, Agreement.DISAGREE, "Disagree: B answers “EGFR”, V “ALK”."),
         ({"answer": "ALK", "null": 99}, {"answer": "EGFR"}, Agreement.BIOM_ABSTAINS,
          "One abstains: V answers “EGFR”, B finds no answer."),
@@ -265,6 +271,10 @@ def test_a_head_says_what_the_result_is_of_and_when_it_is_for_another_question()
     assert 'class="result-head stale"' in stale
     assert Page(stale).text == "for the previous question Q: Which gene? · pasted text · BioM"
     assert no_head_html() == ""
+    assert "button" not in Page(stale).tags
+    assert Page(head_html("Which gene?", "pasted text", "BioM", stale=True, edit="Edit")).text.endswith(
+        "Edit"
+    )
 
 
 def test_the_head_of_a_result_has_the_contrast_of_wcag_aa_in_both_themes():
@@ -312,7 +322,45 @@ def test_probabilities_are_never_rounded_to_certainty():
     context = "It inhibits EGFR."
     assert "> 99.9%" in card(pointing_at(context, "EGFR", height=12.0)).text
     unsure = card(side_of(context, null=40.0))
-    assert unsure.text.count("< 0.1%") > 3
+    assert unsure.text.count("< 0.1%") == 1  # its guess's; those after it are not listed
+
+
+def answers_of(*texts_and_probabilities):
+    text = "6 mg of EGFR and ALK"
+    return text, [
+        Answer(CharSpan(text.index(part), text.index(part) + len(part)), part, 1.0, probability)
+        for part, probability in texts_and_probabilities
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answers", "left"),
+    [
+        ([("ALK", 0.0004), ("EGFR", 0.0003)], ["ALK"]),
+        ([("6 mg", 0.5), ("6", 0.2), ("mg", 0.1), ("EGFR", 0.1)], ["6 mg", "EGFR"]),
+        ([("EGFR and ALK", 0.5), ("EGFR", 0.2), ("6 mg", 0.0009)], ["EGFR and ALK", "EGFR"]),
+        ([("ALK", 0.5), ("6", 0.2)], ["ALK", "6"]),
+        ([], []),
+    ],
+    ids=["all unlikely", "pieces", "whole words of a better one", "short and elsewhere", "none"],
+)  # fmt: skip
+def test_listed_are_the_best_answer_and_others_that_are_likely_and_no_mere_pieces(answers, left):
+    _, made = answers_of(*answers)
+    assert [answer.text for answer in listed(made)] == left
+
+
+def test_a_chip_shows_its_question_to_all_and_names_its_example():
+    page = Page(chips_html([("Lungs", "Which gene?"), ("Heart", "Which drug?")]))
+    assert page.text == "Try one:Lungs: Which gene?Heart: Which drug?"
+    assert [value for name, value in page.attributes if name == "title"] == ["Which gene?", "Which drug?"]
+    assert [value for name, value in page.attributes if name == "data-example"] == ["0", "1"]
+
+
+def test_the_switches_say_what_is_chosen():
+    page = Page(switches_html())
+    pressed = [value for name, value in page.attributes if name == "aria-pressed"]
+    assert pressed.count("true") == 2
+    assert page.text.startswith("Side by sideBoth in one text")
 
 
 def test_notices_of_the_reading_are_shown():

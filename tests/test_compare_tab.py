@@ -16,10 +16,15 @@ from biom_demo.models.catalogue import CATALOGUE, Checkpoint
 from biom_demo.pubmed.identify import identify
 from biom_demo.ui import compare_tab
 from biom_demo.ui.compare_tab import (
+    LONG_WORDS,
     answer,
     change_view,
     choose,
+    choose_example,
     download,
+    expected_s,
+    long_words,
+    open_example,
     prepare,
     settle,
     stop_download,
@@ -27,6 +32,7 @@ from biom_demo.ui.compare_tab import (
     take_otherwise,
     view_of,
 )
+from biom_demo.ui.examples import EXAMPLES
 from biom_demo.ui.run import History, Inquiry, Placed, Run, head_of, remembered
 from biom_demo.ui.site import PUBMED_AT_ONCE, PUBMED_WAITING, Gate
 from tests.site import MINI, TEXT, BlockedPubMed, inquiry, last, site_of
@@ -294,6 +300,53 @@ def test_the_box_says_what_it_takes_its_content_for():
     assert "PMID 36990001" in take_for("36990001")["taken_for"]
     assert "Pasted text" in take_for(TEXT * 3)["taken_for"]
     assert take_for(None)["taken_for"]
+
+
+def test_a_long_text_is_told_beforehand_with_what_it_takes_by_the_last_run():
+    long = "The gene was read again. " * 1_000
+    taken = take_for(long, None, "mini")["taken_for"]
+    assert "That is long" in taken
+    assert "takes about" in taken
+    # No pace of those models is known here.
+    assert "takes a while" in take_for(long, None, "large")["taken_for"]
+    for words in ("word " * 100, "36990001"):
+        assert "is long" not in take_for(words)["taken_for"]
+    run = asked(site_of())["run"]
+    slow, slower = (
+        replace(
+            run,
+            comparison=replace(
+                run.comparison, sides=tuple(replace(side, seconds=s) for side in run.comparison.sides)
+            ),
+        )
+        for s in (1.0, 2.0)
+    )
+    assert expected_s(long, slower, "mini") == pytest.approx(2 * expected_s(long, slow, "mini"))
+    assert expected_s(long, slow, "large") is None  # it was of another pair
+    assert long_words("word " * LONG_WORDS, slow, "mini") == ""
+
+
+def test_the_page_opens_with_the_example_unless_its_address_asks_something():
+    site = site_of()
+    assert open_example(site, {}) == {}  # nothing is stored for these models, and nothing read yet
+    site.opening.read(site.models, MINI)
+    left = open_example(site, {"__theme": "dark"})
+    assert left["run"] is left["displayed"]
+    assert "Ask your own" in left["head"]
+    assert "waiting" not in left["biom"]
+    linked = open_example(site, {"q": "Which gene?"})
+    assert linked["run"] is None
+    assert linked["head"] == ""
+    assert "waiting" in linked["biom"]
+
+
+def test_a_chip_puts_its_example_into_the_boxes_and_nothing_else_does():
+    left = choose_example("2:1764516000000")
+    assert (left["context"], left["question"]) == (EXAMPLES[2]["context"], EXAMPLES[2]["question"])
+    assert left["placed"] is None
+    assert left["otherwise"] == ""
+    for nonsense in ("", "x", "-1", f"{len(EXAMPLES)}:1", "²", "1e3"):
+        assert choose_example(nonsense) == {}
 
 
 BOTH = "Mutations of CFTR cause cystic fibrosis"

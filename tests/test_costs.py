@@ -19,6 +19,7 @@ import pytest
 
 import biom_demo
 from biom_demo.analysis import attribution, passage
+from biom_demo.analysis.claims import evidence_table
 from biom_demo.analysis.comparison import View
 from biom_demo.analysis.difference import difference_of, short_names
 from biom_demo.analysis.passage import Passage, passage_of_records
@@ -32,7 +33,8 @@ from biom_demo.qa.datasets.matching import Context, Words
 from biom_demo.qa.datasets.squad import examples_of
 from biom_demo.qa.records import Answer, CharSpan, Prediction, Question
 from biom_demo.qa.short_forms import short_forms
-from biom_demo.show import cards, export, words
+from biom_demo.show import cards, citations, export, words
+from biom_demo.show import claims as claims_shown
 from biom_demo.show import difference as drawn
 from biom_demo.show import pubmed as records_shown
 from tests.costs import MAX_RATIO, SHAPES, costliest, hostile, ratio_of, seconds
@@ -123,6 +125,16 @@ def shown(found):
     ]
 
 
+def evidence(text):
+    """The evidence table of one record of that text, and titled so, that both models point at."""
+    text = f"ATP7B {text}"
+    notes = (Note(NoteKind.RETRACTED_BY, source=text),)
+    one = Abstract("1", text, text, (), True, authors=(text,), journal=text, notes=notes)
+    sides = [pointing_at(text, "ATP7B", label=label) for label in ("BioM", "Vanilla")]
+    read = comparison_of(*sides, passage=passage_of_records((one,)))
+    return evidence_table(text, [read], read.checkpoints, View())
+
+
 def factoid(names, snippets):
     raw = {
         "id": "1", "body": "?", "type": "factoid", "exact_answer": [names],
@@ -159,6 +171,7 @@ DRIVEN = {
     "analysis.difference.short_names": lambda text: short_names([text, f"{text}a"]),
     "analysis.passage.check_input": lambda text: passage.check_input(f"a{text}", "a", max_chars=10**9),
     "analysis.passage.passage_of_records": lambda text: passage_of_records((record(text),), named=text),
+    "analysis.claims.evidence_table": evidence,
     "pubmed.abstract.Abstract": lambda text: record(text, title=text).as_json(),
     "pubmed.abstract.Abstract.from_json": lambda text: Abstract.from_json(record(text).as_json()),
     "pubmed.identify.same_title": lambda text: identify.same_title(text, f"{text}a"),
@@ -180,6 +193,7 @@ DRIVEN = {
     "qa.metrics.squad_f1": lambda text: metrics.squad_f1(text, f"{text}a"),
     "qa.metrics.squad_v1": lambda text: metrics.squad_v1({"1": text}, {"1": [f"{text}a"]}),
     "qa.metrics.squad_v2": lambda text: metrics.squad_v2({"1": text}, {"1": [f"{text}a"]}),
+    "qa.pooling.folding": lambda text: pooling.folding([text])(text),
     "qa.pooling.pool": lambda text: pooling.pool([(text, prediction(text, 3))]),
     "qa.run_squad_text.basic_tokens": lambda text: run_squad_text.basic_tokens(text, lower_case=True),
     "qa.sentences.sentence_around": lambda text: sentences.sentence_around(text, CharSpan(0, 1)),
@@ -187,7 +201,19 @@ DRIVEN = {
     "show.cards.head_html": lambda text: cards.head_html(text, text, text, stale=False),
     "show.cards.text_html": marked,
     "show.export.as_download": lambda text: export.as_download("name", "text/plain", text),
+    "show.export.comparison_csv": lambda text: export.comparison_csv(compared(text), gold=[text]),
     "show.export.csv_text": lambda text: export.csv_text([{"a": text, "b": text}]),
+    "show.export.evidence_csv": lambda text: [
+        export.evidence_csv(evidence(text), query=text),
+        citations.ris(evidence(text).cited(5)),
+        citations.bibtex(evidence(text).cited(5)),
+    ],
+    "show.export.evidence_markdown": lambda text: [
+        export.evidence_markdown(evidence(text), query=text, shown=5),
+        claims_shown.papers_html(evidence(text)),
+        claims_shown.claims_html(evidence(text), 0, cards.BLIND[0], shown=5),
+    ],
+    "show.export.markdown": lambda text: export.markdown(compared(text), gold=[text]),
     "show.export.read_link": lambda text: export.read_link({"q": text[: export.MAX_LINK_VALUE_CHARS]}),
     "show.difference.attribution_html": lambda text: drawn.attribution_html(
         attribution.Attribution(Answer(CharSpan(0, 1), text[:1], 1.0, 0.5), *effects(text)),
@@ -195,6 +221,7 @@ DRIVEN = {
         Passage(text),
         text,
     ),
+    "show.words.listed": lambda text: words.listed([text, text, text]),
     "show.pubmed.record_html": lambda text: records_shown.record_html(record(text, title=text)),
     "show.words.translation_words": lambda text: words.translation_words(text, f"{text}a"),
 }
@@ -209,6 +236,7 @@ NOT_DRIVEN = {
         qa.datasets.uploads.main qa.reader.Reader.load qa.checkpoint_files.check_config
         qa.checkpoint_files.check_tokenizer_config qa.checkpoint_files.check_tables
         analysis.benchmark.evaluate analysis.benchmark.score analysis.benchmark.progress_line
+        analysis.stored.comparison_of
         """,
     "it passes a bounded text on to a model, to PubMed or to its cache": """
         analysis.attribution.reworded analysis.comparison.Readers.read analysis.literature.search
@@ -221,8 +249,9 @@ NOT_DRIVEN = {
     "the text is a name or a word of our own": """
         pubmed.names.scheme_of pubmed.words.words pubmed.words.phrases qa.calibration.reliability
         qa.metrics.paired_bootstrap show.difference.rewordings_html show.pubmed.pmid_link
-        show.words.as_sure_words show.words.counted
+        show.words.as_sure_words show.words.counted show.cards.chips_html show.claims.open_html
         """,
+    "it draws what there is room for, which test_share_card.py shows": "show.share_card.share_card",
     "it looks at a few fields of a checkpoint's own files": """
         qa.checkpoint_files.check_config qa.checkpoint_files.check_tables
         qa.checkpoint_files.check_tokenizer_config
@@ -232,8 +261,9 @@ NOT_DRIVEN = {
         pubmed.local_server.main
         """,
     "it is one slice, or a line around functions that are driven": """
-        qa.records.CharSpan.of qa.reader.size_of analysis.literature.queries_to_try show.cards.card_html
-        show.export.comparison_document show.difference.attributions_html show.pubmed.abstracts_html
+        qa.records.CharSpan.of qa.reader.size_of analysis.literature.queries_to_try analysis.literature.findings
+        analysis.claims.EvidenceTable.rank show.cards.card_html
+        show.export.comparison_document show.difference.attributions_html
         show.difference.rewordings_html show.words.verdict_words
         """,
 }

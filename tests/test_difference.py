@@ -102,13 +102,13 @@ def test_cross_scores_are_ranks_and_logits_under_the_other_model():
             "cut the answer differently: BioM-Mini takes “CFTR”, Vanilla-Mini “is CFTR”",
         ),
         (at(CFTR), at(BRCA1), Agreement.DISAGREE, "Vanilla-Mini at RESULTS, sentence 3 (“BRCA1”)"),
-        (at(CFTR) | {"null": 21.0}, at(BRCA1), Agreement.BIOM_ABSTAINS, "abstains: “no answer” scores 3.0"),
-        (at(CFTR), at(BRCA1) | {"null": 21.0}, Agreement.VANILLA_ABSTAINS, "Vanilla-Mini abstains"),
+        (at(CFTR) | {"null": 21.0}, at(BRCA1), Agreement.BIOM_ABSTAINS, "finds no answer; if it had to"),
+        (at(CFTR), at(BRCA1) | {"null": 21.0}, Agreement.VANILLA_ABSTAINS, "Vanilla-Mini finds no answer"),
         (
             at(CFTR) | {"null": 21.0},
             at(BRCA1) | {"null": 21.0},
             Agreement.BOTH_ABSTAIN,
-            "Vanilla-Mini abstains",
+            "Vanilla-Mini finds no answer",
         ),
     ],
 )  # fmt: skip
@@ -121,7 +121,8 @@ def test_each_kind_of_difference_is_told_in_words(first, second, agreement, word
 def test_a_disagreement_tells_what_each_makes_of_the_other():
     found = pair(at(CFTR), {"start": {BRCA1: 9, CFTR: 5.5}, "end": {BRCA1: 9, CFTR: 5.5}})
     rank = ordinal(found.cross[0][1].rank)
-    assert f"Vanilla-Mini ranks BioM-Mini’s answer {rank}, 7.0 logits behind its own." in in_words(found)
+    times = "about 1,100 times less likely than its own"  # e to the 7 logits that it lies behind
+    assert f"Vanilla-Mini ranks BioM-Mini’s answer {rank}, {times}." in in_words(found)
 
 
 def test_the_stretch_drawn_holds_the_most_probability():

@@ -16,14 +16,16 @@ from markdown_it import MarkdownIt  # it comes with Gradio, by way of typer and 
 
 from biom_demo.analysis.comparison import View
 from biom_demo.analysis.difference import difference_of
-from biom_demo.analysis.literature import Retrieved, Round, Search
+from biom_demo.analysis.literature import MAX_ABSTRACTS, Retrieved, Round, Search
 from biom_demo.analysis.passage import Passage, passage_of_records
 from biom_demo.errors import InputError
 from biom_demo.pubmed.abstract import Abstract, Note, NoteKind
 from biom_demo.pubmed.session import Searched
 from biom_demo.qa.records import Question
 from biom_demo.show.export import (
+    MAX_FURTHER,
     MAX_LINKED_TEXT_CHARS,
+    TABS,
     VIEW_LIMITS,
     Link,
     as_download,
@@ -66,7 +68,7 @@ def found(*args, view=None, **kwargs):
 
 
 def read_back(query):
-    assert query.startswith("?")
+    assert not query or query.startswith("?")
     return read_link({key: values[0] for key, values in parse_qs(query[1:], keep_blank_values=True).items()})
 
 
@@ -80,20 +82,39 @@ views = st.builds(
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 
 
-@given(st.builds(Link, words, words, words, words, st.booleans(), views))
+links = st.builds(
+    Link,
+    words,
+    words,
+    words,
+    words,
+    st.booleans(),
+    views,
+    tab=st.sampled_from(["", *TABS]),
+    further=st.lists(words.filter(bool), max_size=MAX_FURTHER).map(tuple),
+    query=words,
+    newest_first=st.booleans(),
+    abstracts=st.integers(0, MAX_ABSTRACTS),
+)
+
+
+@given(links)
 def test_a_link_brings_back_what_was_put_in(link):
     back = read_back(link_query(link))
-    if not (link.named or link.text or link.question):
+    if not (link.named or link.text or link.question or link.query or link.tab):
         assert back is None
     else:
         assert back == link
 
 
-@given(
-    st.dictionaries(st.sampled_from(["id", "q", "text", "null", "top", "length", "dup", "pair", "x"]), words)
-)
+KEYS = ["id", "q", "text", "null", "top", "length", "dup", "pair", "x", "tab", "query", "sort", "n",
+        "model3", "model4", "model5"]  # fmt: skip
+
+
+@given(st.dictionaries(st.sampled_from(KEYS), words | st.sampled_from(["ask", "-1", "1e9", "nan", "newest"])))
 def test_any_link_is_read_or_ignored_within_the_limits(parameters):
     link = read_link(parameters)
+    assert link is None or (link.tab in ("", *TABS) and 0 <= link.abstracts <= MAX_ABSTRACTS)
     for name, (low, high) in VIEW_LIMITS.items():
         assert low <= getattr(link.view if link else View(), name) <= high
 
@@ -102,6 +123,16 @@ def test_numbers_out_of_bounds_and_no_numbers():
     view = read_link({"q": "x", "null": "1e9", "top": "-3", "length": "nan", "dup": "many"}).view
     assert (view.null_threshold, view.shown) == (10.0, 1)
     assert (view.max_answer_length, view.near_duplicate_threshold) == (30, 0.5)
+
+
+def test_a_link_to_a_tab_says_no_more_than_is_told():
+    assert link_query(Link()) == ""
+    assert link_query(Link(tab="ask", question="Which gene?")) == "?tab=ask&q=Which+gene%3F"
+    asked = read_link({"tab": "ask", "query": "CFTR[ti]", "sort": "newest", "n": "40"})
+    assert (asked.tab, asked.query, asked.newest_first, asked.abstracts) == ("ask", "CFTR[ti]", True, 40)
+    nonsense = read_link({"tab": "admin", "q": "x", "sort": "random", "n": "many"})
+    assert (nonsense.tab, nonsense.newest_first, nonsense.abstracts) == ("", False, 0)
+    assert read_link({"tab": "admin"}) is None
 
 
 def test_texts_too_long_for_a_link_are_refused():
@@ -136,6 +167,34 @@ def test_markdown_says_how_often_answers_as_sure_were_right():
     assert "about this sure" not in markdown(found())
     silent = difference_of(comparison_of(first, other), View(null_threshold=-99.0))
     assert "about this sure" not in markdown(silent)
+
+
+def test_markdown_has_the_verdict_and_the_known_answer():
+    text = markdown(found(), gold=("CFTR", "cftr", "CFTR"))
+    assert "**Verdict:** Disagree: BioM-Mini-SQuAD answers “CFTR”" in text
+    assert "**Known answer:** CFTR or cftr" in text
+    first, second = (line for line in text.splitlines() if line.startswith("- **"))
+    assert first.endswith("; ✓ as known")
+    assert second.endswith("; ✗ not as known")
+    assert "known" not in markdown(found())
+    silent = markdown(found(null=30.0), gold=())
+    assert "**Known answer:** the text does not say" in silent
+    assert "CFTR (confidence" in silent
+    assert silent.count("✓ as known") == 1
+
+
+def test_csv_has_the_verdict_and_whether_each_answer_is_known():
+    def rows(text):
+        return list(csv.DictReader(io.StringIO(text)))
+
+    known = rows(comparison_csv(found(), gold=("CFTR",)))
+    assert {row["verdict"] for row in known} == {"disagree"}
+    assert {row["known_answers"] for row in known} == {"CFTR"}
+    assert all((row["answer"] == "CFTR") == (row["right"] == "True") for row in known)
+    assert {row["right"] for row in rows(comparison_csv(found()))} == {""}
+    silent = rows(comparison_csv(found(null=30.0), gold=()))
+    assert all(row["right"] == row["abstains"] for row in silent)
+    assert {row["abstains"] for row in silent} == {"True", "False"}
 
 
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])

@@ -31,7 +31,7 @@ from tests.tiny import wordpiece_tokenizer
 
 QUESTION = "which gene"
 LONG = "the gene binds the drug in the virus. " * 500  # some thirty windows, so some fifteen batches
-SHORT = "The gene binds the drug. The drug is in the virus, and the virus causes the rest of it."
+SHORT = LONG[:380]
 BEGUN = 4  # batches: enough for progress to be told
 ALL = 1_000  # batches: more than anything here has
 PATIENCE_S = 60

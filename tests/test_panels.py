@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import replace
+from urllib.parse import parse_qsl
 
 import pytest
 
 from biom_demo.analysis.comparison import View
+from biom_demo.analysis.passage import Passage
+from biom_demo.models.catalogue import Checkpoint
 from biom_demo.ui.compare_tab import answer, prepare
 from biom_demo.ui.keep_panel import (
     as_file,
     go_back,
     list_history,
+    make_address,
     make_link,
     make_notes,
     open_link,
+    restore,
 )
 from biom_demo.ui.practice_panel import (
     Deck,
@@ -175,9 +181,15 @@ def test_the_tally_is_of_the_file_and_under_the_view():
     left = after_run(second, left["scored"], View(), DECK)
     assert len(left["scored"]) == 2
     # BioM is right on both, the vanilla model on the second, where it abstains.
-    assert _figures(left["tally"]) == [("1", "2", "100.0"), ("1", "2", "50.0")]
+    assert _figures(left["tally"]) == [
+        ("✓ right", "2", "100.0%"),
+        ("✓ right", "2", "50.0%"),
+    ]
     # Under a threshold at which both abstain the first is wrong for both.
-    assert _figures(tally(second, left["scored"], NULL_WINS)) == [("1", "2", "50.0"), ("1", "2", "50.0")]
+    assert _figures(tally(second, left["scored"], NULL_WINS)) == [
+        ("✓ right", "2", "50.0%"),
+        ("✓ right", "2", "50.0%"),
+    ]
     # Asked again, a question counts once.
     again = after_run(run_of(placed=placed(0)), left["scored"], View(), DECK)
     assert len(again["scored"]) == 2
@@ -187,7 +199,7 @@ def test_the_tally_is_of_the_file_and_under_the_view():
 
 
 def _figures(html):
-    """EM here, questions so far, EM over them: of each row."""
+    """Right here, questions so far, right over them: of each row."""
     import re
 
     rows = re.findall(r"<tr><th scope=['\"]row['\"]>.*?</tr>", html)
@@ -251,21 +263,19 @@ def test_while_blind_there_is_no_tally():
 
 def test_a_link_has_the_text_only_where_that_was_chosen():
     run = run_of()
-    assert "CFTR" not in make_link(run, False, View())["query"]
-    assert "not in the link" in make_link(run, False, View())["link_status"]
-    query = make_link(run, True, View(null_threshold=2.5))["query"]
+    assert "CFTR" not in make_link(site_of(), run, False, View())["query"]
+    assert "not in the link" in make_link(site_of(), run, False, View())["link_status"]
+    query = make_link(site_of(), run, True, View(null_threshold=2.5))["query"]
     assert "CFTR" in query
     assert "null=2.5" in query
-    assert make_link(None, True, View())["query"] == ""
-    long = make_link(run_of(typed="word " * 5_000), True, View())
+    assert make_link(site_of(), None, True, View())["query"] == ""
+    long = make_link(site_of(), run_of(typed="word " * 5_000), True, View())
     assert long["query"] == ""
     assert 'role="alert"' in long["link_status"]
 
 
 def test_a_link_fills_boxes_and_view_at_once():
-    from urllib.parse import parse_qsl
-
-    query = make_link(run_of(), True, View(shown=7))["query"]
+    query = make_link(site_of(), run_of(), True, View(shown=7))["query"]
     left = open_link(site_of(), dict(parse_qsl(query[1:])))
     assert (left["context"], left["question"]) == (TEXT, inquiry().question)
     assert left["view"] == View(shown=7)
@@ -276,6 +286,73 @@ def test_a_link_fills_boxes_and_view_at_once():
     assert "question alone" in open_link(site_of(), {"q": "Which?"})["status"]
     assert "not on offer" in open_link(site_of(), {"q": "Which?", "text": "A", "pair": "x"})["status"]
     assert 'role="alert"' in open_link(site_of(), {"text": "x" * 30_000})["status"]
+    # What is for another tab is left to it.
+    assert open_link(site_of(), {"tab": "ask", "q": "Which?"}) == {"linked": ""}
+
+
+def test_a_link_names_further_models_that_are_on_offer():
+    third = Checkpoint("third", "Third", "made up")
+    site = site_of(further=[(third, "Mice")])
+    key = next(iter(site.catalogue))
+    run = replace(run_of(), asked=inquiry(further=(key, "some/folder")))
+    made = make_link(site, run, True, View())
+    assert "folder" not in made["query"]
+    assert "not of the list are not in it" in made["link_status"]
+    left = open_link(site, dict(parse_qsl(made["query"][1:])))
+    assert left["further"] == [key]
+    left = open_link(site, {"q": "Which?", "text": "A", "model3": "/etc", "model4": key})
+    assert left["further"] == [key]
+    assert "not on offer" in left["status"]
+    assert "further" not in open_link(site, {"q": "Which?", "text": "A"})
+
+
+def test_the_address_has_a_run_s_link_and_number_and_its_text_once():
+    site, run = site_of(), run_of()
+    history = History((run_of(), run), dropped=3)
+    told = json.loads(make_address(site, run, history, View(shown=7), new=True)["address"])
+    assert (told["number"], told["text"]) == (4, TEXT)
+    assert "CFTR" not in told["query"]
+    assert "top=7" in told["query"]
+    again = json.loads(make_address(site, run, history, View(), new=False)["address"])
+    assert again["text"] is None
+    named = replace(run, comparison=replace(run.comparison, passage=Passage(TEXT, named="7")))
+    assert json.loads(make_address(site, named, History((named,)), View(), new=True)["address"])["text"] == ""
+    # A reload of a blind run would give away which model is which.
+    blind = run_of(blind=True)
+    for one in (None, blind, run_of()):
+        assert make_address(site, one, History((blind,)), View(), new=True) == {"address": ""}
+
+
+def test_a_step_back_draws_a_run_of_this_visit_and_asks_one_of_an_earlier():
+    site = site_of()
+    run = run_of(site)
+    calls = list(site.models.calls)
+    left = restore(site, json.dumps({"number": 0}), History((run,)), View())
+    assert (left["run"], left["linked"]) == (run, "")
+    asked = json.dumps({"query": "?q=Which%3F&top=3", "text": TEXT})
+    left = restore(site, asked, History(), View())
+    assert (left["context"], left["question"], left["linked"]) == (TEXT, "Which?", "ask")
+    assert left["placed"] == Placed(TEXT)
+    assert left["view"].shown == 3
+    assert site.models.calls == calls
+    assert restore(site, json.dumps({"query": "?q=Which%3F", "text": ""}), History(), View())["linked"] == ""
+
+
+@pytest.mark.parametrize(
+    "asked", [None, "", "{", "[]", "7", '{"number": "0"}', '{"query": 7}', '{"number": 99}', "[" * 100_000]
+)
+def test_nonsense_in_place_of_a_step_leads_nowhere(asked):
+    left = restore(site_of(), asked, History(), View())
+    assert left["linked"] == ""
+    assert set(left) <= {"linked", "status"}
+
+
+def test_a_text_that_the_browser_kept_goes_with_its_question_alone():
+    left = open_link(site_of(), {"q": "Which?"}, TEXT)
+    assert (left["context"], left["placed"], left["linked"]) == (TEXT, Placed(TEXT), "ask")
+    assert open_link(site_of(), {"q": "Which?", "id": "7"}, TEXT)["context"] == "7"
+    assert open_link(site_of(), {"q": "Which?", "text": "A"}, TEXT)["context"] == "A"
+    assert open_link(site_of(), {}, TEXT) == {"linked": ""}
 
 
 def test_notes_and_files_are_of_the_run_on_the_page():
@@ -284,6 +361,12 @@ def test_notes_and_files_are_of_the_run_on_the_page():
     document = json.loads(json.loads(as_file("json", run, View())["payload"])["text"])
     assert document["question"] == inquiry().question
     assert json.loads(as_file("csv", run, View())["payload"])["name"] == "comparison.csv"
+    payload = json.loads(as_file("png", run, View(), "http://x/?q=y")["payload"])
+    assert (payload["name"], payload["type"]) == ("comparison.png", "image/png")
+    assert base64.b64decode(payload["base64"]).startswith(b"\x89PNG")
+    known = run_of(placed=placed())
+    assert "**Known answer:** CFTR" in make_notes(known, View())["notes"]
+    assert "known_answers" in json.loads(as_file("csv", known, View())["payload"])["text"]
     for empty, words in ((None, "nothing to keep yet"), (run_of(blind=True), "Vote first")):
         assert words in as_file("json", empty, View())["link_status"]
         assert as_file("csv", empty, View())["payload"] == ""

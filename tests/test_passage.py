@@ -85,7 +85,7 @@ def test_places_name_section_and_sentence():
         ("text", "?!", "holds no word"),
         ("text", "which " * 400, "one sentence"),
         ("x" * 2_000, "Which?", "at most 1,000"),
-        ("PK\x03\x04\x00\x00" * 20, "Which?", "binary file"),
+        ("PK\x03\x04\x00\x00" * 20, "Which?", "ZIP file"),
     ],
 )
 def test_input_that_cannot_be_used_is_told_what_to_change(text, question, words):

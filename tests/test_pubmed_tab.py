@@ -2,17 +2,49 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import threading
+from dataclasses import replace
+from urllib.parse import parse_qs
 
 import pytest
 
 from biom_demo.analysis.comparison import View
 from biom_demo.pubmed.session import Pace, PubMed
-from biom_demo.ui.pubmed_tab import Generated, drawn_findings, find_abstracts, halt, read_found
+from biom_demo.settings import Settings, Switch
+from biom_demo.show.export import read_link
+from biom_demo.ui.evidence import (
+    FILES,
+    SEARCHES_KEPT,
+    Asked,
+    Generated,
+    again,
+    as_file,
+    drawn,
+    head_of,
+    link_of,
+    listed_searches,
+    with_search,
+)
+from biom_demo.ui.pubmed_tab import (
+    EXAMPLES,
+    ToRead,
+    asked_of,
+    find_abstracts,
+    halt,
+    missing_words,
+    open_abstract,
+    open_link,
+    read_found,
+)
+from biom_demo.ui.run import History
 from tests.entrez_server import PLAY, entrez_server
-from tests.site import BlockedPubMed, last, site_of
+from tests.site import MINI, BlockedPubMed, last, site_of
 
 QUESTION = "Which gene is mutated in cystic fibrosis?"
+GLUCOSE = "Which drug lowers glucose from the liver?"
 
 
 @pytest.fixture
@@ -21,20 +53,21 @@ def server():
         yield running
 
 
+def boxes(question=QUESTION, query="", *, limit=20):
+    return Asked(question, query, "mini", limit, False)
+
+
 def asked(site, question=QUESTION, query="", generated=None, before=None, *, limit=20, session="me"):
-    return last(
-        find_abstracts(
-            site,
-            question,
-            query,
-            generated,
-            before,
-            limit=limit,
-            newest_first=False,
-            api_key="",
-            session=session,
-        )
+    updates = find_abstracts(
+        site, boxes(question, query, limit=limit), generated, before, api_key="", session=session
     )
+    return last(updates)
+
+
+def read_of(site, *, searches=(), session="me", **rest):
+    """All that a question leaves on the page, searched and read."""
+    found = asked(site, session=session, **rest)
+    return found | last(read_found(site, found["to_read"], View(), searches, session))
 
 
 def site_at(server, **rest):
@@ -46,7 +79,9 @@ def test_a_question_becomes_a_query_abstracts_and_findings(server):
     left = asked(site)
     assert left["query"] == left["generated"].query
     assert left["generated"].question == QUESTION
-    left |= last(read_found(site, left["to_read"], View(), "me"))
+    assert left["stop"]["visible"] is True
+    left |= last(read_found(site, left["to_read"], View(), (), "me"))
+    assert left["stop"]["visible"] is False
     records = left["to_read"].retrieved.records
     assert len(left["read"].comparisons) == len(records)
     assert "CFTR" in left["found-biom"]
@@ -59,10 +94,10 @@ def test_a_query_made_of_an_earlier_question_is_made_anew(server):
     """A paste over the question sends no input event: only the server can know."""
     site = site_at(server)
     first = asked(site)
-    again = asked(site, "Which drug lowers glucose from the liver?", first["query"], first["generated"])
+    again = asked(site, GLUCOSE, first["query"], first["generated"])
     assert again["query"] != first["query"]
     assert "glucose" in again["query"].lower()
-    own = asked(site, "Which drug lowers glucose from the liver?", "cystic fibrosis", first["generated"])
+    own = asked(site, GLUCOSE, "cystic fibrosis", first["generated"])
     assert own["query"] == "cystic fibrosis AND hasabstract"
     assert own["generated"] is None
     # One that was edited is the user's own, whatever it was made of.
@@ -84,7 +119,8 @@ def test_why_there_is_nothing_to_read(server, question, query, words):
     left = asked(site, question, query)
     assert words in left["pubmed_status"]
     assert left["to_read"] is None
-    assert list(read_found(site, left["to_read"], View(), "me")) == []
+    assert left["stop"]["visible"] is False
+    assert list(read_found(site, left["to_read"], View(), (), "me")) == []
     assert len(site.stops) == 0  # a failed search leaks none
 
 
@@ -92,13 +128,13 @@ def test_a_second_question_replaces_the_first_and_each_is_read_once(server):
     site = site_at(server)
     first, second = asked(site)["to_read"], asked(site)["to_read"]
     assert first.stop.is_set()
-    assert list(read_found(site, first, View(), "me")) == []
+    assert list(read_found(site, first, View(), (), "me")) == []
     assert len(site.stops) == 1  # the first one's end is not the second's
-    reading = read_found(site, second, View(), "me")
+    reading = read_found(site, second, View(), (), "me")
     assert "Stopping" in halt(site, "me")
     left = last(reading)
     assert "0 of 2 abstracts were read" in left["pubmed_status"]
-    assert list(read_found(site, second, View(), "me")) == []
+    assert list(read_found(site, second, View(), (), "me")) == []
     assert "Nothing is running" in halt(site, "me")
     assert len(site.stops) == 0
 
@@ -113,10 +149,10 @@ def test_stopping_a_search_stops_no_download(server):
 
 def test_findings_say_which_question_they_are_of(server):
     site = site_at(server)
-    left = last(read_found(site, asked(site)["to_read"], View(), "me"))
+    left = last(read_found(site, asked(site)["to_read"], View(), (), "me"))
     assert QUESTION in left["found-head"]
     assert "for the previous question" not in left["found-head"]
-    again = asked(site, "Which drug lowers glucose from the liver?", before=left["read"])
+    again = asked(site, GLUCOSE, before=left["read"])
     assert QUESTION in again["found-head"]
     assert "for the previous question" in again["found-head"]
     failed = asked(site, "zzz", "zebra unicorn", before=left["read"])
@@ -143,7 +179,7 @@ def test_what_was_read_before_a_stop_is_kept(server, monkeypatch):
     to_read = asked(site, query="gene OR drug OR disease OR the")["to_read"]
     assert len(to_read.retrieved.records) > 2
     updates = []
-    for update in read_found(site, to_read, View(), "me"):
+    for update in read_found(site, to_read, View(), (), "me"):
         updates.append(update)
         to_read.stop.set()
     assert len(updates[-1]["read"].comparisons) == 1
@@ -153,13 +189,13 @@ def test_what_was_read_before_a_stop_is_kept(server, monkeypatch):
 def test_a_view_is_drawn_of_what_was_read(server):
     site = site_at(server)
     to_read = asked(site)["to_read"]
-    read = last(read_found(site, to_read, View(), "me"))["read"]
+    read = last(read_found(site, to_read, View(), (), "me"))["read"]
     calls = list(site.models.calls)
-    silent = drawn_findings(read, View(null_threshold=-10.0))
-    assert "No answer yet" in silent["found-biom"]
+    silent = drawn(read, View(null_threshold=-10.0))
+    assert "finds no answer in any of these" in silent["found-biom"]
     assert "no answer" in silent["abstracts"]
     assert site.models.calls == calls
-    assert set(drawn_findings(None, View())) == set(silent)
+    assert set(drawn(None, View())) == set(silent)
 
 
 def test_reading_goes_on_for_others_while_pubmed_keeps_silent():
@@ -185,3 +221,149 @@ def test_reading_goes_on_for_others_while_pubmed_keeps_silent():
 def ask_failing(ask_pubmed, site):
     with pytest.raises(AssertionError):
         ask_pubmed(site, QUESTION, "", 5, "mini")
+
+
+def test_findings_are_of_another_question_once_a_box_has_changed(server):
+    read = read_of(site_at(server))["read"]
+    of_it = boxes(query=read.sent)
+    assert "previous question" not in head_of(read, boxes())
+    assert "previous question" not in head_of(read, of_it)
+    assert "previous question" in head_of(read, boxes(GLUCOSE))
+    assert "previous question" in head_of(read, boxes(query="other"))
+    assert "previous question" in head_of(read, boxes(limit=40))
+    assert head_of(None, boxes()) == ""
+
+
+def test_the_boxes_are_taken_as_they_stand():
+    assert asked_of(None, None, "mini", 20, "most relevant") == Asked("", "", "mini", 20, False)
+    assert asked_of("a\ud800", "b", "mini", 5.0, "newest") == Asked("a\ufffd", "b", "mini", 5, True)
+
+
+def test_models_that_are_not_here_are_told_and_nothing_is_asked(server, monkeypatch):
+    site = site_at(server)
+    monkeypatch.setattr("biom_demo.ui.pubmed_tab.missing", lambda checkpoints: list(checkpoints))
+    words = missing_words(site, MINI.checkpoints)
+    assert "Compare tab to fetch" in words
+    assert "Not on this machine yet" in asked(site)["pubmed_status"]
+    public = site_at(server, settings=Settings(public=Switch.ON))
+    assert "fetch" not in missing_words(public, MINI.checkpoints)
+    assert server.requests == []
+
+
+def test_an_abstract_opens_in_compare_from_what_was_read(server):
+    site = site_at(server)
+    read = read_of(site)["read"]
+    calls, requests = list(site.models.calls), len(server.requests)
+    update = open_abstract("90000002 1", read, History(), View())
+    run = update["run"]
+    assert (update["context"], update["question"], update["pair"]) == ("90000002", QUESTION, "mini")
+    assert run.passage.named == "90000002"
+    assert run.comparison.complete
+    assert run.comparison.sides == read.comparisons[1].sides
+    assert "nothing was read anew" in update["status"]
+    assert update["back"]["visible"] is True
+    assert update["history"].runs == (run,)
+    assert (site.models.calls, len(server.requests)) == (calls, requests)
+    again_opened = open_abstract("90000001 2", read, update["history"], View())
+    assert [one.passage.named for one in again_opened["history"].runs] == ["90000002", "90000001"]
+
+
+@pytest.mark.parametrize("wanted", [None, "", " ", "77 1", "x y z"])
+def test_an_abstract_that_is_not_kept_is_told_of_and_compare_stays(server, wanted):
+    read = read_of(site_at(server))["read"]
+    for held in (read, None):
+        update = open_abstract(wanted, held, History(), View())
+        assert set(update) == {"pubmed_status", "landed"}
+        assert "no longer kept" in update["pubmed_status"]
+        assert update["landed"] == ""
+
+
+def test_searches_of_a_session_come_back_without_reading(server):
+    site = site_at(server)
+    first = read_of(site)
+    second = read_of(site, question=GLUCOSE, searches=first["searches"])
+    assert [search.number for search in second["searches"]] == [1, 2]
+    assert [number for _, number in second["past"]["choices"]] == [1, 2]
+    calls = list(site.models.calls)
+    back = again(1, second["searches"], View())
+    assert back["read"] is first["read"]
+    assert back["found-biom"] == first["found-biom"]
+    assert (back["question"], back["query"], back["count"]) == (QUESTION, first["query"], 20)
+    assert back["generated"] == Generated(QUESTION, first["query"])
+    assert "nothing was read anew" in back["pubmed_status"]
+    assert site.models.calls == calls
+    assert again(None, second["searches"], View()) is None
+    assert "no longer kept" in again(9, second["searches"], View())["pubmed_status"]
+
+
+def test_no_more_searches_are_kept_than_a_session_may_hold(server, monkeypatch):
+    read = read_of(site_at(server))["read"]
+    kept = ()
+    for number in range(1, SEARCHES_KEPT + 4):
+        kept = with_search(kept, replace(read, number=number))
+    assert [search.number for search in kept] == list(range(4, SEARCHES_KEPT + 4))
+    assert "first 3 searches" in listed_searches(kept)["past"]["info"]
+    monkeypatch.setattr("biom_demo.ui.evidence.HISTORY_CHARS", 10)
+    assert [search.number for search in with_search(kept, replace(read, number=99))] == [99]
+
+
+def test_what_a_failure_leaves_is_kept_too(server):
+    site = site_at(server, broken=[MINI.vanilla])
+    left = read_of(site)
+    assert "damaged" in left["pubmed_status"]
+    assert left["searches"] == ()
+    assert left["stop"]["visible"] is False
+
+
+def test_a_link_asks_the_same_again(server):
+    site = site_at(server)
+    left = read_of(site, limit=15)
+    query = link_of(left["read"], View(null_threshold=-2.0, shown=3))["search_query"]
+    assert "hasabstract" not in query  # it was made of the question, and will be again
+    parameters = {key: values[0] for key, values in parse_qs(query[1:]).items()}
+    update = open_link(site, parameters)
+    assert (update["question"], update["query"], update["pair"]) == (QUESTION, "", "mini")
+    assert (update["count"], update["order"], update["linked"]) == (15, "most relevant", QUESTION)
+    assert (update["threshold"], update["top"]) == (-2.0, 3)
+    own = read_of(site, query="cystic fibrosis")["read"]
+    assert "query=cystic+fibrosis" in link_of(own, View())["search_query"]
+    assert link_of(None, View()) == {"search_query": ""}
+
+
+def test_a_link_that_is_not_ours_does_no_harm(server):
+    site = site_at(server)
+    assert open_link(site, {}) == {}
+    assert open_link(site, {"q": QUESTION}) == {}  # Compare's
+    assert open_link(site, {"tab": "ask", "q": "x" * 30_000}) == {}
+    update = open_link(site, {"tab": "ask", "n": "1", "pair": "none", "q": ""})
+    assert (update["count"], update["linked"]) == (5, "")
+    assert "not on offer here" in update["pubmed_status"]
+    assert "pair" not in update
+    assert read_link({"tab": "ask"}) is not None
+
+
+def test_files_hold_the_table_and_the_records_it_cites(server):
+    read = read_of(site_at(server))["read"]
+    made = {kind: json.loads(as_file(kind, read, View())["search_payload"]) for kind in FILES}
+    assert {made[kind]["name"] for kind in FILES} == {
+        "evidence.csv", "evidence.md", "evidence.ris", "evidence.bib",
+    }  # fmt: skip
+    rows = list(csv.DictReader(io.StringIO(made["csv"]["text"])))
+    assert len(rows) == 2 * len(read.comparisons)
+    assert {row["pmid"] for row in rows} == {"90000001", "90000002"}
+    assert "PMID 90000001" in made["markdown"]["text"]
+    assert "AN  - 90000001" in made["ris"]["text"]
+    assert "pmid = {90000001}" in made["bibtex"]["text"]
+    assert all(value == "" for value in drawn(None, View()).values())
+    for kind in FILES:
+        nothing = as_file(kind, None, View())
+        assert nothing["search_payload"] == ""
+        assert "nothing to keep" in nothing["kept_status"]
+    silent = as_file("ris", read, View(null_threshold=-10.0))
+    assert "No record is cited" in silent["kept_status"]
+
+
+def test_the_examples_find_something_on_the_local_server(server):
+    site = site_at(server)
+    for question in EXAMPLES:
+        assert isinstance(asked(site, question)["to_read"], ToRead), question

@@ -13,14 +13,14 @@ import pytest
 from markupsafe import Markup
 
 from biom_demo.analysis.attribution import Attribution, Effect, Rewording
+from biom_demo.analysis.claims import evidence_table
 from biom_demo.analysis.comparison import Verdict, View
 from biom_demo.analysis.difference import difference_of, words_of
-from biom_demo.analysis.literature import findings
 from biom_demo.analysis.passage import Passage, passage_of_records
 from biom_demo.models.catalogue import Checkpoint, ModelPair
 from biom_demo.pubmed.abstract import Abstract, Note, NoteKind, Section
 from biom_demo.qa.records import Answer, CharSpan, Question
-from biom_demo.show import about, cards, difference, practice, pubmed, reliability
+from biom_demo.show import about, cards, claims, difference, practice, pubmed, reliability
 from biom_demo.show.cards import ACCENTS, Mark, Persona, card_html, personas, text_html, verdict_html
 from biom_demo.show.difference import difference_html, merged_html
 from biom_demo.show.export import csv_text, markdown
@@ -131,7 +131,7 @@ class Hostile:
             for agreement in AGREEMENT_WORDS
             for swapped in (False, True)
         }
-        found = findings([self.comparison], 0, top_n=5)
+        table = evidence_table(h, [self.comparison], self.comparison.checkpoints, view)
         ballot = practice.Ballot(h, h, h, h, h, h, h)
         rewordings = [(persona, [Rewording(h, h, 0.5, True), Rewording(h, None, 0.0, False)])]
         marks = [Mark(CharSpan(0, 3), 1, "a-1", h), Mark(CharSpan(2, 8), 2, "a-2", h)]
@@ -144,6 +144,8 @@ class Hostile:
             "waiting_html": (cards.waiting_html(persona), 2),
             "head_html": (cards.head_html(h, h, h, stale=True), 3),
             "no_head_html": (cards.no_head_html(), 0),
+            "chips_html": (cards.chips_html([(h, h)]), 2),
+            "switches_html": (cards.switches_html(), 0),
             "idle_verdict_html": (cards.idle_verdict_html(), 0),
             "status_html": (cards.status_html(h, kind="error", progress=0.5), 1),
             "difference_html": (difference_html(self.found), 10),
@@ -153,6 +155,7 @@ class Hostile:
             "curves_html": (difference.curves_html(self.found), 0),
             "merged_html": (merged_html(self.found), 8),
             "cross_html": (difference.cross_html(self.found), 5),
+            "flips_html": (difference.flips_html(self.found, -10.0, 10.0), 2),
             "heatmap_html": (difference.heatmap_html(self.found.sides[0], "biom", self.found), 1),
             "attribution_html": (difference.attribution_html(*why), 4),
             "attributions_html": (difference.attributions_html([(persona, *why[:1], *why[2:])]), 4),
@@ -164,8 +167,12 @@ class Hostile:
             "warnings_html": (pubmed.warnings_html((self.record, self.record)), 4),
             "pmid_link": (pubmed.pmid_link(h, h), 1),
             "elsewhere_html": (pubmed.elsewhere_html(h), 1),
-            "findings_html": (pubmed.findings_html(found, persona, read=1, silent=0), 3),
-            "abstracts_html": (pubmed.abstracts_html([self.comparison], h, null_threshold=0.0), 3),
+            "status_of_record_html": (pubmed.status_of_record_html(self.record), 0),
+            "introduction_html": (claims.introduction_html(), 0),
+            "claims_html": (claims.claims_html(table, 0, persona, shown=5), 5),
+            "shared_html": (claims.shared_html(table, shown=5), 2),
+            "papers_html": (claims.papers_html(table), 3),
+            "open_html": (claims.open_html(self.record, h), 1),
             "tally_html": (practice.tally_html([practice.TallyRow(h, True, 1.0, 1, 1.0, 1.0)]), 1),
             "ballots_html": (practice.ballots_html([ballot]), 3),
             "about_html": (about.about_html(pair), 4),

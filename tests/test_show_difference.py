@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,8 +19,10 @@ from biom_demo.show.difference import (
     attribution_html,
     attributions_html,
     cost_html,
+    cross_html,
     curves_html,
     difference_html,
+    flips_html,
     hidden_difference_html,
     idle_difference_html,
     legend_html,
@@ -102,9 +105,45 @@ def test_words_carry_their_numbers_and_labels_are_set_apart():
         assert piece == word.of(text)
     assert '<mark class="merged vanilla section tentative" data-w="0"' in html
     assert '<span class="section" data-w="6">:</span>' in html
-    assert "abstains; its best guess is marked" in legend_html(
+    assert "gives no answer; its best guess is marked" in legend_html(
         found_of(pointing_at(text, "CFTR"), side_of(text, null=99.0, label="V"))
     )
+
+
+def test_where_all_give_no_answer_and_see_none_there_is_no_empty_chart_and_no_place_to_tell():
+    text = "the CFTR gene"
+    nothing = Page(difference_html(found_of(side_of(text, null=99.0), side_of(text, null=99.0, label="V"))))
+    assert "No curves: no word" in nothing.text
+    assert not nothing.tags & {"svg", "th", "details"}
+    assert "1st" not in nothing.text
+    assert "< 0.1%" not in nothing.text
+    # One that gives an answer, or a guess that is likely enough, has its place.
+    one = found_of(pointing_at(text, "CFTR"), side_of(text, null=99.0, label="V"))
+    assert re.findall("1st choice", Page(cross_html(one)).text)
+    guess = found_of(pointing_at(text, "CFTR", null=20.0), side_of(text, null=99.0, label="V"))
+    assert "a guess" in Page(cross_html(guess)).text
+    assert "svg" in Page(curves_html(guess)).tags
+
+
+def test_the_words_for_a_distance_are_plain_and_its_term_shows_at_the_cell():
+    text = "the CFTR gene"
+    page = Page(cross_html(found_of(pointing_at(text, "CFTR"), pointing_at(text, "gene", label="V"))))
+    assert "logits" not in page.text.split("The distance in logits")[0]
+    assert any(name == "title" and "logits behind its best span" in value for name, value in page.attributes)
+
+
+def test_the_threshold_at_which_each_model_begins_to_answer_is_where_it_does():
+    text = "the CFTR gene"
+    sides = [pointing_at(text, "CFTR", null=21.0), pointing_at(text, "gene", label="V", null=-9.0)]
+    found = found_of(*sides)
+    page = Page(flips_html(found, -10.0, 10.0))
+    assert "B: BioM-Mini answers from 3.0 on" in page.text
+    assert "V: V answers at every setting" in page.text
+    assert [value for name, value in page.attributes if name == "style"] == ["--effect:0.650"]
+    for threshold, answers in ((2.9, False), (3.0, True)):
+        assert (sides[0].answer(View(null_threshold=threshold)) is not None) == answers
+    never = found_of(pointing_at(text, "CFTR", null=99.0), sides[1])
+    assert "answers at no setting" in Page(flips_html(never, -10.0, 10.0)).text
 
 
 def test_what_is_not_filled_yet_says_why():
@@ -175,5 +214,6 @@ def test_rewordings_say_same_or_other_and_what_was_not_read():
 
 def test_costs_are_told_beforehand():
     assert "9 more readings by each model, at most about 1.5 s" in Page(cost_html(9, 1.5)).text
-    assert "about 0.1 s" in cost_html(9, 0.0)
+    assert "about 0.1 s" in cost_html(9, 0.01)
+    assert "some seconds" in cost_html(9, 0.0)  # nobody has measured it
     assert "more readings" not in cost_html(None, 0.0)

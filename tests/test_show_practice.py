@@ -12,7 +12,8 @@ from tests.markup import Page
 
 def test_a_tally_has_a_row_a_model():
     html = tally_html([TallyRow("<B>", True, 1.0, 3, 66.666, 70.0), TallyRow("V", False, 0.5, 0, None, None)])
-    assert Page(html).text.endswith("<B>11.00366.770.0V00.500––")
+    assert "<B>✓ right100%366.7%70.0%V✗ wrong50%0––" in Page(html).text
+    assert "(exact match, EM)" in Page(html).text
     assert tally_html([]) == ""
 
 

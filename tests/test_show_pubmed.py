@@ -1,32 +1,23 @@
-"""Records, banners, findings and the table of abstracts as the page shows them."""
+"""Records and banners as the page shows them."""
 
 from __future__ import annotations
 
 import pytest
 
-from biom_demo.analysis.comparison import View
-from biom_demo.analysis.literature import Evidence, Finding, findings
 from biom_demo.analysis.passage import Passage, passage_of_records
 from biom_demo.pubmed.abstract import Abstract, Note, NoteKind
 from biom_demo.pubmed.local_server import article_xml
 from biom_demo.pubmed.parse import parse_articles
-from biom_demo.qa.records import Answer, CharSpan
-from biom_demo.show.cards import Persona
 from biom_demo.show.pubmed import (
-    SHOWN_EVIDENCE,
-    abstracts_html,
     elsewhere_html,
-    findings_html,
     record_html,
     records_html,
+    status_of_record_html,
     warning_html,
     warnings_html,
 )
 from tests.entrez_server import PLAY
 from tests.markup import Page
-from tests.readings import comparison_of, pointing_at, side_of
-
-BIOM = Persona("biom", "BioM", "PubMed")
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +84,7 @@ def test_a_record_shows_what_to_beware_of(by_pmid):
     # PubMed may mark an article without saying by what.
     marked = record_of(publication_types=("Retracted Publication",))
     assert Page(warning_html(marked)).text == "! This article was retracted."
+    assert "! PMID 1: This" in Page(warnings_html((marked,), named=True)).text
     both = Page(warnings_html((marked, record_of("2"), by_pmid["90000006"])))
     assert both.text.startswith("! PMID 1: This article was retracted.! PMID 90000006: This")
 
@@ -124,10 +116,7 @@ def test_every_kind_of_note_stands_in_header_row_and_banner_with_its_link(kind):
     assert f"{note.statement}: J Made Up. 2020;1:2. Wrong figure." in Page(html).text
     assert ('class="warning"' in html) == note.serious == bool(warning_html(record))
     assert ('class="note"' in html) != note.serious
-    sides = pointing_at(record.text, "CFTR"), pointing_at(record.text, "CFTR", label="V")
-    row = abstracts_html(
-        [comparison_of(*sides, passage=passage_of_records((record,)))], "?", null_threshold=0
-    )
+    row = status_of_record_html(record)
     assert f">{note.short}</a>" in row
     assert ('class="retracted"' in row) == note.serious
     assert "https://pubmed.ncbi.nlm.nih.gov/8/" in addresses(row)
@@ -144,53 +133,6 @@ def test_a_note_without_a_pmid_leads_to_its_doi_or_nowhere():
     assert Page(warning_html(record_of(notes=(Note(kind, "8"),)))).text == (
         "! This article was retracted: PMID 8."
     )
-
-
-def evidence_of(record, sentence, answer, probability):
-    at = record.text.find(answer)
-    return Evidence(record, Answer(CharSpan(at, at + len(answer)), answer, 1.0, probability), sentence)
-
-
-def test_a_finding_shows_its_sentences_pmids_and_share():
-    records = [record_of(str(i), f"CFTR is it, no. {i}.", year=2000 + i) for i in range(SHOWN_EVIDENCE + 2)]
-    withdrawn = record_of("9", "CFTR.", publication_types=("Retracted Publication",))
-    evidence = [evidence_of(withdrawn, "Not at hand", "CFTR", 0.9)]
-    evidence += [evidence_of(record, record.text, "CFTR", 0.5) for record in records]
-    html = findings_html([Finding("CFTR", 3.0, 0.75, tuple(evidence))], BIOM, read=9, silent=2)
-    page = Page(html)
-    assert "9 abstracts read, no answer in 2" in page.text
-    assert "CFTR 7 abstracts, 75.0% of the evidence" in page.text
-    assert "Not at hand PMID 9, 90.0% (retracted)" in page.text
-    assert "CFTR is it, no. 2. PMID 2, 2002, 50.0%" in page.text
-    assert "and 3 more abstracts" in page.text
-    assert [text for _, text in page.marked] == ["CFTR"] * (SHOWN_EVIDENCE - 1)
-    assert "1 abstract read" in findings_html([], BIOM, read=1, silent=1)
-    assert Page(findings_html([], BIOM, read=0, silent=0)).text == "BioMNo answer yet."
-
-
-def test_the_table_has_a_row_an_abstract():
-    made = []
-    for pmid, text, types in (("1", "The CFTR gene.", ()), ("2", "No gene.", ("Retracted Publication",))):
-        record = Abstract(pmid, f"T{pmid}", text, (), has_abstract=True, year=2001, publication_types=types)
-        biom = pointing_at(text, "gene")
-        vanilla = pointing_at(text, "CFTR", label="V") if pmid == "1" else side_of(text, null=9.0, label="V")
-        made.append(comparison_of(biom, vanilla, passage=passage_of_records((record,))))
-    html = abstracts_html(made, "Which?", null_threshold=0.0)
-    page = Page(html)
-    rows = html.split("<tr>")[2:]
-    assert [row.count("<td>") for row in rows] == [5, 5]
-    assert "≠ disagree" in rows[0]
-    assert "½ vanilla abstains" in rows[1]
-    assert '<b class="retracted">retracted</b>' in rows[1]
-    assert "retracted" not in rows[0]
-    assert [v for n, v in page.attributes if n == "data-pmid"] == ["1", "2"]
-    assert [v for n, v in page.attributes if n == "data-question"] == ["Which?"] * 2
-    strict = abstracts_html(made, "Which?", null_threshold=-99.0)
-    assert strict.count("∅ both abstain") == 2
-    assert abstracts_html([], "Which?", null_threshold=0.0) == ""
-    (found,) = findings(made[:1], 1, top_n=1)
-    assert "CFTR" in findings_html([found], BIOM, read=1, silent=0)
-    assert made[0].verdict(View()).agreement == "disagree"
 
 
 def test_another_server_is_named():

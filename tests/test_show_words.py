@@ -59,7 +59,7 @@ def test_a_verdict_in_a_sentence():
         == "Disagree: B answers “CFTR”, V “ALK”."
     )
     overlap = verdict_words(Verdict(Agreement.OVERLAP, 2 / 3, *answers), "B", "V")
-    assert overlap == "Overlap (token F1 0.67): B answers “CFTR”, V “ALK”."
+    assert overlap == "Overlap: B answers “CFTR”, V “ALK”."
 
 
 def test_a_search_tells_its_rounds_and_what_pubmed_made_of_the_query():

@@ -169,10 +169,10 @@ def test_calls_of_the_api_leave_no_session_behind(served_page):
 
 def test_a_visitor_who_leaves_is_known_to_have_left(served_page):
     """The page's stream to the server ends; what it holds is dropped after a while."""
-    number = served_page.event("context")
+    number = served_page.event("context", None, "pair")
     with served_page.client() as client, client.stream("GET", "/gradio_api/heartbeat/leaver") as stream:
         lines = stream.iter_lines()  # which ends the stream when it goes
         next(lines)
-        assert served_page.run(number, [TEXT], session="leaver").status_code == 200
+        assert served_page.run(number, [TEXT, None, "mini"], session="leaver").status_code == 200
         assert "leaver" in served_page.sessions()["gradio"]
     wait_for(lambda: "leaver" in served_page.sessions()["leaving"])

@@ -5,7 +5,7 @@ Reading is the only step that costs; findings are pooled anew from what was read
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from biom_demo.analysis.comparison import Comparison, Readers, View, compare_many
@@ -16,7 +16,7 @@ from biom_demo.pubmed.abstract import Abstract
 from biom_demo.pubmed.query import enough, hint, queries, with_abstracts
 from biom_demo.pubmed.session import Searched, Session
 from biom_demo.qa.pooling import pool
-from biom_demo.qa.records import Answer, Prediction, Question
+from biom_demo.qa.records import Answer, CharSpan, Prediction, Question
 from biom_demo.qa.sentences import sentence_around
 
 MAX_ABSTRACTS = 100
@@ -62,24 +62,35 @@ class Retrieved:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Where an answer stands: the abstract, the answer, and the sentence around it."""
+    """Where an answer stands: the abstract, the answer, and the sentence ``around`` it.
+
+    ``place`` counts the abstracts that were read, from 0; spans are of the record's text.
+    """
 
     record: Abstract
     answer: Answer
-    sentence: str
+    around: CharSpan
+    place: int
+
+    @property
+    def sentence(self) -> str:
+        """The sentence's text."""
+        return self.around.of(self.record.text)
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One answer of a model over all abstracts; ``share`` is its part of the scores, 0 to 1.
 
-    ``evidence`` has one entry an abstract, the surest first.
+    ``evidence`` has one entry an abstract, the surest first. ``key`` is the same for answers that are
+    alike.
     """
 
     text: str
     score: float
     share: float
     evidence: tuple[Evidence, ...]
+    key: str
 
 
 def queries_to_try(question: str, query: str) -> list[str]:
@@ -155,30 +166,37 @@ def read_abstracts(
 
 
 def findings(
-    read: Sequence[Comparison], side: int, *, top_n: int, null_threshold: float = 0.0
+    read: Sequence[Comparison],
+    side: int,
+    *,
+    top_n: int,
+    null_threshold: float = 0.0,
+    fold: Callable[[str], str] | None = None,
 ) -> list[Finding]:
     """The ``top_n`` answers of one side (0: BioM's, 1: the vanilla one), best first.
 
     Abstracts in which the model abstains at ``null_threshold`` have no say. Retracted ones have one,
-    and are marked where they are shown.
+    and are marked where they are shown. ``fold`` is as in ``pooling.pool``.
     """
     view = View(null_threshold=null_threshold)
-    given = [comparison for comparison in read if comparison.sides[side].answer(view)]
-    predictions: list[Prediction] = [comparison.sides[side].prediction(view) for comparison in given]
-    texts = [comparison.passage.text for comparison in given]
+    given = [place for place, comparison in enumerate(read) if comparison.sides[side].answer(view)]
+    predictions: list[Prediction] = [read[place].sides[side].prediction(view) for place in given]
+    texts = [read[place].passage.text for place in given]
     # All clusters: a finding's share is of them all.
-    pooled = pool(zip(texts, predictions, strict=True), top_n=len(given) * 20 + 1)
+    pooled = pool(zip(texts, predictions, strict=True), top_n=len(given) * 20 + 1, fold=fold)
     total = sum(answer.score for answer in pooled)
     made = []
     for answer in pooled[:top_n]:
         best_of: dict[int, Answer] = {}
         for mention in answer.mentions:  # the surest first
-            best_of.setdefault(mention.source, mention.answer)
-        evidence = tuple(_evidence(given[source], found) for source, found in best_of.items())
-        made.append(Finding(answer.text, answer.score, answer.score / total if total else 0.0, evidence))
+            best_of.setdefault(given[mention.source], mention.answer)
+        evidence = tuple(evidence_of(read[place], found, place) for place, found in best_of.items())
+        share = answer.score / total if total else 0.0
+        made.append(Finding(answer.text, answer.score, share, evidence, answer.key))
     return made
 
 
-def _evidence(comparison: Comparison, answer: Answer) -> Evidence:
+def evidence_of(comparison: Comparison, answer: Answer, place: int) -> Evidence:
+    """Where an answer to one abstract stands; ``place`` is the abstract's among those that were read."""
     (record,) = comparison.passage.records
-    return Evidence(record, answer, sentence_around(record.text, answer.span).of(record.text))
+    return Evidence(record, answer, sentence_around(record.text, answer.span), place)

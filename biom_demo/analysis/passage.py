@@ -7,6 +7,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from functools import lru_cache
 
+from biom_demo.analysis.hints import paste_hint
 from biom_demo.errors import InputError
 from biom_demo.pubmed.abstract import Abstract, Section
 from biom_demo.pubmed.identify import Identified
@@ -155,7 +156,6 @@ def passage_of_names(identified: Identified, typed: str, session: Session, *, ma
 
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
-_CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\ufffd]")
 
 
 def readable(text: str | None) -> str:
@@ -173,8 +173,8 @@ def check_input(text: str, question: str, *, max_chars: int) -> None:
             f"The text has {len(text):,} characters; at most {max_chars:,} are read. "
             "Paste only the part in question."
         )
-    if len(_CONTROLS.findall(text)) > 0.05 * len(text):
-        raise InputError("This looks like a binary file, not text. Paste the words of the abstract itself.")
+    if words := paste_hint(text):
+        raise InputError(words)
 
 
 def check_question(question: str) -> None:

@@ -10,7 +10,7 @@ Source of the plain sum and of the cleaning: dmis-lab's BioASQ code (transform_n
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from biom_demo.qa.records import Answer, Prediction
@@ -39,11 +39,15 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class PooledAnswer:
-    """One answer of a question: its commonest text, its ``score``, where it stands, surest first."""
+    """One answer of a question: its commonest text, its ``score``, where it stands, surest first.
+
+    ``key`` is the same for answers that are alike (``folding``).
+    """
 
     text: str
     score: float
     mentions: tuple[Mention, ...]
+    key: str
 
 
 def pool(
@@ -53,6 +57,7 @@ def pool(
     exponent: float = EXPONENT,
     related_share: float = RELATED_SHARE,
     cluster: bool = True,
+    fold: Callable[[str], str] | None = None,
 ) -> list[PooledAnswer]:
     """The question's ``top_n`` answers, best first, from (context, prediction) pairs.
 
@@ -60,17 +65,18 @@ def pool(
     that agree count more than one that is sure). Answers alike after normalisation, or of which one
     is an abbreviation that some context defines for the other, are one cluster (``cluster``; else
     alike in lower case). Weights add up; a cluster is also given ``related_share`` of the weight of
-    those it contains or is contained in, by their overlap in words.
+    those it contains or is contained in, by their overlap in words. ``fold`` gives the keys of clusters
+    where several lists are to have the same: by default it is the ``folding`` over the contexts.
     """
     given = list(sources)
-    names = _abbreviations(text for text, _ in given) if cluster else {}
+    if fold is None:
+        fold = folding(text for text, _ in given) if cluster else str.lower
     members: dict[str, list[tuple[str, Mention]]] = {}
     for source, (_, prediction) in enumerate(given):
         for answer in prediction.answers:
             text = cleaned(answer.text)
             if text and len(text) <= MAX_ANSWER_CHARS and _balanced(text):
-                key = _cluster_key(text, names) if cluster else text.lower()
-                members.setdefault(key, []).append((text, Mention(source, answer)))
+                members.setdefault(fold(text), []).append((text, Mention(source, answer)))
     weights = {
         key: sum(mention.answer.probability**exponent for _, mention in entries)
         for key, entries in members.items()
@@ -81,11 +87,21 @@ def pool(
             _commonest(entries, exponent),
             scores[key],
             tuple(sorted((m for _, m in entries), key=lambda m: (-m.answer.probability, m.source))),
+            key,
         )
         for key, entries in members.items()
     ]
     # Ties by text, so that the order never hangs on the order of the contexts.
     return sorted(pooled, key=lambda answer: (-answer.score, answer.text.lower()))[:top_n]
+
+
+def folding(contexts: Iterable[str]) -> Callable[[str], str]:
+    """What gives answers that are alike one key: in other letters or punctuation, or by a name's short form.
+
+    Short forms are those that the ``contexts`` define.
+    """
+    names = _abbreviations(contexts)
+    return lambda text: _cluster_key(cleaned(text), names)
 
 
 def _with_related(weights: Mapping[str, float], share: float) -> dict[str, float]:
@@ -122,7 +138,7 @@ def _abbreviations(texts: Iterable[str]) -> dict[str, str]:
 
 def _cluster_key(text: str, names: Mapping[str, str]) -> str:
     # "tumor necrosis factor (TNF)" is its long form.
-    both = re.fullmatch(r"(.+?)\s*\(([^()]+)\)", text)
+    both = re.fullmatch(r"(.+?)\s*\(([^()]+)\)", text) if len(text) <= MAX_ANSWER_CHARS else None
     if both and normalized(both[2]) in names:
         text = both[1]
     key = normalized(text)

@@ -25,10 +25,10 @@ ABLATION = ASSETS / "ablation.json"
 def title_html() -> Markup:
     """The head of the page: what it is for, in two sentences."""
     return Markup(
-        '<div class="page-title"><h1>Ask an abstract</h1><p>A question, a biomedical text, and two '
-        'extractive readers side by side: <span class="biom">BioM-ELECTRA</span>, pre-trained '
-        'on biomedical text, and <span class="vanilla">vanilla ELECTRA</span>, which was not. '
-        "See what each answers, where, and how sure it is.</p></div>"
+        '<div class="page-title"><h1>Ask an abstract</h1><p>Ask a question of a biomedical text, and see '
+        "what two models answer, where, and how sure they are. Each finds the answer inside the text and "
+        'writes nothing of its own. <span class="biom">BioM-ELECTRA</span> learned from PubMed; <span '
+        'class="vanilla">vanilla ELECTRA</span> from everyday text such as Wikipedia.</p></div>'
     )
 
 
@@ -53,10 +53,17 @@ and the model card).</p>
 {published}
 {ablation}
 <h2>Reading the numbers</h2>
-<p><b>Confidence</b> is the model’s share of probability on exactly the shown span, out of “no answer” and
-every span of whole words of up to 30 tokens, brackets and quotation marks in balance, which together make
-100%. <b>p(no answer)</b> is the share of “the text does not say”: a gauge, not a switch. A model abstains
-when “no answer” scores higher than its best span, whatever the shares are. {trust}</p>
+<p><b>Confidence</b> is the model’s share of probability on exactly the shown words, out of “not in the text”
+and every run of whole words of up to 30 tokens (word pieces), brackets and quotation marks in balance, which
+together make 100%. <b>Not in the text</b>, also called p(no answer), is the share of “the text does not say
+it”: a gauge, not a switch. A model gives no answer when that scores higher than its best words, whatever the
+shares are. {trust}</p>
+<h3>Reading the tables</h3>
+<p><b>EM</b>, exact match: how many answers of 100 are a known answer, but for capitals, articles and
+punctuation. <b>F1</b>: how far the words of the answers and of the known ones are the same, from 0 to 100.
+<b>Strict accuracy</b>: how many questions of 100 have a known answer in first place. <b>Lenient accuracy</b>:
+in one of the first five places. <b>MRR</b>, mean reciprocal rank: 100 for a known answer in first place, 50
+in second, 33 in third and so on, on average.</p>
 {reliability}
 <h2>Not medical advice</h2>
 <p>The models quote; they do not check. A text may be wrong, outdated or retracted, and a model may point

@@ -26,6 +26,8 @@ from biom_demo.show.words import AGREEMENT_WORDS, as_sure_words, percent
 # The accents of ``assets/style.css``: of a pair, of further models, and of two models whose names are hidden.
 Accent = Literal["biom", "vanilla", "third", "fourth", "blind-a", "blind-b"]
 ACCENTS: tuple[Accent, ...] = ("biom", "vanilla", "third", "fourth")
+LISTED_FROM = 0.001  # what is less likely is no answer to weigh against others
+FRAGMENT_CHARS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,17 +122,18 @@ def card_html(
     gold: Sequence[str] | None = None,
     timed: bool = True,
 ) -> Markup:
-    """One model's card: answer, confidence, p(no answer), sentence, runners-up and marked text.
+    """One model's card: answer, sentence, how sure it is, marked text and runners-up.
 
-    ``gold`` are the known answers (``None``: not known; empty: the text holds none). ``timed`` shows
-    the seconds the model took, where they are known. How often answers about as sure were right is told
-    of an answer of a model that was measured, and not in a blind test, where it would tell which model
-    it is. Banners of retracted records stand beside the answer. A runner-up's link is told apart by its
+    Runners-up are those that ``listed`` leaves. ``gold`` are the known answers (``None``: not known; empty:
+    the text holds none). ``timed`` shows the seconds the model took, where they are known. How often answers
+    about as sure were right is told of an answer of a model that was measured, and not in a blind test,
+    where it would tell which model it is. Banners of retracted records stand beside the answer. A
+    runner-up's link is told apart by its
     ``data-rank``: the page moves the highlight to it.
     """
     prediction = side.prediction(view)
     best = prediction.best(null_threshold=view.null_threshold)
-    answers = prediction.answers[: view.shown]
+    answers = listed(prediction.answers[: view.shown])
     top = prediction.answers[0] if prediction.answers else None
     marks = [
         Mark(
@@ -144,9 +147,9 @@ def card_html(
     ]
     return Markup(
         '<section class="card {accent}" aria-label="{label}">{heading}{answer}{warnings}{gold}{notices}'
-        "{sentence}{meters}"
-        '<h4>The text as this model read it</h4><div class="context" tabindex="0" role="region" '
-        'aria-label="Text with the answer of {label}">{text}</div>{runners_up}</section>'
+        '{sentence}{meters}<div class="own-text"><h4>In the text</h4><div class="context" dir="auto" '
+        'tabindex="0" role="region" aria-label="Text with the answer of {label}">{text}</div></div>'
+        "{runners_up}</section>"
     ).format(
         accent=persona.accent,
         label=persona.label,
@@ -160,6 +163,20 @@ def card_html(
         text=text_html(passage.text, passage.labels, marks, persona.accent),
         runners_up=_runners_up_html(answers, persona.accent),
     )
+
+
+def listed(answers: Sequence[Answer]) -> list[Answer]:
+    """The first of a model's ranked answers, and those after it that are worth a place in a list.
+
+    Not worth one: what is less likely than ``LISTED_FROM``, and a letter or two of a better answer ("mg").
+    """
+    kept = list(answers[:1])
+    for answer in answers[1:]:
+        short = sum(map(str.isalnum, answer.text)) <= FRAGMENT_CHARS
+        fragment = short and any(answer.span.overlaps(better.span) for better in kept)
+        if answer.probability >= LISTED_FROM and not fragment:
+            kept.append(answer)
+    return kept
 
 
 def _role(rank: int, *, abstains: bool) -> str:
@@ -193,7 +210,9 @@ def _heading(persona: Persona, seconds: float | None) -> Markup:
 
 def _answer_html(top: Answer | None, best: Answer | None, accent: Accent) -> Markup:
     if best:
-        return Markup('<p class="answer"><a href="#{}-answer-1">{}</a></p>').format(accent, best.text)
+        return Markup('<p class="answer" dir="auto"><a href="#{}-answer-1">{}</a></p>').format(
+            accent, best.text
+        )
     guess = Markup()
     if top:
         guess = Markup(
@@ -208,16 +227,23 @@ def _gold_html(best: Answer | None, gold: Sequence[str] | None) -> Markup:
     if not gold:
         right = best is None
         known = "Known: the text does not say"
-        detail = "right to abstain" if right else "it should have abstained"
+        detail = "right to give no answer" if right else "it should have given no answer"
+        term = "Exact match, where giving no answer is right"
     else:
         text = best.text if best else ""
         right = any(squad_exact_match(text, one) for one in gold)
         f1 = max(squad_f1(text, one) for one in gold)
         distinct = {normalize_answer(one): one for one in reversed(gold)}
         known = f"Known answer: {' or '.join(reversed(distinct.values()))}"
-        detail = "exact match" if right else f"no exact match, token F1 {f1:.2f}"
-    return Markup('<p class="gold {kind}">{sign} {known} — {detail}</p>').format(
-        kind="right" if right else "wrong", sign="✓" if right else "✗", known=known, detail=detail
+        other = "some of the same words" if f1 else "another answer" if best else "it gave no answer"
+        detail = "the same answer" if right else other
+        term = f"Exact match: {'yes' if right else 'no'}. Words in common, from 0 to 1 (token F1): {f1:.2f}"
+    return Markup('<p class="gold {kind}" title="{term}">{sign} {known} — {detail}</p>').format(
+        kind="right" if right else "wrong",
+        term=term,
+        sign="✓" if right else "✗",
+        known=known,
+        detail=detail,
     )
 
 
@@ -228,8 +254,8 @@ CONFIDENCE_HELP = (
 # How far it can be trusted: one of these three follows.
 UNCALIBRATED_HELP = "It tells how sure the model is, not how often it is right."
 CALIBRATED_HELP = (
-    "It is calibrated, as p(no answer) is: fitted on held-out questions to come near to how often it is "
-    "right. On texts unlike those it may be off."
+    "It is calibrated, as the share of “not in the text” is: fitted on held-out questions to come near to "
+    "how often it is right. On texts unlike those it may be off."
 )
 BLIND_HELP = "Whether it tells how often the model is right shows once you have voted."
 AS_SURE_HELP = (
@@ -237,9 +263,9 @@ AS_SURE_HELP = (
     "those with the words of a known answer (exact match)."
 )
 NO_ANSWER_HELP = (
-    "The share of the same probability on “the text does not say”. It is a gauge, not a switch: the model "
-    "abstains where “no answer” scores higher than its best span by more than the no-answer threshold, "
-    "whatever this share is."
+    "The share of the same probability on “the text does not say it”, also called p(no answer). It is a "
+    "gauge, not a switch: the model gives no answer where that scores higher than its best span by more "
+    "than the no-answer threshold, whatever this share is."
 )
 
 
@@ -256,11 +282,11 @@ def _meters_html(side: Side, view: View, *, blind: bool) -> Markup:
     # A tooltip alone is out of reach of a finger or a keyboard.
     return Markup(
         '<div class="meters">{sure}{as_sure}{silent}<details class="help"><summary>What these mean</summary>'
-        "<p><b>Confidence:</b> {confidence}</p><p><b>p(no answer):</b> {no_answer}</p></details></div>"
+        "<p><b>Confidence:</b> {confidence}</p><p><b>Not in the text:</b> {no_answer}</p></details></div>"
     ).format(
-        sure=_meter("confidence" if best else "in its guess", top.probability if top else 0.0, explanation),
+        sure=_meter("confidence" if best else "its best guess", top.probability if top else 0.0, explanation),
         as_sure=Markup('<p class="as-sure">{}</p>').format(as_sure_words(*as_sure)) if as_sure else "",
-        silent=_meter("p(no answer)", prediction.null_probability, NO_ANSWER_HELP),
+        silent=_meter("not in the text", prediction.null_probability, NO_ANSWER_HELP),
         confidence=explanation,
         no_answer=NO_ANSWER_HELP,
     )
@@ -283,7 +309,7 @@ def _sentence_html(context: str, answer: Answer | None) -> Markup:
     if answer is None:
         return Markup()
     sentence = sentence_around(context, answer.span)
-    return Markup('<blockquote class="sentence">{}<b>{}</b>{}</blockquote>').format(
+    return Markup('<blockquote class="sentence" dir="auto">{}<b>{}</b>{}</blockquote>').format(
         context[sentence.start : answer.span.start], answer.text, context[answer.span.end : sentence.end]
     )
 
@@ -327,12 +353,19 @@ def verdict_html(verdict: Verdict, biom: Persona, vanilla: Persona, *, swapped: 
         vanilla=_name_html(second),
         biom_text=verdict.biom.text if verdict.biom else "",
         vanilla_text=verdict.vanilla.text if verdict.vanilla else "",
-        f1=verdict.f1,
     )
     return Markup(
         '<p class="verdict {kind}" role="status"><span class="icon" aria-hidden="true">{icon}</span>'
-        '<span class="words"><b>{lead}</b> {rest}</span></p>'
-    ).format(kind=kind.replace("_", "-"), icon=told.icon, lead=told.lead, rest=rest)
+        '<span class="words"><b{term}>{lead}</b> {rest}</span></p>'
+    ).format(
+        kind=kind.replace("_", "-"),
+        term=Markup(' title="Words in common, from 0 to 1 (token F1): {:.2f}"').format(verdict.f1)
+        if verdict.agreement is Agreement.OVERLAP
+        else "",
+        icon=told.icon,
+        lead=told.lead,
+        rest=rest,
+    )
 
 
 def _name_html(persona: Persona) -> Markup:
@@ -344,19 +377,52 @@ def idle_verdict_html() -> Markup:
     return Markup('<p class="verdict idle">The two answers are compared here.</p>')
 
 
-def head_html(question: str, source: str, models: str, *, stale: bool) -> Markup:
+def head_html(question: str, source: str, models: str, *, stale: bool, edit: str = "") -> Markup:
     """The head of a result: its question, where its text is from, and which models read it.
 
     A ``stale`` one says that it is for the previous question; the style dims what stands under it.
+    ``edit`` names the button that leads to the boxes ("": none).
     """
     previous = (
         Markup('<b class="previous" role="status">for the previous question</b> ') if stale else Markup()
     )
     return Markup(
-        '<p class="result-head{kind}">{previous}<span class="asked"><b>Q:</b> {question}</span>'
-        '<span class="of"> · {source} · {models}</span></p>'
+        '<div class="result-head{kind}"><p>{previous}<span class="asked"><b>Q:</b> '
+        '<bdi>{question}</bdi></span><span class="of"> · {source} · {models}</span></p>{edit}</div>'
     ).format(
-        kind=" stale" if stale else "", previous=previous, question=question, source=source, models=models
+        kind=" stale" if stale else "",
+        previous=previous,
+        question=question,
+        source=source,
+        models=models,
+        edit=Markup('<button type="button" class="edit">{}</button>').format(edit) if edit else "",
+    )
+
+
+def chips_html(examples: Sequence[tuple[str, str]]) -> Markup:
+    """A button an example, (title, question), which asks it at once; its question shows at the button."""
+    chips = Markup().join(
+        Markup(
+            '<li><button type="button" class="chip" data-example="{number}" title="{question}">{title}'
+            '<span class="unseen">: {question}</span></button></li>'
+        ).format(number=number, title=title, question=question)
+        for number, (title, question) in enumerate(examples)
+    )
+    return Markup('<div class="chips"><span class="lead">Try one:</span><ul>{}</ul></div>').format(chips)
+
+
+def switches_html() -> Markup:
+    """How the texts stand: a column a model, or one text with the marks of all or of one."""
+    return Markup(
+        '<div class="switches"><div role="group" aria-label="The text">'
+        '<button type="button" data-text="two" aria-pressed="true">Side by side</button>'
+        '<button type="button" data-text="one" aria-pressed="false">Both in one text</button></div>'
+        '<div role="group" aria-label="Scrolling" class="of-two">'
+        '<button type="button" data-together="" aria-pressed="false">Scroll together</button></div>'
+        '<div role="group" aria-label="Marks in the text" class="of-one">'
+        '<button type="button" data-only="" aria-pressed="true">All marks</button>'
+        '<button type="button" data-only="biom" aria-pressed="false">BioM’s</button>'
+        '<button type="button" data-only="vanilla" aria-pressed="false">vanilla’s</button></div></div>'
     )
 
 

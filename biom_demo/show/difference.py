@@ -19,23 +19,33 @@ from biom_demo.analysis.difference import (
     stretch,
 )
 from biom_demo.analysis.passage import Passage
-from biom_demo.show.cards import ACCENTS, Accent, Persona, status_html
+from biom_demo.show.cards import ACCENTS, LISTED_FROM, Accent, Persona, status_html
 from biom_demo.show.pieces import pieces
 from biom_demo.show.words import in_words, ordinal, percent
 
 # What tells the models apart in the merged text where colours cannot be seen.
 LETTERS: dict[Accent, str] = {"biom": "B", "vanilla": "V", "third": "3", "fourth": "4"}
 MAX_CURVE_WORDS = 1_500  # more would be thinner than a pixel, and slow to draw
+LEAST_PEAK = 0.01  # curves below it, of models that give no answer, are a line along the axis
 TOP_EFFECTS = 3
 
 CURVES_HELP = (
     "Upwards: the probability that the answer starts at this word; downwards: that it ends there. "
-    "Both sum up all possible spans, so a curve adds up to 1 less p(no answer). Heights are square "
-    "roots, so that small probabilities can be seen."
+    "Both sum up all possible spans, so a curve adds up to 100% less the share of “not in the text”. Heights "
+    "are square roots, so that small probabilities can be seen."
 )
 CROSS_HELP = (
-    "Each model also scores the other’s answer. The rank is among all possible spans; logits are "
-    "the scores before they are made probabilities: 1 logit behind is 2.7 times less likely."
+    "Each model also scores the other’s answer: its place among all possible spans, and the probability it "
+    "has there. The distance in logits, the scores before they are made probabilities, shows at a cell: one "
+    "logit behind is e, about 2.7, times less likely where the model is not calibrated."
+)
+
+
+SHADING_LEGEND = Markup(
+    '<p class="shaded key"><span class="effect for" style="--effect:0.300">Shaded</span>'
+    '<span class="effect for" style="--effect:0.900"> darker</span>: the answer needs it more. '
+    '<span class="effect holds">Underlined</span>: the answer stands here. '
+    '<span class="effect against">Dotted</span>: without it the model would be surer.</p>'
 )
 
 
@@ -67,11 +77,8 @@ def difference_html(found: Difference) -> Markup:
     return Markup(
         '<section class="difference" data-question="{question}" '
         'aria-label="Where and why the models differ">'
-        '<h3>Where they look</h3><p class="in-words">{words}</p>{legend}{curves}{merged}'
-        "<h3>What each makes of the other’s answer</h3>{cross}"
-        '<p class="explained">{help}</p>'
-        '<details class="maps"><summary>Start × end maps of the likeliest words</summary>'
-        '<div class="heatmaps">{maps}</div></details></section>'
+        '<h3>Where they look</h3><p class="in-words">{words}</p>{legend}{curves}{merged}{cross}{maps}'
+        "</section>"
     ).format(
         question=found.comparison.question.text,
         words=" ".join(in_words(found)),
@@ -79,9 +86,15 @@ def difference_html(found: Difference) -> Markup:
         curves=curves_html(found),
         merged=merged_html(found),
         cross=cross_html(found),
-        help=CROSS_HELP,
-        maps=Markup().join(heatmap_html(side, accent, found) for accent, side in _accented(found)),
+        maps=Markup() if _nothing_to_see(found) else _maps_html(found),
     )
+
+
+def _maps_html(found: Difference) -> Markup:
+    return Markup(
+        '<details class="maps"><summary>Start × end maps of the likeliest words</summary>'
+        '<div class="heatmaps">{}</div></details>'
+    ).format(Markup().join(heatmap_html(side, accent, found) for accent, side in _accented(found)))
 
 
 def legend_html(found: Difference) -> Markup:
@@ -93,7 +106,7 @@ def legend_html(found: Difference) -> Markup:
             accent=accent,
             letter=LETTERS[accent],
             label=side.label,
-            silent="" if side.answer else " (abstains; its best guess is marked)",
+            silent="" if side.answer else " (gives no answer; its best guess is marked)",
         )
         for accent, side in _accented(found)
     )
@@ -105,6 +118,11 @@ def curves_html(found: Difference) -> Markup:
     first, last = stretch(found.sides, len(found.words), MAX_CURVE_WORDS)
     if first == last:
         return Markup()
+    if _nothing_to_see(found):
+        return Markup(
+            '<p class="explained">No curves: no word is the start or the end of an answer with a probability '
+            "of {} or more under any of the models.</p>"
+        ).format(percent(LEAST_PEAK))
     data = [
         {
             "label": side.name,
@@ -122,13 +140,14 @@ def curves_html(found: Difference) -> Markup:
     return Markup(
         '<figure class="curves" tabindex="0" role="group" data-first="{first}" data-curves="{data}" '
         'aria-label="Probability curves. {peaks}. Left and right arrow keys go from word to word.">'
+        '<span class="tick" aria-hidden="true">↑ starts here</span>'
         '<svg viewBox="0 0 {count} 200" preserveAspectRatio="none" aria-hidden="true">'
         '<path class="axis" d="M0 100H{count}"/>{paths}'
         '<rect class="cursor" x="0" y="0" width="0" height="200"/></svg>'
-        '<span class="tick start" aria-hidden="true">starts ↑</span>'
-        '<span class="tick end" aria-hidden="true">ends ↓</span>'
-        '<figcaption><p class="readout" role="status">Point at a word, or at the curves, to see its '
-        'numbers.</p><p class="explained">{part}{help}</p></figcaption></figure>'
+        '<span class="tick" aria-hidden="true">↓ ends here</span>'
+        '<figcaption><p class="readout" role="status"><span class="by-pointer">Point at</span>'
+        '<span class="by-touch">Tap</span> a word, or the curves, to see its numbers.</p>'
+        '<p class="explained">{part}{help}</p></figcaption></figure>'
     ).format(
         first=first,
         data=json.dumps(data),
@@ -140,6 +159,15 @@ def curves_html(found: Difference) -> Markup:
         ),
         part=part,
         help=CURVES_HELP,
+    )
+
+
+def _nothing_to_see(found: Difference) -> bool:
+    """Whether no model gives an answer, and all curves are lines along the axis."""
+    return all(
+        side.answer is None
+        and max(side.curve.start.max(initial=0.0), side.curve.end.max(initial=0.0)) < LEAST_PEAK
+        for side in found.sides
     )
 
 
@@ -198,37 +226,76 @@ def merged_html(found: Difference) -> Markup:
         parts.append(piece)
         before = covering
     return Markup(
-        '<div class="merged-text" tabindex="0" role="region" aria-label="The text with all answers">{}</div>'
+        '<div class="merged-text" dir="auto" tabindex="0" role="region" '
+        'aria-label="The text with all answers">{}</div>'
     ).format(Markup().join(parts))
 
 
 def cross_html(found: Difference) -> Markup:
-    """A row for each model's answer, a column for each model that judges it."""
+    """A row for each model's answer, a column for each model that judges it, with its heading.
+
+    The best guess of a model that gives no answer has a row only where it is likely enough to be listed;
+    without a row there is nothing.
+    """
+    judged = [
+        (accent, side, scores)
+        for (accent, side), scores in zip(_accented(found), found.cross, strict=True)
+        if side.answer or (side.top and side.top.probability >= LISTED_FROM)
+    ]
+    if not judged:
+        return Markup()
     head = Markup().join(
-        Markup('<th scope="col" class="{}">under {}</th>').format(accent, side.name)
+        Markup('<th scope="col" class="{}">what {} makes of it</th>').format(accent, side.name)
         for accent, side in _accented(found)
     )
     rows = Markup().join(
         Markup('<tr><th scope="row" class="{accent}">{answer}<span>{name}</span></th>{cells}</tr>').format(
             accent=accent,
             answer=f"“{side.top.text}”" if side.top else "nothing",
-            name=side.name,
+            name=side.name if side.answer else f"{side.name}, a guess",
             cells=Markup().join(Markup("<td>{}</td>").format(_cross_cell(score)) for score in scores),
         )
-        for (accent, side), scores in zip(_accented(found), found.cross, strict=True)
+        for accent, side, scores in judged
     )
     return Markup(
-        '<div class="table-scroll" tabindex="0" role="region" aria-label="Each answer under each model">'
-        '<table class="cross"><thead><tr><th scope="col">best span of</th>{}</tr></thead>'
-        "<tbody>{}</tbody></table></div>"
-    ).format(head, rows)
+        '<h3>What each makes of the other’s answer</h3><div class="table-scroll" tabindex="0" role="region" '
+        'aria-label="Each answer under each model"><table class="cross"><thead><tr>'
+        '<th scope="col">answer</th>{}</tr></thead><tbody>{}</tbody></table></div><p class="explained">{}</p>'
+    ).format(head, rows, CROSS_HELP)
 
 
 def _cross_cell(score: CrossScore | None) -> Markup | str:
     if score is None:
-        return "not one of its spans"
-    behind = "" if score.rank == 1 else f", {score.behind:.1f} logits behind"
-    return Markup("<b>{}</b>{}, {}").format(ordinal(score.rank), behind, percent(score.probability))
+        return "it cannot point at exactly that"
+    behind = f"{score.behind:.1f} logits behind its best span" if score.rank > 1 else "its best span"
+    return Markup('<span title="{}"><b>{}</b> choice, {}</span>').format(
+        behind, ordinal(score.rank), percent(score.probability)
+    )
+
+
+def flips_html(found: Difference, low: float, high: float) -> Markup:
+    """Where on the no-answer threshold's scale, from ``low`` to ``high``, each model begins to answer."""
+    marks, told = [], []
+    for accent, side in _accented(found):
+        at = side.abstains_by
+        share = (at - low) / (high - low)
+        if low < at <= high:
+            marks.append(
+                Markup('<span class="flip {}" style="--effect:{:.3f}">{}</span>').format(
+                    accent, share, LETTERS[accent]
+                )
+            )
+        where = (
+            "answers at every setting"
+            if at <= low
+            else "answers at no setting"
+            if at > high
+            else f"answers from {at:.1f} on"
+        )
+        told.append(Markup('<li class="{}">{}: {} {}</li>').format(accent, LETTERS[accent], side.name, where))
+    return Markup(
+        '<div class="flips"><div class="scale" aria-hidden="true">{}</div><ul>{}</ul></div>'
+    ).format(Markup().join(marks), Markup().join(told))
 
 
 def heatmap_html(side: ViewedSide, accent: Accent, found: Difference) -> Markup:
@@ -278,8 +345,8 @@ def attribution_html(attribution: Attribution, persona: Persona, passage: Passag
         '</header><p class="finding"><b>{answer}</b> <span class="value">{probability} with everything '
         'there</span></p><ul class="effects">{most}</ul>'
         '<p class="stays">The answer stays in {kept} of {among} texts with another sentence left out.</p>'
-        '<h4>Question</h4><p class="shaded">{question}</p>'
-        '<h4>Text</h4><div class="shaded context" tabindex="0" role="region" '
+        '<h4>Question</h4><p class="shaded" dir="auto">{question}</p>'
+        '<h4>Text</h4><div class="shaded context" dir="auto" tabindex="0" role="region" '
         'aria-label="Text shaded by what {label} needs">{text}</div></section>'
     ).format(
         accent=persona.accent,
@@ -298,11 +365,12 @@ def attributions_html(explained: Sequence[tuple[Persona, Attribution, Passage, s
     """What the answer of each model hangs on, beside each other: ``attribution_html`` of each."""
     if not explained:
         return Markup()
-    return Markup('<div class="explained-cards">{}</div>').format(
+    return Markup('{}<div class="explained-cards">{}</div>').format(
+        SHADING_LEGEND,
         Markup().join(
             attribution_html(attribution, persona, passage, question)
             for persona, attribution, passage, question in explained
-        )
+        ),
     )
 
 
@@ -392,7 +460,8 @@ def cost_html(times: int | None, seconds: float) -> Markup:
     """
     if times is None:
         return status_html("Each sentence and each word of the question is left out in turn, and read again.")
+    takes = f"at most about {max(seconds, 0.1):.1f} s by what this text took" if seconds else "some seconds"
     return status_html(
         f"Each sentence and each question word is left out in turn: {times} more readings by each model, "
-        f"at most about {max(seconds, 0.1):.1f} s by what this text took."
+        f"{takes}."
     )

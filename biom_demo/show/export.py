@@ -6,21 +6,25 @@ import csv
 import io
 import json
 import re
-from collections.abc import Mapping, Sequence
+from base64 import b64encode
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 from urllib.parse import urlencode
 
-from biom_demo.analysis.comparison import Comparison, Side, View
+from biom_demo.analysis.claims import Claim, EvidenceTable
+from biom_demo.analysis.comparison import MAX_SIDES, Comparison, Side, View
 from biom_demo.analysis.difference import CrossScore, Difference, rounded
-from biom_demo.analysis.literature import Finding, Retrieved, findings
+from biom_demo.analysis.literature import MAX_ABSTRACTS, Finding, Retrieved, findings
 from biom_demo.analysis.passage import Passage, passage_of_records
 from biom_demo.errors import InputError
 from biom_demo.models.catalogue import Checkpoint
 from biom_demo.pubmed.abstract import Abstract
+from biom_demo.qa.metrics import squad_exact_match
 from biom_demo.qa.records import Answer
 from biom_demo.qa.sentences import sentence_around
-from biom_demo.show.words import as_sure_words, in_words, percent
+from biom_demo.show.claims import shared_words, support_words
+from biom_demo.show.words import as_sure_words, counted, in_words, percent, verdict_words
 
 MAX_LINKED_TEXT_CHARS = 6_000  # longer addresses are cut off by servers and mail programs
 MAX_LINK_VALUE_CHARS = 20_000
@@ -32,17 +36,26 @@ VIEW_LIMITS: dict[str, tuple[float, float]] = {
     "near_duplicate_threshold": (0.0, 1.0),
 }
 OTHERWISE = "other"
+NEWEST = "newest"
+TABS = ("ask", "about")  # beside Compare, which needs no name
+MAX_FURTHER = MAX_SIDES - 2
 _VIEW_KEYS = {
     "null_threshold": "null",
     "shown": "top",
     "max_answer_length": "length",
     "near_duplicate_threshold": "dup",
 }
+_FURTHER_KEYS = tuple(f"model{place}" for place in range(3, 3 + MAX_FURTHER))
+_KEYS = ("id", "text", "q", "pair", "as", "tab", "query", "sort", "n", *_FURTHER_KEYS, *_VIEW_KEYS.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What a permalink carries: how a record was named, or a text, and what to do with it."""
+    """What a permalink carries: how a record was named, or a text, and what to do with it.
+
+    ``tab`` is one of ``TABS``, "" for Compare. ``query``, ``newest_first`` and ``abstracts`` are of Ask
+    PubMed.
+    """
 
     named: str = ""  # a PMID, DOI, ... as it was typed
     text: str = ""  # a pasted text, only where the user chose to share it
@@ -50,10 +63,15 @@ class Link:
     pair: str = ""
     otherwise: bool = False  # the name is taken in the other way it can be taken
     view: View = field(default_factory=View)
+    tab: str = ""
+    further: tuple[str, ...] = ()  # keys of models beside the pair
+    query: str = ""  # the user's own, "" for one made of the question
+    newest_first: bool = False
+    abstracts: int = 0  # to read, 0 for as many as usual
 
 
 def link_query(link: Link) -> str:
-    """The permalink's part from "?" on. Settings that are as usual are left out.
+    """The permalink's part from "?" on; "" for one that says nothing. What is as usual is left out.
 
     Raises ``InputError`` for a text too long for an address.
     """
@@ -62,44 +80,74 @@ def link_query(link: Link) -> str:
             f"The text has {len(link.text):,} characters; a link holds at most {MAX_LINKED_TEXT_CHARS:,}. "
             "Leave the text out of the link, or send the JSON file."
         )
-    values = {"id": link.named, "text": link.text, "q": link.question, "pair": link.pair}
-    values["as"] = OTHERWISE if link.otherwise else ""
+    values = {
+        "tab": link.tab,
+        "id": link.named,
+        "text": link.text,
+        "q": link.question,
+        "query": link.query,
+        "sort": NEWEST if link.newest_first else "",
+        "n": f"{link.abstracts}" if link.abstracts else "",
+        "pair": link.pair,
+        **dict(zip(_FURTHER_KEYS, link.further, strict=False)),
+        "as": OTHERWISE if link.otherwise else "",
+    }
     usual = View()
     for item in fields(View):
         if getattr(link.view, item.name) != getattr(usual, item.name):
             values[_VIEW_KEYS[item.name]] = f"{getattr(link.view, item.name):g}"
-    return "?" + urlencode({key: value for key, value in values.items() if value}, errors="replace")
+    told = {key: value for key, value in values.items() if value}
+    return "?" + urlencode(told, errors="replace") if told else ""
 
 
 def read_link(parameters: Mapping[str, str]) -> Link | None:
     """What a permalink's parameters ask for, ``None`` where they ask for nothing.
 
-    Anyone can write a link: numbers out of bounds are brought to the nearest bound and what is no
-    number is ignored. Raises ``InputError`` for values too long to have come from ``link_query``.
+    Anyone can write a link: numbers out of bounds are brought to the nearest bound, and what is no
+    number, tab or order is ignored. Raises ``InputError`` for values too long to have come from
+    ``link_query``.
     """
-    given = {key: parameters.get(key, "") for key in ("id", "text", "q", "pair", "as", *_VIEW_KEYS.values())}
-    if not (given["id"] or given["text"] or given["q"]):
+    given = {key: parameters.get(key, "") for key in _KEYS}
+    tab = given["tab"] if given["tab"] in TABS else ""
+    if not (given["id"] or given["text"] or given["q"] or given["query"] or tab):
         return None
     if any(len(value) > MAX_LINK_VALUE_CHARS for value in given.values()):
         raise InputError("This link is too long to be one of ours. Ask its sender for the JSON file.")
     numbers: dict[str, Any] = {}
     for name, key in _VIEW_KEYS.items():
-        low, high = VIEW_LIMITS[name]
-        try:
-            value = min(max(float(given[key]), low), high)
-        except ValueError:
-            continue
-        if value == value:  # not NaN
+        value = _number(given[key], *VIEW_LIMITS[name])
+        if value is not None:
             numbers[name] = int(value) if name in ("shown", "max_answer_length") else value
-    otherwise = given["as"] == OTHERWISE
-    return Link(given["id"], given["text"], given["q"], given["pair"], otherwise, View(**numbers))
+    return Link(
+        named=given["id"],
+        text=given["text"],
+        question=given["q"],
+        pair=given["pair"],
+        otherwise=given["as"] == OTHERWISE,
+        view=View(**numbers),
+        tab=tab,
+        further=tuple(given[key] for key in _FURTHER_KEYS if given[key]),
+        query=given["query"],
+        newest_first=given["sort"] == NEWEST,
+        abstracts=int(_number(given["n"], 1, MAX_ABSTRACTS) or 0),
+    )
 
 
-def markdown(found: Difference) -> str:
-    """The comparison to paste into a note: each answer with its sentence, offsets and PMID.
+def _number(text: str, low: float, high: float) -> float | None:
+    """The number within bounds, ``None`` for what is no number."""
+    try:
+        value = min(max(float(text), low), high)
+    except ValueError:
+        return None
+    return value if value == value else None  # NaN is none
 
-    Offsets are half-open characters of the text as read. What came from outside is escaped: it makes
-    no link, HTML, list or heading.
+
+def markdown(found: Difference, *, gold: Sequence[str] | None = None) -> str:
+    """The comparison to paste into a note: the verdict, and each answer with its sentence, offsets and PMID.
+
+    Offsets are half-open characters of the text as read. ``gold`` are the known answers (``None``: not
+    known; empty: the text holds none). What came from outside is escaped: it makes no link, HTML, list
+    or heading.
     """
     passage = found.comparison.passage
     lines = [f"**Question:** {_plain(found.comparison.question.text)}", ""]
@@ -107,23 +155,39 @@ def markdown(found: Difference) -> str:
     for record in passage.records:
         for note in record.warnings:
             lines += [f"**PMID {_plain(record.pmid)}:** {_plain(note.sentence)}", ""]
+    first, second = (side.label for side in found.sides[:2])
+    lines += [f"**Verdict:** {_plain(verdict_words(found.verdict, first, second))}", ""]
+    if gold is not None:
+        known = " or ".join(dict.fromkeys(gold)) if gold else "the text does not say"
+        lines += [f"**Known answer:** {_plain(known)}", ""]
     where = f"PMID {_plain(', '.join(passage.pmids))}, " if passage.records else ""
     for side in found.sides:
+        right = _right(side.answer, gold)
+        met = "" if right is None else "; ✓ as known" if right else "; ✗ not as known"
         if side.answer is None:
             guess = f" (best guess: {_plain(side.top.text)})" if side.top else ""
-            lines.append(f"- **{_plain(side.label)}:** no answer in this text{guess}")
+            lines.append(f"- **{_plain(side.label)}:** no answer in this text{guess}{met}")
             continue
         span = side.answer.span
         lines.append(
             f"- **{_plain(side.label)}:** {_plain(side.answer.text)} "
             f"(confidence {_plain(percent(side.answer.probability))}; "
-            f"{where}characters {span.start}–{span.end})"
+            f"{where}characters {span.start}–{span.end}){met}"
         )
         if as_sure := side.side.answers_as_sure(found.view):
             lines.append(f"  {_plain(as_sure_words(*as_sure))}")
         lines.append(f"  > {_plain(sentence_around(found.text, span).of(found.text))}")
     lines += ["", *(_plain(sentence) for sentence in in_words(found))]
     return "\n".join(lines) + "\n"
+
+
+def _right(answer: Answer | None, gold: Sequence[str] | None) -> bool | None:
+    """Whether an answer is a known one (exact match), or abstaining is right; ``None``: not known."""
+    if gold is None:
+        return None
+    if answer is None or not gold:
+        return answer is None and not gold
+    return any(squad_exact_match(answer.text, one) for one in gold)
 
 
 # What opens markup anywhere in a line, "http://" and "www." that are made links as they stand, "&lt;", and
@@ -367,19 +431,23 @@ def _finding_json(finding: Finding) -> dict[str, Any]:
     }
 
 
-def comparison_csv(found: Difference) -> str:
+def comparison_csv(found: Difference, *, gold: Sequence[str] | None = None) -> str:
     """A row an answer of each model, best first, under a header; offsets are half-open characters.
 
-    As many answers of each as the view lists.
+    As many answers of each as the view lists. ``known_answers`` and ``right`` are empty where ``gold``
+    is ``None``: not known; ``gold`` is empty where the text holds none.
     """
     passage = found.comparison.passage
     warnings = [
         f"PMID {record.pmid}: {note.sentence}" for record in passage.records for note in record.warnings
     ]
+    known = "" if gold is None else " | ".join(dict.fromkeys(gold)) or "(the text does not say)"
     rows = [
         {
             "question": found.comparison.question.text,
             "pmids": " ".join(passage.pmids),
+            "verdict": str(found.verdict.agreement),
+            "known_answers": known,
             "warnings": " ".join(warnings),
             "model": side.label,
             "rank": rank,
@@ -390,6 +458,7 @@ def comparison_csv(found: Difference) -> str:
             "probability": answer.probability,
             "p_no_answer": side.prediction.null_probability,
             "abstains": side.answer is None,
+            "right": "" if gold is None else _right(answer if gold or side.answer else None, gold),
         }
         for side in found.sides
         for rank, answer in enumerate(side.prediction.answers[: found.view.shown], start=1)
@@ -397,9 +466,11 @@ def comparison_csv(found: Difference) -> str:
     return csv_text(rows)
 
 
-def as_download(name: str, media_type: str, text: str) -> str:
+def as_download(name: str, media_type: str, content: str | bytes) -> str:
     """A file as the page's script takes it to offer it for saving: nothing is left on the server."""
-    return json.dumps({"name": name, "type": media_type, "text": text})
+    if isinstance(content, bytes):
+        return json.dumps({"name": name, "type": media_type, "base64": b64encode(content).decode()})
+    return json.dumps({"name": name, "type": media_type, "text": content})
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -443,3 +514,65 @@ def _cell(value: Any) -> Any:
 
     text = _FORMULA.sub(guarded, value)
     return f"'{text}" if text.startswith(tuple(_BREAKS)) else text
+
+
+def evidence_csv(table: EvidenceTable, *, query: str) -> str:
+    """A row a paper and model, papers in the order they were read in, under a header.
+
+    ``claim`` is the answer as the model's claim has it, with other ways of writing it folded into one.
+    """
+    texts = [{claim.key: claim.text for claim in model.claims} for model in table.models]
+    rows = []
+    for paper in table.papers:
+        record = paper.record
+        for place, (model, said) in enumerate(zip(table.models, paper.said, strict=True)):
+            answer = said.answer
+            sentence = paper.sentence_of(answer).of(record.text) if answer else ""
+            rows.append(
+                {
+                    "question": table.question,
+                    "query": query,
+                    "pmid": record.pmid,
+                    "year": record.year or "",
+                    "title": record.title,
+                    "journal": record.journal,
+                    "doi": record.doi,
+                    "status": record.status,
+                    "warnings": " ".join(note.sentence for note in record.warnings),
+                    "model": model.checkpoint.label,
+                    "claim": texts[place].get(said.key, answer.text) if answer else "",
+                    "answer": answer.text if answer else "",
+                    "probability": answer.probability if answer else "",
+                    "p_no_answer": said.p_no_answer,
+                    "sentence": sentence,
+                    "start": answer.span.start if answer else "",
+                    "end": answer.span.end if answer else "",
+                }
+            )
+    return csv_text(rows)
+
+
+def evidence_markdown(table: EvidenceTable, *, query: str, shown: int) -> str:
+    """The first ``shown`` claims of each model to paste into a note, with support, quote and PMIDs.
+
+    What came from outside is escaped, as in ``markdown``.
+    """
+    lines = [f"**Question:** {_plain(table.question)}", "", f"**PubMed query:** {_plain(query)}", ""]
+    if words := shared_words(table, shown=shown):
+        lines += [_plain(words), ""]
+    for place, model in enumerate(table.models):
+        silent = len(table.silent(place))
+        read = f"{counted(len(table.papers), 'abstract')} read, silent in {silent:,}"
+        lines += [f"**{_plain(model.checkpoint.label)}** ({read})", ""]
+        lines += [line for claim in model.claims[:shown] for line in _claim_markdown(claim, table)]
+        lines += ["" if model.claims else "No answer in any of these abstracts.\n"]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _claim_markdown(claim: Claim, table: EvidenceTable) -> Iterator[str]:
+    quoted = claim.quoted
+    pmids = ", ".join(
+        f"{e.record.pmid} ({e.record.status})" if e.record.warnings else e.record.pmid for e in claim.evidence
+    )
+    yield f"- **{_plain(claim.text)}**: {support_words(claim, len(table.papers))}. PMID {_plain(pmids)}"
+    yield f"  > {_plain(quoted.sentence)} (PMID {_plain(quoted.record.pmid)})"

@@ -10,6 +10,9 @@ from markupsafe import Markup
 
 from biom_demo.show.cards import BLIND, status_html
 
+EXACT_HELP = "the words of a known answer, but for capitals, articles and punctuation (exact match, EM)"
+F1_HELP = "how far the words are those of the known answer (token F1)"
+
 
 @dataclass(frozen=True, slots=True)
 class TallyRow:
@@ -53,25 +56,34 @@ class Ballot:
 
 
 def tally_html(rows: Sequence[TallyRow]) -> Markup:
-    """EM and F1 of each model here and over a file's questions so far."""
+    """Whether each model is right here, how many words are a known answer's, and both over a file so far."""
     if not rows:
         return Markup()
     body = Markup().join(
         Markup(
-            '<tr><th scope="row">{}</th><td>{}</td><td>{:.2f}</td><td>{}</td><td>{}</td><td>{}</td></tr>'
-        ).format(row.label, int(row.exact), row.f1, row.questions, _mean(row.mean_exact), _mean(row.mean_f1))
+            '<tr><th scope="row">{}</th><td>{}</td><td>{:.0%}</td><td>{}</td><td>{}</td><td>{}</td></tr>'
+        ).format(
+            row.label,
+            "✓ right" if row.exact else "✗ wrong",
+            row.f1,
+            row.questions,
+            _mean(row.mean_exact),
+            _mean(row.mean_f1),
+        )
         for row in rows
     )
     return Markup(
         '<div class="table-scroll" tabindex="0" role="region" aria-label="Scores"><table class="cross">'
-        '<thead><tr><th scope="col">model</th><th scope="col">EM here</th><th scope="col">F1 here</th>'
-        '<th scope="col">questions so far</th><th scope="col">EM, %</th><th scope="col">F1, %</th></tr>'
-        "</thead><tbody>{}</tbody></table></div>"
-    ).format(body)
+        '<thead><tr><th scope="col">model</th><th scope="col" title="{exact}">this answer</th>'
+        '<th scope="col" title="{f1}">same words</th><th scope="col">questions so far</th>'
+        '<th scope="col" title="{exact}">right</th><th scope="col" title="{f1}">same words</th></tr>'
+        '</thead><tbody>{body}</tbody></table></div><p class="explained">Right: {exact}. '
+        "Same words: {f1}.</p>"
+    ).format(body=body, exact=EXACT_HELP, f1=F1_HELP)
 
 
 def _mean(percent: float | None) -> str:
-    return "–" if percent is None else f"{percent:.1f}"
+    return "–" if percent is None else f"{percent:.1f}%"
 
 
 def ballots_html(ballots: Sequence[Ballot]) -> Markup:

@@ -5,6 +5,7 @@ Plain text: whatever draws it escapes it. What is told of a record is in ``pubme
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from biom_demo.analysis.comparison import Agreement, Verdict
@@ -50,9 +51,30 @@ def ordinal(rank: int) -> str:
     return f"{rank:,}{ending}"
 
 
+def less_likely(one: float, other: float) -> str:
+    """How much less likely than ``one`` the ``other`` is, to be followed by what the one is.
+
+    "about 30 times less likely than"; two probabilities, the one the greater.
+    """
+    times = one / other if other > 0 else float("inf")
+    if times < 1.25:
+        return "about as likely as"
+    if times < 10:
+        return f"{times:.1f} times less likely than"
+    if times >= 1e6:
+        return "more than a million times less likely than"
+    rounded = round(times, 1 - len(str(int(times))) + 1)
+    return f"about {rounded:,.0f} times less likely than"
+
+
 def counted(count: int, noun: str) -> str:
     """A number of things: "1 abstract", "2 abstracts"."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def listed(things: Sequence[str]) -> str:
+    """Things one after the other: "a", "a and b", "a, b and c"."""
+    return " and ".join(part for part in (", ".join(things[:-1]), *things[-1:]) if part)
 
 
 def duration(seconds: float) -> str:
@@ -68,7 +90,7 @@ class AgreementWords:
     """How one kind of agreement is told: by a sign, in a word or two, and in a sentence.
 
     ``lead`` opens the sentence. ``rest`` has fields for what differs: ``biom`` and ``vanilla`` (the
-    models' names), ``biom_text`` and ``vanilla_text`` (their answers), ``f1``.
+    models' names), ``biom_text`` and ``vanilla_text`` (their answers).
     """
 
     icon: str
@@ -86,8 +108,8 @@ AGREEMENT_WORDS: dict[Agreement, AgreementWords] = {
     Agreement.OVERLAP: AgreementWords(
         "≈",
         "overlap",
-        "Overlap",
-        "(token F1 {f1:.2f}): {biom} answers “{biom_text}”, {vanilla} “{vanilla_text}”.",
+        "Overlap:",
+        "{biom} answers “{biom_text}”, {vanilla} “{vanilla_text}”.",
     ),
     Agreement.DISAGREE: AgreementWords(
         "≠", "disagree", "Disagree:", "{biom} answers “{biom_text}”, {vanilla} “{vanilla_text}”."
@@ -112,7 +134,6 @@ def verdict_words(verdict: Verdict, biom: str, vanilla: str) -> str:
         vanilla=vanilla,
         biom_text=verdict.biom.text if verdict.biom else "",
         vanilla_text=verdict.vanilla.text if verdict.vanilla else "",
-        f1=verdict.f1,
     )
     return f"{told.lead} {rest}"
 
@@ -171,9 +192,10 @@ def _preferences(found: Difference) -> list[str]:
         if score is None:
             made.append(f"{side.name} cannot point at exactly {rival.name}’s answer.")
         else:
+            own_best = side.top.probability if side.top else 0.0
             made.append(
                 f"{side.name} ranks {rival.name}’s answer {ordinal(score.rank)}, "
-                f"{score.behind:.1f} logits behind its own."
+                f"{less_likely(own_best, score.probability)} its own."
             )
     return made
 
@@ -181,10 +203,7 @@ def _preferences(found: Difference) -> list[str]:
 def _abstains(side: ViewedSide) -> str:
     if side.top is None:
         return f"{side.name} finds nothing to point at."
-    return (
-        f"{side.name} abstains: “no answer” scores {side.abstains_by:.1f} logits above its best span, "
-        f"“{side.top.text}” in {side.place}."
-    )
+    return f"{side.name} finds no answer; if it had to, it would point at “{side.top.text}” in {side.place}."
 
 
 def search_words(search: Search, read: int) -> str:

@@ -6,13 +6,14 @@ by the name of the part of the page.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import gradio as gr
 
 from biom_demo.analysis.comparison import MAX_SIDES, Comparison, View, compare
+from biom_demo.analysis.hints import paste_hint
 from biom_demo.analysis.passage import check_input, passage_of_names, passage_of_text, readable
 from biom_demo.counters import Work
 from biom_demo.errors import FetchCancelled, InputError
@@ -20,8 +21,11 @@ from biom_demo.models.catalogue import ModelPair
 from biom_demo.models.download import fetching, progress_words
 from biom_demo.pubmed.identify import Identified, Kind, identify
 from biom_demo.qa.records import Question
-from biom_demo.show.cards import ACCENTS, status_html
+from biom_demo.qa.windows import MAX_SEQ_LENGTH, WINDOW_STEP_TOKENS
+from biom_demo.show.cards import ACCENTS, chips_html, status_html, switches_html
 from biom_demo.show.export import VIEW_LIMITS
+from biom_demo.show.words import duration
+from biom_demo.ui import hint_line
 from biom_demo.ui.examples import EXAMPLES
 from biom_demo.ui.reading import ended_words, followed, reading_html
 from biom_demo.ui.run import History, Inquiry, Placed, Prepared, Run, drawn, head_of, idle, remembered
@@ -41,9 +45,15 @@ class Tab:
     view_changes: Sequence[Any]
 
 
-SHOWN = ("record", "verdict", *ACCENTS[:MAX_SIDES], "difference")
+SHOWN = ("record", "verdict", *ACCENTS[:MAX_SIDES], "difference", "flips")
 PREPARED = ("prepared", "status", "halt")
 ANSWERED = ("head", *SHOWN, "displayed", "drawn", "status", "halt", "run", "history")
+OPENED = ("head", *SHOWN, "displayed", "run")
+LONG_WORDS = 3_000  # from here on reading is told beforehand to take a while
+# Of one model of the bundled pair on two cores of a Zen 3 server (README, Speed), for one who has read
+# nothing here yet: 4.0 s for a text of 11,713 characters by both.
+SECONDS_A_CHAR = 2e-4
+CHARS_A_TOKEN = 4.5
 BOXES = ("context", "question", "pair", "further", "blind", "placed", "otherwise")
 
 
@@ -62,9 +72,70 @@ def inquiry_of(
     )
 
 
-def take_for(typed: str | None) -> Update:
-    """What the input box's content is taken for, and the offer to take it otherwise."""
-    return _taken(identify(readable(typed)))
+def take_for(typed: str | None, shown: Run | None = None, pair: str = "mini") -> Update:
+    """What the input box's content is taken for, and the offer to take it otherwise.
+
+    A long text comes with what reading it will take with the ``pair``, by the run that is ``shown``.
+    """
+    typed = readable(typed)
+    if words := paste_hint(typed):
+        return {"taken_for": status_html(words, kind="error"), "offer": gr.update(visible=False)}
+    identified = identify(typed)
+    taken = _taken(identified)
+    if identified.kind is Kind.TEXT and (long := long_words(typed, shown, pair)):
+        taken["taken_for"] = status_html(f"{identified.explanation} {long}")
+    return taken
+
+
+def long_words(text: str, shown: Run | None, pair: str) -> str:
+    """That a text is long, and about what reading it will take; "" for one that is not."""
+    if len(text.split()) <= LONG_WORDS:
+        return ""
+    seconds = expected_s(text, shown, pair)
+    cost = f"takes about {duration(seconds)} here" if seconds else "takes a while"
+    return f"That is long: reading it {cost}. The page shows how far it is, and Stop ends it."
+
+
+def expected_s(text: str, shown: Run | None, pair: str) -> float | None:
+    """The seconds that all models of the ``pair`` will take to read a long text.
+
+    By the pace of the run that is ``shown`` where that was of this pair, else as the bundled pair was
+    measured; ``None`` where neither says it.
+    """
+    sides = shown.comparison.sides if shown is not None and shown.asked.pair == pair else ()
+    timed = [(side.seconds, side.reading) for side in sides if side.seconds]
+    if not timed:
+        return 2 * SECONDS_A_CHAR * len(text) if pair == "mini" else None
+    tokens = len(text) / CHARS_A_TOKEN
+    positions = tokens / WINDOW_STEP_TOKENS * MAX_SEQ_LENGTH  # most of them are read several times over
+    return positions * sum(seconds / sum(map(len, reading.windows)) for seconds, reading in timed)
+
+
+def open_example(site: Site, parameters: Mapping[str, str]) -> Update:
+    """The answered example of a page just opened, as it was read here if it was by now.
+
+    Nothing of it where the address brings a question of its own.
+    """
+    run = Run.of_opening(site.opening, site.pair.name)
+    if parameters.get("q") or parameters.get("id") or parameters.get("text"):
+        return {"head": head_of(None), **idle(site.pair.checkpoints), "displayed": None, "run": None}
+    if run is None:
+        return {}
+    return {"head": head_of(run), **drawn(run, View()), "displayed": run, "run": run}
+
+
+def choose_example(chosen: str) -> Update:
+    """An example in the boxes, by its number and whatever tells two clicks apart: "3:1764516000000"."""
+    number = chosen.partition(":")[0]
+    if not (number.isdecimal() and int(number) < len(EXAMPLES)):
+        return {}
+    example = EXAMPLES[int(number)]
+    return {
+        "context": example["context"],
+        "question": example["question"],
+        "placed": None,
+        "otherwise": "",
+    }
 
 
 def take_otherwise(typed: str | None, otherwise: str) -> Update:
@@ -222,7 +293,7 @@ def offer(site: Site, *, seen: Site) -> Update:
     fewer = seen is not site
     return {
         "get": choose(seen, seen.pair.name, ())["get"] if absent else gr.skip(),
-        "pair": gr.update(choices=_pair_choices(seen)) if fewer else gr.skip(),
+        "pair": gr.update(choices=pair_choices(seen)) if fewer else gr.skip(),
         "further": gr.update(**_further(seen)) if fewer else gr.skip(),
     }
 
@@ -265,13 +336,13 @@ def stop_download(site: Site, session: str) -> Update:
 def build(site: Site, page: gr.Blocks) -> Tab:
     """Lay out the tab and wire its events, those of the whole ``page`` too."""
     parts = Parts()
-    with gr.Row(equal_height=False):
+    with gr.Row(equal_height=False, elem_id="boxes"):  # folded once asked, opened by the head's button
         with gr.Column(scale=3, min_width=320):
             parts["context"] = gr.Textbox(
                 label="Abstract: a PMID, DOI, PMCID, address or PubMed query, or the text itself",
                 placeholder="36990001, 10.1038/…, PMC…, a PubMed query, or paste any text …",
-                lines=11,
-                max_lines=11,  # as high when filled as when empty: nothing below it jumps
+                lines=7,
+                max_lines=7,  # as high when filled as when empty: nothing below it jumps
                 elem_id="context",
             )
             with gr.Row(elem_id="taken"):
@@ -285,30 +356,24 @@ def build(site: Site, page: gr.Blocks) -> Tab:
                 max_lines=3,
                 elem_id="question",
             )
+            hint_line.layout_under_question(parts)
             parts["pair"] = gr.Dropdown(
                 label="Models",
-                choices=_pair_choices(site),
+                choices=pair_choices(site),
                 value=site.pair.name,
                 elem_id="pair",
             )
-            with gr.Row():
-                ask = gr.Button("Ask", variant="primary", elem_id="ask", scale=3)
-                parts["halt"] = gr.Button("Stop", visible=False, variant="stop", elem_id="halt", scale=1)
-            with gr.Row():
-                parts["get"] = gr.Button("Fetch these models", visible=False, elem_id="fetch")
-                parts["cancel"] = gr.Button("Cancel", visible=False, variant="stop", elem_id="cancel")
-            parts["status"] = gr.HTML(str(status_html("")), elem_id="status", padding=False)
-            with gr.Accordion("More: further models, blind test, decoding", open=False, elem_id="more"):
+            ask = gr.Button("Ask", variant="primary", elem_id="ask")
+            with gr.Accordion("More: further models, blind test, what is listed", open=False, elem_id="more"):
                 sliders = _layout_more(site, parts)
-    gr.Examples(
-        examples=[[example["context"], example["question"]] for example in EXAMPLES],
-        example_labels=[example["title"] for example in EXAMPLES],
-        inputs=[parts["context"], parts["question"]],
-        label="Examples; the known answer of each is shown after the run",
-        elem_id="examples",
-        examples_per_page=len(EXAMPLES),
-        api_visibility="private",
-    )
+    titles = [(example["title"], example["question"]) for example in EXAMPLES]
+    gr.HTML(str(chips_html(titles)), elem_id="examples", padding=False)
+    parts["example"] = gr.Textbox(visible="hidden", elem_id="example-chosen")
+    with gr.Row(elem_id="progress"):
+        parts["status"] = gr.HTML(str(status_html("")), elem_id="status", padding=False)
+        parts["halt"] = gr.Button("Stop", visible=False, variant="stop", elem_id="halt", scale=0)
+        parts["get"] = gr.Button("Fetch these models", visible=False, elem_id="fetch", scale=0)
+        parts["cancel"] = gr.Button("Cancel", visible=False, variant="stop", elem_id="cancel", scale=0)
     columns, vote_row = _layout_results(site, parts)
     parts["placed"], parts["prepared"], parts["otherwise"] = kept(None), kept(None), kept("")
     parts["view"], parts["drawn"] = kept(View()), kept(View())  # the sliders', and the page's
@@ -316,6 +381,7 @@ def build(site: Site, page: gr.Blocks) -> Tab:
     parts["run"] = kept(None)
     parts["history"] = kept(History())
     _wire_boxes(parts, columns)
+    hint_line.wire(parts)
     _wire_asking(site, parts, ask)
     changes = [
         slider.change(
@@ -328,6 +394,7 @@ def build(site: Site, page: gr.Blocks) -> Tab:
         for slider in sliders.values()
     ]
     _wire_fetching(site, parts, page)
+    _wire_examples(site, parts, page)
     return Tab(parts.joined(sliders), vote_row, changes)
 
 
@@ -341,33 +408,37 @@ def _layout_more(site: Site, parts: Parts) -> dict[str, gr.Slider]:
         elem_id="further",
     )
     parts["blind"] = gr.Checkbox(label="Blind: hide which model is which until I have voted", elem_id="blind")
-    return {
-        name: gr.Slider(
+    sliders = {}
+    for name, label, step in (
+        ("null_threshold", "No-answer threshold: further down, the models say “not in the text” sooner", 0.5),
+        ("shown", "Answers listed", 1),
+        ("max_answer_length", "Longest answer, in tokens (words and pieces of words)", 1),
+        ("near_duplicate_threshold", "List an answer that shares up to this part with a better one", 0.05),
+    ):
+        sliders[name] = gr.Slider(
             *VIEW_LIMITS[name],
             value=getattr(View(), name),
             step=step,
             label=label,
             elem_id=name.replace("_", "-"),
         )
-        for name, label, step in (
-            ("null_threshold", "No-answer threshold: lower, and the models abstain more", 0.5),
-            ("shown", "Answers listed", 1),
-            ("max_answer_length", "Longest answer, in tokens", 1),
-            ("near_duplicate_threshold", "List spans that overlap a better one by up to", 0.05),
-        )
-    }
+        if name == "null_threshold":
+            parts["flips"] = gr.HTML(_at_first(site)["flips"], elem_id="flips", padding=False)
+    return sliders
 
 
 def _layout_results(site: Site, parts: Parts) -> tuple[list[gr.Column], gr.Row]:
-    """Head, record, verdict, a column a model, and the panel below; idle until something is asked."""
-    empty = idle(site.pair.checkpoints)
+    """Head, record, verdict, a column a model, and the panel below: at first, of the example."""
+    first = _at_first(site)
 
     def box(name: str) -> None:
-        parts[name] = gr.HTML(str(empty[name]), elem_id=name, padding=False)
+        parts[name] = gr.HTML(first[name], elem_id=name, padding=False)
 
-    parts["head"] = gr.HTML(str(head_of(None)), elem_id="head", padding=False)
+    box("head")
+    hint_line.layout_above_answers(parts)
     box("record")
     box("verdict")
+    gr.HTML(str(switches_html()), elem_id="switches", padding=False)
     columns = []
     with gr.Row(equal_height=False, elem_id="cards"):
         for place, accent in enumerate(ACCENTS[:MAX_SIDES]):
@@ -379,6 +450,13 @@ def _layout_results(site: Site, parts: Parts) -> tuple[list[gr.Column], gr.Row]:
     return columns, vote_row
 
 
+def _at_first(site: Site) -> dict[str, str]:
+    """What stands on the page before anything was asked: the example, where it is answered, else nothing."""
+    run = Run.of_opening(site.opening, site.pair.name)
+    made = drawn(run, View()) if run else idle(site.pair.checkpoints)
+    return {name: str(html) for name, html in {**made, "head": head_of(run)}.items()}
+
+
 def _wire_boxes(parts: Parts, columns: list[gr.Column]) -> None:
     """What the page says while its boxes are filled; an old result is told from the new input."""
     parts["further"].change(
@@ -388,8 +466,8 @@ def _wire_boxes(parts: Parts, columns: list[gr.Column]) -> None:
         **QUIET,
     )
     parts["context"].change(
-        lambda typed: parts.changed(take_for(typed)),
-        [parts["context"]],
+        lambda *values: parts.changed(take_for(*values)),
+        parts.of("context", "displayed", "pair"),
         parts.of("taken_for", "offer"),
         trigger_mode="always_last",
         **QUIET,
@@ -504,7 +582,23 @@ def _wire_fetching(site: Site, parts: Parts, page: gr.Blocks) -> None:
     page.load(on_load, None, parts.of("get", "pair", "further"), **QUIET)
 
 
-def _pair_choices(site: Site) -> list[tuple[str, str]]:
+def _wire_examples(site: Site, parts: Parts, page: gr.Blocks) -> None:
+
+    def on_open(request: gr.Request) -> dict[Any, Any]:
+        return parts.changed(open_example(site, request.query_params) or {"run": None})
+
+    page.load(on_open, None, parts.of(*OPENED), **QUIET)
+    page.load(None, None, None, js=script("compare"))
+    parts["example"].change(
+        lambda chosen: parts.changed(choose_example(chosen) or {"placed": None}),
+        parts.of("example"),
+        parts.of("context", "question", "placed", "otherwise"),
+        **QUIET,
+    ).then(None, parts.of("question"), None, js=script("ask_if_ready"))
+
+
+def pair_choices(site: Site) -> list[tuple[str, str]]:
+    """The pairs on offer, each as it is named for a choice, and its name."""
     return [(_pair_title(pair), name) for name, pair in site.pairs.items()]
 
 

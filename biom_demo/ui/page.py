@@ -24,7 +24,7 @@ def build_page(site: Site) -> Page:
 
     page = Page(
         # What is somewhat too long is told beside its box: that takes no more than to count it.
-        longest={"context": 2 * site.settings.max_context_chars},
+        longest=dict.fromkeys(("context", "stored-text", "restore"), 2 * site.settings.max_context_chars),
         title=TITLE,
         analytics_enabled=False,
         delete_cache=(SWEPT_EVERY_S, UPLOADS_KEPT_S),
@@ -36,14 +36,18 @@ def build_page(site: Site) -> Page:
         for notice in site.notices:
             gr.HTML(str(status_html(notice)), elem_classes="notice", padding=False)
         with gr.Tab("Compare", elem_id="tab-compare"):
+            back = gr.Button(
+                "← Back to the evidence table", visible=False, size="sm", elem_id="back-to-table"
+            )
             tab = compare_tab.build(site, page)
             why_panel.build(site, tab)
             practice_panel.build(site, tab)
             keep_panel.build(site, tab, page)
         page.load(None, None, None, js=script("page"))
+        page.load(None, None, None, js=script("address"))
         with gr.Tab("Ask PubMed", elem_id="tab-ask"):
-            pubmed_tab.build(site, page)
-        with gr.Tab("About"):
+            pubmed_tab.build(site, page, tab, back)
+        with gr.Tab("About", elem_id="tab-about"):
             about_tab.build(site.pair)
         api.build(site)
         page.unload(forget)

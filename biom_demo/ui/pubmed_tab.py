@@ -1,20 +1,18 @@
-"""The Ask PubMed tab: a question -> a query -> abstracts -> both models' pooled answers."""
+"""The Ask PubMed tab: a question -> a query -> abstracts -> each model's claims, with their evidence."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gradio as gr
 
-from biom_demo.analysis.comparison import Comparison, View
-from biom_demo.analysis.difference import short_names
+from biom_demo.analysis.comparison import View
 from biom_demo.analysis.literature import (
     MAX_ABSTRACTS,
     Retrieved,
-    findings,
     queries_to_try,
     read_abstracts,
     retrieve,
@@ -22,56 +20,79 @@ from biom_demo.analysis.literature import (
 )
 from biom_demo.analysis.passage import check_question, readable
 from biom_demo.counters import Work
-from biom_demo.errors import InputError
+from biom_demo.errors import BioMError, InputError
 from biom_demo.models.catalogue import Checkpoint
-from biom_demo.show.cards import head_html, no_head_html, personas, status_html
-from biom_demo.show.pubmed import abstracts_html, findings_html
-from biom_demo.show.words import counted, search_words
+from biom_demo.show.cards import status_html
+from biom_demo.show.claims import introduction_html
+from biom_demo.show.export import VIEW_LIMITS, read_link
+from biom_demo.show.words import search_words
+from biom_demo.ui import evidence
+from biom_demo.ui.compare_tab import SHOWN, Tab, pair_choices
+from biom_demo.ui.evidence import (
+    CARDS,
+    DRAWN,
+    FILES,
+    NEWEST,
+    RELEVANT,
+    Asked,
+    Generated,
+    ReadSoFar,
+    drawn,
+    head_of,
+    link_of,
+    listed_searches,
+    order_of,
+    with_search,
+)
+from biom_demo.ui.keep_panel import PUT_BACK, go_back
 from biom_demo.ui.reading import ended_words, followed, reading_words
+from biom_demo.ui.run import History, remembered
 from biom_demo.ui.site import Site, Update, missing, words_of
-from biom_demo.ui.wiring import MAY_ASK_PUBMED, QUIET, READS, Parts, kept, on_session, script
+from biom_demo.ui.wiring import (
+    MAY_ASK_PUBMED,
+    QUIET,
+    QUIET_IN_QUEUE,
+    READS,
+    Parts,
+    kept,
+    on_session,
+    script,
+)
 
-CARDS = ("found-biom", "found-vanilla")
-FOUND = ("found-head", "query", "generated", "to_read", "pubmed_status")
-READ = ("found-head", "read", *CARDS, "abstracts", "pubmed_status")
+# Of our own; the records of the local server answer them too.
+EXAMPLES = (
+    "Which gene is mutated in cystic fibrosis?",
+    "What does infliximab bind?",
+    "Which enzyme does metformin activate?",
+)
+USUAL_COUNT, LEAST_COUNT = 20, 5
+BOXES = ("question", "query", "pair", "count", "order")
+FOUND = ("found-head", "query", "generated", "to_read", "pubmed_status", "stop")
+READ = ("found-head", "read", *DRAWN, "pubmed_status", "stop", "searches", "past")
 DRAWN_EVERY = 8  # abstracts
-
-
-@dataclass(frozen=True, slots=True)
-class Generated:
-    """A query that was made of a question: it is made anew for another one."""
-
-    question: str
-    query: str
 
 
 @dataclass(frozen=True, slots=True)
 class ToRead:
     """What a search found, for the models to read, and the event that stops them."""
 
+    asked: Asked
     retrieved: Retrieved
     checkpoints: tuple[Checkpoint, ...]
     stop: threading.Event
 
 
-@dataclass(frozen=True, slots=True)
-class ReadSoFar:
-    """The abstracts that both models have read, and the question and models they are of."""
-
-    question: str
-    checkpoints: tuple[Checkpoint, ...]
-    comparisons: tuple[Comparison, ...]
+def asked_of(question: str | None, query: str | None, pair: str, count: float, order: str) -> Asked:
+    """What stands in the boxes, in the order of ``BOXES``."""
+    return Asked(readable(question), readable(query), pair, int(count), order == NEWEST)
 
 
 def find_abstracts(
     site: Site,
-    question: str,
-    query: str,
+    boxes: Asked,
     generated: Generated | None,
     before: ReadSoFar | None = None,
     *,
-    limit: int,
-    newest_first: bool,
     api_key: str,
     session: str,
 ) -> Iterator[Update]:
@@ -81,96 +102,135 @@ def find_abstracts(
     as it is. What was read ``before`` stays, marked as of the previous question.
     """
     stop = site.stops.begin(session, "search")
+    hidden, visible = gr.update(visible=False), gr.update(visible=True)
     try:
-        check_question(question)
-        checkpoints = site.checkpoints(site.pair.name)
+        check_question(boxes.question)
+        checkpoints = site.checkpoints(boxes.pair)
         if missing(checkpoints):
-            raise InputError("The models are not on this machine yet. Fetch them on the Compare tab.")
-        own = query if generated is None or query != generated.query else ""
-        tries = queries_to_try(question, own)
-        nothing: Update = {"to_read": None, "found-head": head_of_findings(before, stale=True)}
+            raise InputError(missing_words(site, checkpoints))
+        own = boxes.query if generated is None or boxes.query != generated.query else ""
+        asked = replace(boxes, query=own)
+        tries = queries_to_try(asked.question, own)
+        nothing: Update = {"to_read": None, "found-head": head_of(before, asked), "stop": visible}
         yield {**nothing, "pubmed_status": status_html("Searching PubMed …")}
         with site.asking_pubmed(api_key=api_key, stop=stop) as asking:
-            made = search(tries, asking, limit=limit, newest_first=newest_first)
+            made = search(tries, asking, limit=asked.limit, newest_first=asked.newest_first)
             sent = made.telling.query
-            known = {"query": sent, "generated": None if own else Generated(question, sent)}
+            known = {"query": sent, "generated": None if own else Generated(asked.question, sent)}
             words = f"{made.telling.found.count:,} records match; fetching {len(made.pmids)} …"
             yield {**nothing, **known, "pubmed_status": status_html(words)}
-            retrieved = retrieve(question, made, asking)
+            retrieved = retrieve(asked.question, made, asking)
         yield {
             **known,
-            "to_read": ToRead(retrieved, checkpoints, stop),
+            "to_read": ToRead(asked, retrieved, checkpoints, stop),
             "pubmed_status": status_html("Reading …"),
         }
     except Exception as error:
         site.stops.end(session, "search", stop)
         status = status_html(site.stops.words(words_of(error, "searching PubMed")), kind="error")
-        stale = before is not None and before.question != question
-        yield {
-            "to_read": None,
-            "found-head": head_of_findings(before, stale=stale),
-            "pubmed_status": status,
-        }
+        head = head_of(before, boxes)
+        yield {"to_read": None, "found-head": head, "pubmed_status": status, "stop": hidden}
 
 
-def read_found(site: Site, to_read: ToRead | None, view: View, session: str) -> Iterator[Update]:
-    """Findings and table, a few abstracts more each time; what was read stays when it is stopped."""
+def missing_words(site: Site, checkpoints: tuple[Checkpoint, ...]) -> str:
+    """That models are not on this machine, and where they are fetched; "" where all are."""
+    absent = ", ".join(checkpoint.label for checkpoint in missing(checkpoints))
+    if not absent:
+        return ""
+    fetch = "Choose them on the Compare tab to fetch them, or" if site.may_fetch else "Please"
+    return f"Not on this machine yet: {absent}. {fetch} choose other models here."
+
+
+def read_found(
+    site: Site,
+    to_read: ToRead | None,
+    view: View,
+    searches: tuple[ReadSoFar, ...],
+    session: str,
+) -> Iterator[Update]:
+    """Claims and table, a few abstracts more each time; what was read stays when it is stopped."""
     # The status says why there is none; a second question replaces the first.
     if to_read is None or not site.stops.take_up(session, "search", to_read.stop):
         return
-    question, records = to_read.retrieved.question, to_read.retrieved.records
-    comparisons: list[Comparison] = []
+    records, made = to_read.retrieved.records, to_read.retrieved.search
+    number = searches[-1].number + 1 if searches else 1
+    read = ReadSoFar(to_read.asked, made.telling.query, to_read.checkpoints, number=number)
 
     def so_far(status: str) -> Update:
-        read = ReadSoFar(question, to_read.checkpoints, tuple(comparisons))
-        page = drawn_findings(read, view)
-        return {"read": read, "found-head": head_of_findings(read), **page, "pubmed_status": status}
+        return {"read": read, "found-head": head_of(read), **drawn(read, view), "pubmed_status": status}
+
+    def ended(status: str) -> Update:
+        known = with_search(searches, read) if read.comparisons else searches
+        stop = gr.update(visible=False)
+        return {**so_far(status), "searches": known, **listed_searches(known), "stop": stop}
 
     try:
         with site.reading(Work.ASK_PUBMED, session, to_read.stop) as visit:
             readings = read_abstracts(to_read.retrieved, to_read.checkpoints, visit)
             for comparison in followed(readings, visit):
+                done = len(read.comparisons)
                 if comparison is None:
-                    share = len(comparisons) / len(records)
-                    words = f"Read {len(comparisons)} of {len(records)}; {reading_words(visit)}"
-                    yield {"pubmed_status": status_html(words, progress=share)}
+                    words = f"Read {done} of {len(records)}; {reading_words(visit)}"
+                    yield {"pubmed_status": status_html(words, progress=done / len(records))}
                     continue
-                comparisons.append(comparison)
-                if len(comparisons) % DRAWN_EVERY == 0 and len(comparisons) < len(records):
-                    share = len(comparisons) / len(records)
-                    words = f"Read {len(comparisons)} of {len(records)} …"
-                    yield so_far(status_html(words, progress=share))
-        counts = search_words(to_read.retrieved.search, len(records))
-        words = " ".join([counts, *to_read.retrieved.notices])
-        if len(comparisons) < len(records):
-            words = f"{ended_words(visit)} {len(comparisons)} of {len(records)} abstracts were read."
-        yield so_far(status_html(words))
+                read = replace(read, comparisons=(*read.comparisons, comparison))
+                done += 1
+                if done % DRAWN_EVERY == 0 and done < len(records):
+                    words = f"Read {done} of {len(records)} …"
+                    yield so_far(status_html(words, progress=done / len(records)))
+        done = len(read.comparisons)
+        words = " ".join([search_words(made, len(records)), *to_read.retrieved.notices])
+        if done < len(records):
+            words = f"{ended_words(visit)} {done} of {len(records)} abstracts were read."
+        read = replace(read, told=words)
+        yield ended(status_html(words))
     except Exception as error:
-        yield so_far(status_html(site.stops.words(words_of(error, "reading abstracts")), kind="error"))
+        words = site.stops.words(words_of(error, "reading abstracts"))
+        read = replace(read, told=words)
+        yield ended(status_html(words, kind="error"))
     finally:
         site.stops.end(session, "search", to_read.stop)
 
 
-def drawn_findings(read: ReadSoFar | None, view: View) -> Update:
-    """Both models' findings and the table under a view; nothing is read anew."""
-    if read is None:
-        return dict.fromkeys((*CARDS, "abstracts"), gr.skip())
-    made: Update = {}
-    for side, (name, persona) in enumerate(zip(CARDS, personas(read.checkpoints), strict=True)):
-        best = findings(read.comparisons, side, top_n=view.shown, null_threshold=view.null_threshold)
-        silent = sum(comparison.sides[side].answer(view) is None for comparison in read.comparisons)
-        made[name] = findings_html(best, persona, read=len(read.comparisons), silent=silent)
-    table = abstracts_html(read.comparisons, read.question, null_threshold=view.null_threshold)
-    return {**made, "abstracts": table}
+def open_abstract(wanted: str | None, read: ReadSoFar | None, history: History, view: View) -> Update:
+    """One of the abstracts on the page of Compare, from what was read; it is in Compare's history then.
+
+    ``wanted`` is a PMID and what tells this click from others; ``view`` is Compare's.
+    """
+    run = read.opened((wanted or " ").split(" ")[0]) if read else None
+    if run is None:
+        words = "That abstract is no longer kept, to make room. Ask the question again."
+        return {"pubmed_status": status_html(words, kind="error"), "landed": ""}
+    history = remembered(history, run)
+    update = go_back(history.dropped + len(history) - 1, history, view) or {}
+    words = "From Ask PubMed; nothing was read anew."
+    shown = gr.update(visible=True)
+    return {**update, "history": history, "status": status_html(words), "back": shown, "landed": wanted}
 
 
-def head_of_findings(read: ReadSoFar | None, *, stale: bool = False) -> str:
-    """What the findings on the page are of."""
-    if read is None:
-        return no_head_html()
-    source = f"PubMed, {counted(len(read.comparisons), 'abstract')}"
-    models = " · ".join(short_names([checkpoint.label for checkpoint in read.checkpoints]))
-    return head_html(read.question, source, models, stale=stale)
+def open_link(site: Site, parameters: Mapping[str, str]) -> Update:
+    """What the address asks PubMed for, in the boxes; ``linked`` is the question to ask at once."""
+    try:
+        link = read_link(parameters)
+    except BioMError:
+        return {}  # Compare says why
+    if link is None or link.tab != "ask":
+        return {}
+    question = readable(link.question)
+    update: Update = {
+        "question": question,
+        "query": readable(link.query),
+        "count": max(LEAST_COUNT, link.abstracts or USUAL_COUNT),
+        "order": order_of(link.newest_first),
+        "threshold": link.view.null_threshold,
+        "top": link.view.shown,
+    }
+    if link.pair in site.pairs:
+        update["pair"] = link.pair
+    elif link.pair:
+        words = "The link names models that are not on offer here; these are used instead."
+        update["pubmed_status"] = status_html(words)
+    return update | {"linked": question}
 
 
 def halt(site: Site, session: str) -> str:
@@ -178,122 +238,328 @@ def halt(site: Site, session: str) -> str:
     return str(status_html("Stopping …" if site.stops.stop(session, "search") else "Nothing is running."))
 
 
-def build(site: Site, page: gr.Blocks) -> None:
-    """Lay out the tab and wire its events."""
-    parts = Parts()
-    with gr.Row(equal_height=False):
-        with gr.Column(scale=3, min_width=320):
-            question = gr.Textbox(
-                label="Question to PubMed",
-                placeholder="Which gene is mutated in cystic fibrosis? (Enter asks)",
-                lines=1,
-                max_lines=3,
-                elem_id="pubmed-question",
-            )
-            query = parts["query"] = gr.Textbox(
-                label="PubMed query (made of the question where empty; yours is taken, for records "
-                "with an abstract)",
-                lines=1,
-                max_lines=3,
-                elem_id="pubmed-query",
-            )
-        with gr.Column(scale=2, min_width=320):
-            count = gr.Slider(5, MAX_ABSTRACTS, value=20, step=5, label="Abstracts to read", elem_id="count")
-            order = gr.Radio(
-                ["most relevant", "newest"], value="most relevant", label="First", elem_id="order"
-            )
-            with gr.Accordion("Your own NCBI key", open=False):
-                key = gr.Textbox(
-                    label="API key, for this session only: 10 requests a second instead of 3",
-                    type="password",
-                    elem_id="ncbi-key",
-                )
-            with gr.Row():
-                ask = gr.Button("Search and read", variant="primary", elem_id="ask-pubmed")
-                stop = gr.Button("Stop", elem_id="stop-pubmed")
-    parts["pubmed_status"] = gr.HTML(str(status_html("")), elem_id="pubmed-status", padding=False)
-    with gr.Row():
-        sliders = [
-            gr.Slider(
-                -10,
-                10,
-                value=0,
-                step=0.5,
-                label="No-answer threshold (lower: more abstracts count as silent)",
-                elem_id="threshold",
-            ),
-            gr.Slider(1, 10, value=5, step=1, label="Answers shown", elem_id="top"),
-        ]
-    parts["found-head"] = gr.HTML(str(head_of_findings(None)), elem_id="found-head", padding=False)
-    with gr.Row(equal_height=False):
-        for name, persona in zip(CARDS, personas(site.pair.checkpoints), strict=True):
-            with gr.Column(min_width=320):
-                empty = findings_html([], persona, read=0, silent=0)
-                parts[name] = gr.HTML(str(empty), elem_id=name, padding=False)
-    parts["abstracts"] = gr.HTML("", elem_id="abstracts", padding=False)
+def build(site: Site, page: gr.Blocks, tab: Tab, back: gr.Button) -> None:
+    """Lay out the tab and wire its events.
+
+    ``tab`` is Compare's, where an abstract opens; ``back`` the button there that leads back here.
+    """
+    parts = Parts(back=back)
+    _layout_boxes(site, parts)
+    _layout_results(parts)
+    _layout_keeping(parts)
     for name in ("to_read", "read", "generated"):
         parts[name] = kept(None)
+    parts["searches"], parts["linked"] = kept(()), kept("")
+    _wire_asking(site, parts, page)
+    _wire_view(parts)
+    _wire_keeping(parts)
+    _wire_opening(parts, tab)
+    page.load(None, None, None, js=script("evidence_table"))
 
+
+def _layout_boxes(site: Site, parts: Parts) -> None:
+    gr.HTML(str(introduction_html()), elem_id="pubmed-about", padding=False)
+    with gr.Row(equal_height=False, elem_id="pubmed-ask"):
+        parts["question"] = gr.Textbox(
+            label="Question to PubMed",
+            placeholder="Which gene …? What drug …? (Enter asks)",
+            lines=1,
+            max_lines=3,
+            elem_id="pubmed-question",
+            scale=5,
+            min_width=260,
+        )
+        parts["ask"] = gr.Button(
+            "Ask PubMed", variant="primary", elem_id="ask-pubmed", scale=1, min_width=140
+        )
+        parts["stop"] = gr.Button(
+            "Stop", visible=False, variant="stop", elem_id="stop-pubmed", scale=1, min_width=100
+        )
+    with gr.Row(elem_id="pubmed-examples"):
+        parts["examples"] = gr.Dataset(
+            label="Examples; a click asks",
+            components=[gr.Textbox(visible=False)],
+            samples=[[question] for question in EXAMPLES],
+            sample_labels=list(EXAMPLES),
+            type="index",
+            elem_id="pubmed-example",
+        )
+    with gr.Row(equal_height=False):
+        parts["count"] = gr.Slider(
+            LEAST_COUNT, MAX_ABSTRACTS, value=USUAL_COUNT, step=5, label="Abstracts to read", elem_id="count"
+        )
+        parts["order"] = gr.Radio([RELEVANT, NEWEST], value=RELEVANT, label="Sort by", elem_id="order")
+        parts["pair"] = gr.Dropdown(
+            label="Models", choices=pair_choices(site), value=site.pair.name, elem_id="pubmed-pair"
+        )
+    parts["query"] = gr.Textbox(
+        label="PubMed query: made of the question where empty; yours is taken, for records with an abstract",
+        lines=1,
+        max_lines=3,
+        elem_id="pubmed-query",
+    )
+    with gr.Accordion("More: no-answer threshold, claims shown, your own NCBI key", open=False):
+        with gr.Row():
+            parts["threshold"] = gr.Slider(
+                *VIEW_LIMITS["null_threshold"],
+                value=View().null_threshold,
+                step=0.5,
+                label="No-answer threshold: lower, and more abstracts are silent",
+                elem_id="threshold",
+            )
+            parts["top"] = gr.Slider(
+                *VIEW_LIMITS["shown"], value=View().shown, step=1, label="Claims shown", elem_id="top"
+            )
+        parts["key"] = gr.Textbox(
+            label="NCBI API key, for this session only: 10 requests a second instead of 3",
+            type="password",
+            elem_id="ncbi-key",
+        )
+
+
+def _layout_results(parts: Parts) -> None:
+    parts["pubmed_status"] = gr.HTML(str(status_html("")), elem_id="pubmed-status", padding=False)
+    parts["found-head"] = gr.HTML(str(head_of(None)), elem_id="found-head", padding=False)
+    parts["shared"] = gr.HTML("", elem_id="shared-claims", padding=False)
+    with gr.Row(equal_height=False):
+        for name in CARDS:
+            with gr.Column(min_width=320):
+                parts[name] = gr.HTML("", elem_id=name, padding=False)
+    parts["abstracts"] = gr.HTML("", elem_id="abstracts", padding=False)
+
+
+def _layout_keeping(parts: Parts) -> None:
+    with gr.Accordion("Keep these results: history, link, files", open=False, elem_id="keep-search"):
+        parts["past"] = gr.Dropdown(
+            label="Searches of this session (nothing is read anew)",
+            choices=[],
+            value=None,
+            elem_id="past-searches",
+        )
+        parts["link"] = gr.Textbox(
+            label="Link that asks the same again",
+            interactive=False,
+            buttons=["copy"],
+            elem_id="search-link",
+            max_lines=2,
+        )
+        parts["kept_status"] = gr.HTML(str(status_html("")), elem_id="kept-status", padding=False)
+        with gr.Row():
+            for kind, (_, _, words) in FILES.items():
+                parts[kind] = gr.Button(words, elem_id=f"evidence-{kind}")
+    parts["search_query"] = gr.Textbox(visible="hidden", elem_id="search-link-query")
+    parts["search_payload"] = gr.Textbox(visible="hidden", elem_id="evidence-payload")
+    parts["opened"] = gr.Textbox(visible="hidden", elem_id="opened")
+    parts["landed"] = gr.Textbox(visible="hidden", elem_id="landed")
+
+
+def _view(threshold: float, shown: float) -> View:
+    return View(null_threshold=float(threshold), shown=int(shown))
+
+
+def _wire_asking(site: Site, parts: Parts, page: gr.Blocks) -> None:
+    sliders = parts.of("threshold", "top")
+
+    # Gradio passes the request to a parameter of that type only, so the boxes are named.
     def on_ask(
-        asked: str | None,
-        typed: str | None,
+        question: str | None,
+        query: str | None,
+        pair: str,
+        count: float,
+        order: str,
         made: Generated | None,
         before: ReadSoFar | None,
-        limit: float,
-        first: str,
         own_key: str | None,
         request: gr.Request,
     ) -> Iterator[dict[Any, Any]]:
         updates = find_abstracts(
-            site,
-            readable(asked),
-            readable(typed),
+            site.seen_by(request.headers),
+            asked_of(question, query, pair, count, order),
             made,
             before,
-            limit=int(limit),
-            newest_first=first == "newest",
             api_key=(own_key or "").strip(),
             session=request.session_hash or "",
         )
         yield from parts.streamed(updates, *FOUND)
 
     def on_found(
-        to_read: ToRead | None, threshold: float, shown: float, request: gr.Request
+        to_read: ToRead | None,
+        searches: tuple[ReadSoFar, ...],
+        threshold: float,
+        shown: float,
+        request: gr.Request,
     ) -> Iterator[dict[Any, Any]]:
-        view = View(null_threshold=float(threshold), shown=int(shown))
-        yield from parts.streamed(read_found(site, to_read, view, request.session_hash or ""), *READ)
+        view = _view(threshold, shown)
+        updates = read_found(site, to_read, view, searches, request.session_hash or "")
+        yield from parts.streamed(updates, *READ)
 
-    def on_view(read: ReadSoFar | None, threshold: float, shown: float) -> dict[Any, Any]:
-        view = View(null_threshold=float(threshold), shown=int(shown))
-        return parts.changed(drawn_findings(read, view))
+    def on_linked(
+        linked: str,
+        question: str | None,
+        query: str | None,
+        pair: str,
+        count: float,
+        order: str,
+        made: Generated | None,
+        before: ReadSoFar | None,
+        own_key: str | None,
+        request: gr.Request,
+    ) -> Iterator[dict[Any, Any]]:
+        # Gradio tells of a state also when the page has just been opened, and nothing was linked to.
+        if linked:
+            yield from on_ask(question, query, pair, count, order, made, before, own_key, request)
+        else:
+            yield from parts.streamed((), *FOUND)
 
-    for trigger in (ask.click, question.submit, query.submit):
-        trigger(
-            on_ask,
-            [question, query, parts["generated"], parts["read"], count, order, key],
+    def asks(listen: Callable[..., Any], function: Callable[..., Any] = on_ask, *more: str) -> None:
+        listen(
+            function,
+            parts.of(*more, *BOXES, "generated", "read", "key"),
             parts.of(*FOUND),
             show_progress_on=parts.of("pubmed_status"),
             **MAY_ASK_PUBMED,
         ).then(
             on_found,
-            [parts["to_read"], *sliders],
+            [*parts.of("to_read", "searches"), *sliders],
             parts.of(*READ),
             show_progress_on=parts.of("pubmed_status"),
             **READS,
         ).then(
-            # The sliders may have been moved while the models read.
-            on_view,
-            [parts["read"], *sliders],
-            parts.of(*CARDS, "abstracts"),
+            # The boxes and sliders may have been changed while the models read.
+            on_settled,
+            [*parts.of(*BOXES, "read"), *sliders],
+            parts.of("found-head", *DRAWN),
             **QUIET,
         )
+
+    def on_settled(*values: Any) -> dict[Any, Any]:
+        *boxes, read, threshold, shown = values
+        if read is None:
+            return {parts[name]: gr.skip() for name in ("found-head", *DRAWN)}
+        view = _view(threshold, shown)
+        return parts.changed({**drawn(read, view), "found-head": head_of(read, asked_of(*boxes))})
+
+    for listen in (parts["ask"].click, parts["question"].submit, parts["query"].submit):
+        asks(listen)
+    # An example's question stands alone: its query is made of it.
+    asks(
+        parts["examples"]
+        .click(
+            lambda place: [EXAMPLES[place], ""],
+            parts.of("examples"),
+            parts.of("question", "query"),
+            **QUIET,
+        )
+        .then
+    )
+    on_session(parts["stop"].click, lambda session: halt(site, session), parts.of("pubmed_status"))
+
+    def on_load(request: gr.Request) -> dict[Any, Any]:
+        seen = site.seen_by(request.headers)
+        update = open_link(seen, dict(request.query_params))
+        if seen is not site:
+            pair = {"value": update["pair"]} if "pair" in update else {}
+            update["pair"] = gr.update(choices=pair_choices(seen), **pair)
+        return parts.changed(update or {"linked": ""})
+
+    page.load(
+        on_load,
+        None,
+        parts.of(*BOXES, "threshold", "top", "pubmed_status", "linked"),
+        **QUIET_IN_QUEUE,
+    )
+    # A state changes where its tab is not shown as yet, too.
+    asks(parts["linked"].change, on_linked, "linked")
+
+    def on_pair(name: str, request: gr.Request) -> str:
+        seen = site.seen_by(request.headers)
+        return str(status_html(missing_words(seen, seen.checkpoints(name))))
+
+    parts["pair"].input(on_pair, parts.of("pair"), parts.of("pubmed_status"), **QUIET)
+
+
+def _wire_view(parts: Parts) -> None:
+    sliders = parts.of("threshold", "top")
+
+    def on_view(read: ReadSoFar | None, threshold: float, shown: float) -> dict[Any, Any]:
+        if read is None:
+            return {parts[name]: gr.skip() for name in DRAWN}
+        return parts.changed(drawn(read, _view(threshold, shown)))
+
     for slider in sliders:
         slider.change(
-            on_view,
-            [parts["read"], *sliders],
-            parts.of(*CARDS, "abstracts"),
-            trigger_mode="always_last",
-            **QUIET,
+            on_view, [parts["read"], *sliders], parts.of(*DRAWN), trigger_mode="always_last", **QUIET
         )
-    on_session(stop.click, lambda session: halt(site, session), parts.of("pubmed_status"))
-    page.load(None, None, None, js=script("open_in_compare"))
+
+    def on_boxes(*values: Any) -> str:
+        *boxes, read = values
+        return str(head_of(read, asked_of(*boxes)))
+
+    for name in BOXES:
+        parts[name].change(
+            on_boxes, parts.of(*BOXES, "read"), parts.of("found-head"), trigger_mode="always_last", **QUIET
+        )
+
+
+def _wire_keeping(parts: Parts) -> None:
+    sliders = parts.of("threshold", "top")
+
+    def on_link(read: ReadSoFar | None, threshold: float, shown: float) -> dict[Any, Any]:
+        return parts.changed(link_of(read, _view(threshold, shown)))
+
+    for listen in (parts["read"].change, *(slider.change for slider in sliders)):
+        listen(on_link, [parts["read"], *sliders], parts.of("search_query", "kept_status"), **QUIET)
+    parts["search_query"].change(
+        None, parts.of("search_query"), parts.of("link"), js=script("whole_search_link")
+    )
+
+    def on_again(
+        number: int | None, searches: tuple[ReadSoFar, ...], threshold: float, shown: float
+    ) -> dict[Any, Any]:
+        update = evidence.again(number, searches, _view(threshold, shown))
+        return parts.changed(update or {"pubmed_status": gr.skip()})
+
+    parts["past"].input(
+        on_again,
+        [*parts.of("past", "searches"), *sliders],
+        parts.of(*DRAWN, "read", "generated", "found-head", "pubmed_status", *BOXES),
+        **QUIET_IN_QUEUE,
+    )
+
+    for kind in FILES:
+        parts[kind].click(
+            lambda read, threshold, shown, kind=kind: parts.changed(
+                evidence.as_file(kind, read, _view(threshold, shown))
+            ),
+            [parts["read"], *sliders],
+            parts.of("search_payload", "kept_status"),
+            **QUIET,
+        ).then(None, parts.of("search_payload"), None, js=script("download"))
+
+
+def _wire_opening(parts: Parts, tab: Tab) -> None:
+    both = tab.parts.joined(
+        {name: parts[name] for name in ("opened", "read", "landed", "back", "pubmed_status")}
+    )
+
+    def on_open(wanted: str | None, read: ReadSoFar | None, history: History, view: View) -> dict[Any, Any]:
+        return both.changed(open_abstract(wanted, read, history, view))
+
+    parts["opened"].change(
+        on_open,
+        both.of("opened", "read", "history", "view"),
+        both.of(
+            *SHOWN,
+            "status",
+            "run",
+            "displayed",
+            "drawn",
+            *PUT_BACK,
+            "history",
+            "back",
+            "landed",
+            "pubmed_status",
+        ),
+        **QUIET_IN_QUEUE,
+    ).then(None, both.of("landed"), None, js=script("show_opened"))
+    parts["back"].click(None, None, None, js=script("back_to_table"))

@@ -25,11 +25,19 @@ from biom_demo.show.cards import (
     verdict_html,
     waiting_html,
 )
-from biom_demo.show.difference import difference_html, hidden_difference_html, idle_difference_html
+from biom_demo.show.difference import (
+    difference_html,
+    flips_html,
+    hidden_difference_html,
+    idle_difference_html,
+)
+from biom_demo.show.export import VIEW_LIMITS
 from biom_demo.show.pubmed import records_html
-from biom_demo.ui.examples import gold_of_example
+from biom_demo.ui.examples import Opening, gold_of_example
 from biom_demo.ui.site import Update
 
+STORED = "an example whose answers are stored with the app"
+READ_HERE = "an example, read by this server when it started"
 HISTORY_KEPT = 20  # runs of a session, with their readings
 HISTORY_CHARS = 1_000_000  # of text in them; logits weigh some hundred bytes a character
 
@@ -109,7 +117,8 @@ class Run:
     """An inquiry and its comparison so far.
 
     ``blind`` hides which model is which until the vote; ``swapped``: the second model stands first,
-    also after the vote.
+    also after the vote. ``note`` says what it is where nobody has asked it: the example of a page just
+    opened.
     """
 
     asked: Inquiry
@@ -117,12 +126,23 @@ class Run:
     gold: tuple[str, ...] | None = field(default=None)
     blind: bool = False
     swapped: bool = False
+    note: str = ""
 
     @classmethod
     def begin(cls, asked: Inquiry, comparison: Comparison) -> Run:
         """A run of which nothing is read yet."""
         swapped = asked.blind and random.random() < 0.5
         return cls(asked, comparison, asked.gold(comparison.passage.text), asked.blind, swapped)
+
+    @classmethod
+    def of_opening(cls, opening: Opening, pair: str) -> Run | None:
+        """The answered example that the page opens with, ``None`` where there is none."""
+        comparison = opening.comparison
+        if comparison is None:
+            return None
+        asked = Inquiry(comparison.passage.text, comparison.question.text, pair)
+        gold = asked.gold(comparison.passage.text)
+        return cls(asked, comparison, gold, note=READ_HERE if opening.read_here else STORED)
 
     @property
     def passage(self) -> Passage:
@@ -180,6 +200,9 @@ def drawn(run: Run, view: View, *, reading: bool = True) -> Update:
         else hidden_difference_html()
         if run.blind
         else difference_html(difference_of(comparison, view)),
+        "flips": flips_html(difference_of(comparison, view), *VIEW_LIMITS["null_threshold"])
+        if comparison.complete and not run.blind
+        else "",
     }
 
 
@@ -192,6 +215,7 @@ def idle(checkpoints: Sequence[Checkpoint]) -> Update:
         "verdict": idle_verdict_html(),
         **cards,
         "difference": idle_difference_html(),
+        "flips": "",
     }
 
 
@@ -204,8 +228,16 @@ def head_of(run: Run | None, boxes: Inquiry | None = None) -> str:
         getattr(boxes, name) != getattr(asked, name)
         for name in ("typed", "question", "pair", "further", "otherwise")
     )
+    if run.note and boxes is not None and not (boxes.typed or boxes.question):
+        stale = False  # the example stands beside boxes that are still empty
     models = " · ".join(short_names(run.comparison.labels)) if not run.blind else "which is which is hidden"
-    return head_html(asked.question, run.passage.source, models, stale=stale)
+    return head_html(
+        asked.question,
+        run.note or run.passage.source,
+        models,
+        stale=stale,
+        edit="Ask your own" if run.note else "Edit",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +254,10 @@ class History:
         """The session's run of that number, from 0 on; ``None`` where it is not kept, or there is none."""
         place = number - self.dropped
         return self.runs[place] if 0 <= place < len(self.runs) else None
+
+    def number_of(self, run: Run) -> int | None:
+        """The number of a run, ``None`` where it is not kept."""
+        return next((number for number, one in enumerate(self.runs, self.dropped) if one is run), None)
 
     def without(self, run: Run) -> History:
         """The history up to a run no longer kept: runs are dropped from the oldest on."""

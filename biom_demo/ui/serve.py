@@ -21,7 +21,7 @@ from biom_demo.errors import BioMError
 from biom_demo.qa.datasets.uploads import MAX_UPLOAD_BYTES
 from biom_demo.qa.records import Question
 from biom_demo.settings import ASSETS, Switch
-from biom_demo.ui import guard, metrics
+from biom_demo.ui import guard, metrics, shell
 from biom_demo.ui.ending import Requests, Signals, Streams, cut_short
 from biom_demo.ui.sessions import MOST_SESSIONS
 from biom_demo.ui.site import PUBMED_AT_ONCE, PUBMED_WAITING, Site, missing
@@ -102,8 +102,8 @@ def routes(site: Site, readiness: Readiness) -> list[Route]:
     return [Route("/healthz", healthz), Route("/readyz", readyz)]
 
 
-def warm_up(site: Site, readiness: Readiness) -> None:
-    """Load the default pair and read once, so that the first visitor does not wait for it.
+def warm_up(site: Site, page: gr.Blocks, readiness: Readiness) -> None:
+    """Load the default pair and read the opening example, so that the first visitor does not wait for it.
 
     Where that fails it is tried again: somebody may have fetched the models, or made room for them.
     """
@@ -113,6 +113,7 @@ def warm_up(site: Site, readiness: Readiness) -> None:
             absent = missing(site.pair.checkpoints)
             for checkpoint in site.pair.checkpoints:
                 site.models.visit().read(checkpoint, [(Question("What is read?"), "Nothing yet is read.")])
+            site.opening.read(site.models, site.pair)
             readiness.now(State.READY)
             return
         except Exception as error:
@@ -132,6 +133,7 @@ def launch(page: gr.Blocks, site: Site, signals: Signals) -> int:
     ends the process at once.
     """
     readiness, requests = Readiness(), Requests()
+    shell.put_up()
     page.launch(
         server_name=site.settings.host,
         server_port=site.settings.port,

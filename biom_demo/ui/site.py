@@ -27,6 +27,7 @@ from biom_demo.models.worker import Ended
 from biom_demo.pubmed.session import PubMed, Session
 from biom_demo.settings import Settings, Switch
 from biom_demo.ui.ending import RESTARTING
+from biom_demo.ui.examples import Opening, stored_answer
 
 # What an event changes, by the name of the part of the page.
 Update = dict[str, Any]
@@ -185,6 +186,7 @@ class Site:
     pubmed_gate: Gate = field(default_factory=Gate)
     stops: Stops = field(default_factory=Stops)
     counters: Counters = field(default_factory=Counters)
+    opening: Opening = field(default_factory=Opening)
     notices: tuple[str, ...] = ()  # what visitors are told of this server: why not the bigger pair, say
 
     @classmethod
@@ -200,7 +202,8 @@ class Site:
         pair, notices = default_pair(settings)
         models, counters = Models(threads=settings.threads), Counters()
         pubmed = PubMed.from_settings(settings, counters)
-        return cls(settings, pair, models, pubmed, counters=counters, notices=notices)
+        opening = Opening(stored_answer(pair))
+        return cls(settings, pair, models, pubmed, counters=counters, opening=opening, notices=notices)
 
     def seen_by(self, headers: Mapping[str, str]) -> Site:
         """The site as whoever sent a request with these headers may use it.

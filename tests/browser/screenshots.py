@@ -38,16 +38,17 @@ def main() -> None:
             for theme in ("light", "dark"):
                 page = browser.new_page(viewport={"width": width, "height": height}, reduced_motion="reduce")
                 page.goto(f"{address}/?__theme={theme}")
-                page.get_by_role("button", name=example["title"]).click()
-                question = page.get_by_role("textbox", name="Question", exact=True)
-                expect(question).to_have_value(example["question"])
-                question.press("Enter")
+                page.locator("figure.curves").wait_for()
+                page.screenshot(path=FOLDER / f"cold-{size}-{theme}.png")
+                page.locator(".chip").first.click()
+                expect(page.locator("#head")).to_contain_text(example["question"], timeout=60_000)
                 expect(page.locator("#status")).to_contain_text("Two models read", timeout=60_000)
                 page.wait_for_timeout(500)  # both texts have scrolled to their answers
                 foot = page.locator("#cards").bounding_box()
                 bottom = page.evaluate("window.scrollY") + foot["y"] + foot["height"] + 16
                 clip = {"x": 0, "y": 0, "width": width, "height": bottom}
                 page.screenshot(path=FOLDER / f"compare-{size}-{theme}.png", full_page=True, clip=clip)
+                page.locator(".switches [data-text=one]").click()
                 page.locator(".merged-text mark").first.hover()
                 page.locator("#difference").screenshot(path=FOLDER / f"difference-{size}-{theme}.png")
                 page.goto(f"{with_records}/?__theme={theme}")

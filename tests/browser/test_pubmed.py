@@ -68,34 +68,138 @@ def test_what_cannot_be_fetched_is_told_and_loses_nothing(open_page, pubmed_app)
     assert page.locator("#biom .card").inner_html() == before
 
 
-@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (390, "dark")])
-def test_a_question_to_pubmed_and_on_to_compare(open_page, pubmed_app, width, theme, tmp_path):
-    page = open_page(address=pubmed_app[0], width=width, theme=theme)
+def ask_pubmed(page, question=QUESTION, query=""):
     page.get_by_role("tab", name="Ask PubMed").click()
-    page.locator("#pubmed-question textarea").fill(QUESTION)
+    page.locator("#pubmed-query textarea").fill(query)
+    page.locator("#pubmed-question textarea").fill(question)
     page.locator("#pubmed-question textarea").press("Enter")
+
+
+def read(page):
+    """Waits until all abstracts are read."""
+    expect(page.locator("#pubmed-status")).to_contain_text("read: the first", timeout=60_000)
+    expect(page.locator("#stop-pubmed")).to_be_hidden()
+
+
+EVERYTHING = "TNF-alpha OR imatinib OR cystic OR vaccine OR metformin"
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (390, "dark")])
+def test_a_question_to_pubmed_on_to_compare_and_back(open_page, pubmed_app, width, theme, tmp_path):
+    address, server = pubmed_app
+    page = open_page(address=address, width=width, theme=theme)
+    ask_pubmed(page)
+    read(page)
     expect(page.locator("#pubmed-status")).to_contain_text(
-        "2 records match “(cystic fibrosis) AND hasabstract”", timeout=60_000
+        "2 records match “(cystic fibrosis) AND hasabstract”"
     )
     expect(page.locator("#pubmed-query textarea")).to_have_value("(cystic fibrosis) AND hasabstract")
-    assert page.locator("#found-biom .findings > li").count() > 1
+    claims = page.locator("#found-biom .findings > li")
+    assert claims.count() > 1
+    expect(claims.first.locator(".support")).to_contain_text(
+        re.compile(r"supported by \d of 2 abstracts, 20")
+    )
+    expect(claims.first.locator("blockquote mark").first).to_be_visible()
+    expect(page.locator("#shared-claims")).to_contain_text("models")
     expect(page.locator("#abstracts tbody tr")).to_have_count(2)
+    page.get_by_role("button", name="More: no-answer threshold").click()
     page.locator("#top input[type=number]").fill("1")
     page.locator("#top input[type=number]").press("Enter")
-    expect(page.locator("#found-biom .findings > li")).to_have_count(1)
+    expect(claims).to_have_count(1)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     page.screenshot(path=tmp_path / "asked.png", full_page=True)
-    page.locator(".open-abstract").nth(1).click()
-    expect(page.locator("#record")).to_contain_text("PMID 90000002", timeout=60_000)
+    before, requests = page.locator("#found-biom .card").inner_html(), len(server.requests)
+    page.locator("#abstracts .open-abstract").nth(1).click()
+    expect(page.locator("#record")).to_contain_text("PMID 90000002", timeout=10_000)
+    expect(page.locator("#status")).to_contain_text("nothing was read anew")
     expect(page.locator("#question textarea")).to_have_value(QUESTION)
-    expect(page.locator("#status")).to_contain_text("Two models read", timeout=60_000)
+    expect(page.locator("#context textarea")).to_have_value("90000002")
+    expect(page.locator("#biom p.answer")).to_be_visible()
+    assert len(server.requests) == requests
+    page.locator("#back-to-table").click()
+    expect(page.locator("#found-biom")).to_be_visible()
+    assert page.locator("#found-biom .card").inner_html() == before
+    page.locator("#abstracts .open-abstract").first.click()
+    expect(page.locator("#record")).to_contain_text("PMID 90000001", timeout=10_000)
+    page.go_back()  # the browser's own way back
+    expect(page.locator("#found-biom")).to_be_visible()
+    assert page.locator("#found-biom .card").inner_html() == before
+
+
+def test_an_example_asks_at_one_click_and_stop_is_there_only_while_it_runs(open_page, pubmed_app):
+    page = open_page(address=pubmed_app[0])
+    page.get_by_role("tab", name="Ask PubMed").click()
+    expect(page.locator("#pubmed-about")).to_contain_text("in your own words")
+    expect(page.locator("#stop-pubmed")).to_be_hidden()
+    page.get_by_role("button", name="What does infliximab bind?").click()
+    read(page)
+    expect(page.locator("#pubmed-question textarea")).to_have_value("What does infliximab bind?")
+    expect(page.locator("#found-head")).to_contain_text("What does infliximab bind?")
+    page.locator("#pubmed-question textarea").fill("What else?")
+    expect(page.locator("#found-head")).to_contain_text("for the previous question")
+
+
+def test_the_table_is_sorted_by_its_heads(open_page, pubmed_app):
+    page = open_page(address=pubmed_app[0])
+    ask_pubmed(page, "What blocks TNF-alpha?", EVERYTHING)
+    read(page)
+    rows = page.locator("#abstracts tbody tr")
+    assert rows.count() > 4
+
+    def column(number):
+        return [
+            rows.nth(i).locator("td").nth(number).get_attribute("data-value") for i in range(rows.count())
+        ]
+
+    page.get_by_role("button", name="year", exact=True).click()
+    assert column(1) == sorted(column(1))
+    page.get_by_role("button", name="year", exact=True).click()
+    assert column(1) == sorted(column(1), reverse=True)
+    page.locator('.sort-rows[data-column="3"]').click()
+    sure = [float(value) for value in column(3) if value]
+    assert sure == sorted(sure)
+    assert all(column(3)[: len(sure)])  # silent rows stand last
+    assert page.locator('th[aria-sort="ascending"]').count() == 1
+
+
+def test_results_are_kept_as_files_a_link_and_a_history(open_page, pubmed_app):
+    address, server = pubmed_app
+    page = open_page(address=address)
+    ask_pubmed(page)
+    read(page)
+    page.get_by_role("button", name="Keep these results").click()
+    for kind, words in (
+        ("csv", '"pmid"'),
+        ("markdown", "PMID 9000000"),
+        ("ris", "TY  - JOUR"),
+        ("bibtex", "@article{"),
+    ):
+        with page.expect_download() as download:
+            page.locator(f"#evidence-{kind}").click()
+        assert words in download.value.path().read_text("utf-8")
+    link = page.locator("#search-link textarea")
+    expect(link).to_have_value(re.compile(r"\?tab=ask&q=Which"), timeout=10_000)
+    found = page.locator("#found-biom .card").inner_html()
+    ask_pubmed(page, "What does infliximab bind?")
+    expect(page.locator("#found-head")).to_contain_text("infliximab", timeout=60_000)
+    read(page)
+    requests = len(server.requests)
+    page.locator("#past-searches input").click()
+    page.get_by_role("option", name=QUESTION).click()
+    expect(page.locator("#pubmed-status")).to_contain_text("nothing was read anew", timeout=10_000)
+    expect(page.locator("#pubmed-question textarea")).to_have_value(QUESTION)
+    assert page.locator("#found-biom .card").inner_html() == found
+    assert len(server.requests) == requests
+    page.goto(link.input_value())
+    expect(page.locator("#found-head")).to_contain_text(QUESTION, timeout=60_000)
+    read(page)
+    expect(page.locator("#found-biom")).to_be_visible()  # the link opens its tab
+    assert page.locator("#found-biom .card").inner_html() == found
 
 
 def test_a_question_without_a_hit_is_told(open_page, pubmed_app):
     page = open_page(address=pubmed_app[0])
-    page.get_by_role("tab", name="Ask PubMed").click()
-    page.locator("#pubmed-question textarea").fill("Which xyzzy plugh?")
-    page.locator("#pubmed-question textarea").press("Enter")
+    ask_pubmed(page, "Which xyzzy plugh?")
     expect(page.locator("#pubmed-status")).to_contain_text("finds nothing", timeout=30_000)
 
 
@@ -113,3 +217,11 @@ def test_a_link_to_a_record_has_its_pmid_and_not_its_text(open_page, pubmed_app)
     expect(page.locator("#status")).to_contain_text("Two models read", timeout=60_000)
     expect(page.locator("#record")).to_contain_text("PMID 90000001")
     assert page.locator("#biom p.answer").inner_text() == answer
+
+
+def test_the_tab_opens_without_having_asked(open_page):
+    page = open_page()
+    page.get_by_role("tab", name="Ask PubMed").click()
+    expect(page.locator("#ask-pubmed")).to_be_visible(timeout=20_000)
+    page.wait_for_timeout(1_000)
+    expect(page.locator("#pubmed-status")).to_have_text("")

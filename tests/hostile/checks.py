@@ -15,6 +15,7 @@ from markdown_it import MarkdownIt
 
 from tests.hostile.wire import Reply
 from tests.markup import Page
+from tests.references import read_bibtex, read_ris
 
 TRACE = re.compile(rb'Traceback \(most recent call last\)|File \\?"[^"]{1,300}", line \d+|site-packages/')
 UNREAD = ((400, b"Invalid HTTP request received."), (400, b""))  # the second to HEAD
@@ -147,8 +148,14 @@ def check_download(payload: str) -> None:
     """Nothing, where a file that the page offers to save is safe to open."""
     if payload:
         file = check_json(payload)
-        assert re.fullmatch(r"[a-z-]+\.(json|csv)", file["name"]), file["name"]
-        {"application/json": check_json, "text/csv": check_csv}[file["type"]](file["text"])
+        assert re.fullmatch(r"[a-z-]+\.(json|csv|md|ris|bib)", file["name"]), file["name"]
+        {
+            "application/json": check_json,
+            "text/csv": check_csv,
+            "text/markdown": check_markdown,
+            "application/x-research-info-systems": read_ris,
+            "application/x-bibtex": read_bibtex,
+        }[file["type"]](file["text"])
 
 
 def check_link(query: str) -> None:
@@ -159,6 +166,7 @@ def check_link(query: str) -> None:
         )
         assert {name for name, _ in parse_qsl(query[1:])} <= {
             "id", "text", "q", "pair", "as", "null", "top", "length", "dup",
+            "tab", "query", "sort", "n", "model3", "model4",
         }  # fmt: skip
 
 
@@ -168,6 +176,8 @@ MEANT = {
     "votes-payload": check_download,
     "download-payload": check_download,
     "link-query": check_link,
+    "evidence-payload": check_download,
+    "search-link-query": check_link,
 }
 
 

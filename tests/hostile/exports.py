@@ -6,9 +6,10 @@ import json
 from random import Random
 from typing import Any
 
+from biom_demo.analysis.claims import evidence_table
 from biom_demo.analysis.comparison import Comparison, View
 from biom_demo.analysis.difference import difference_of
-from biom_demo.analysis.literature import Retrieved, Round, Search, findings
+from biom_demo.analysis.literature import Retrieved, Round, Search
 from biom_demo.analysis.passage import passage_of_records, passage_of_text, readable
 from biom_demo.errors import PubMedError
 from biom_demo.pubmed.abstract import Abstract
@@ -16,6 +17,8 @@ from biom_demo.pubmed.parse import parse_articles, parse_search
 from biom_demo.pubmed.session import Searched
 from biom_demo.qa.records import Question
 from biom_demo.show.cards import card_html, head_html, personas, status_html, verdict_html
+from biom_demo.show.citations import bibtex, ris
+from biom_demo.show.claims import claims_html, papers_html, shared_html
 from biom_demo.show.difference import difference_html
 from biom_demo.show.export import (
     Link,
@@ -23,13 +26,15 @@ from biom_demo.show.export import (
     comparison_csv,
     comparison_document,
     comparison_json,
+    evidence_csv,
+    evidence_markdown,
     link_query,
     literature_json,
     markdown,
     read_link,
 )
 from biom_demo.show.practice import Ballot, TallyRow, ballots_html, tally_html
-from biom_demo.show.pubmed import abstracts_html, findings_html, records_html
+from biom_demo.show.pubmed import records_html
 from biom_demo.ui.practice_panel import ballots_csv
 from tests.hostile import inputs, pubmed
 from tests.hostile.checks import check_download, check_html, check_json, check_link, check_markdown
@@ -117,8 +122,15 @@ def export_findings(random: Random, comparison: Comparison, view: View) -> None:
         return
     hits = Searched(listing.count, (record.pmid,), listing.translation, listing.warnings)
     retrieved = Retrieved(asked, Search((Round(asked, hits),), hits.pmids), (record,), (asked,))
+    table = evidence_table(asked, [comparison], comparison.checkpoints, view)
     for side, persona in enumerate(personas(comparison.checkpoints)):
-        best = findings([comparison], side, top_n=5, null_threshold=view.null_threshold)
-        check_html(str(findings_html(best, persona, read=1, silent=0)))
-    check_html(str(abstracts_html([comparison], asked, null_threshold=view.null_threshold)))
+        check_html(str(claims_html(table, side, persona, shown=view.shown)))
+    check_html(str(shared_html(table, shown=view.shown)))
+    check_html(str(papers_html(table)))
+    check_markdown(evidence_markdown(table, query=asked, shown=view.shown))
+    check_download(as_download("evidence.csv", "text/csv", evidence_csv(table, query=asked)))
+    check_download(
+        as_download("evidence.ris", "application/x-research-info-systems", ris(table.cited(view.shown)))
+    )
+    check_download(as_download("evidence.bib", "application/x-bibtex", bibtex(table.cited(view.shown))))
     check_json(json.dumps(literature_json(retrieved, [comparison], checkpoints=comparison.checkpoints)))

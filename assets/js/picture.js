@@ -1,4 +1,0 @@
-() => {
-  // Offers the comparison as a picture for saving.
-  window.biomPicture();
-}

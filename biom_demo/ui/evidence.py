@@ -1,0 +1,214 @@
+"""A question to PubMed as the tab has it: what was asked, what was read, all that is drawn and kept of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import gradio as gr
+
+from biom_demo.analysis.claims import EvidenceTable, evidence_table
+from biom_demo.analysis.comparison import Comparison, View
+from biom_demo.analysis.difference import short_names
+from biom_demo.errors import BioMError
+from biom_demo.models.catalogue import Checkpoint
+from biom_demo.show.cards import head_html, no_head_html, personas, status_html
+from biom_demo.show.citations import bibtex, ris
+from biom_demo.show.claims import claims_html, papers_html, shared_html
+from biom_demo.show.export import Link, as_download, evidence_csv, evidence_markdown, link_query
+from biom_demo.show.words import counted
+from biom_demo.ui.run import HISTORY_CHARS, Inquiry, Run
+from biom_demo.ui.site import Update
+
+CARDS = ("found-biom", "found-vanilla")
+DRAWN = ("shared", *CARDS, "abstracts")
+SEARCHES_KEPT = 10  # of a session, with their readings
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What stood in the boxes at the click; ``query`` is the user's own, "" where it is made."""
+
+    question: str
+    query: str
+    pair: str
+    limit: int
+    newest_first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """A query that was made of a question: it is made anew for another one."""
+
+    question: str
+    query: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReadSoFar:
+    """The abstracts that all models have read, and what they are of.
+
+    ``sent`` is the query that found them; ``told`` says how much it found. ``number`` counts the
+    session's searches from 1 on.
+    """
+
+    asked: Asked
+    sent: str
+    checkpoints: tuple[Checkpoint, ...]
+    comparisons: tuple[Comparison, ...] = ()
+    told: str = ""
+    number: int = 1
+
+    def table(self, view: View) -> EvidenceTable:
+        """The evidence table under a view."""
+        return evidence_table(self.asked.question, self.comparisons, self.checkpoints, view)
+
+    def is_of(self, boxes: Asked) -> bool:
+        """Whether it answers what stands in the boxes; the query that was sent may stand there too."""
+        return boxes in (self.asked, replace(self.asked, query=self.sent))
+
+    def opened(self, pmid: str) -> Run | None:
+        """The run of Compare over one of the abstracts, of what was read; ``None`` where there is none."""
+        for comparison in self.comparisons:
+            if comparison.passage.pmids == (pmid,):
+                passage = replace(comparison.passage, named=pmid)
+                asked = Inquiry(pmid, self.asked.question, self.asked.pair)
+                return Run.begin(asked, replace(comparison, passage=passage))
+        return None
+
+
+def drawn(read: ReadSoFar | None, view: View) -> Update:
+    """Both models' claims, what they share, and a row a paper, under a view; nothing is read anew."""
+    if read is None or not read.comparisons:
+        return dict.fromkeys(DRAWN, "")
+    table = read.table(view)
+    shown = personas(read.checkpoints)
+    return {
+        "shared": shared_html(table, shown=view.shown),
+        **{
+            name: claims_html(table, model, persona, shown=view.shown)
+            for model, (name, persona) in enumerate(zip(CARDS, shown, strict=False))
+        },
+        "abstracts": papers_html(table),
+    }
+
+
+def head_of(read: ReadSoFar | None, boxes: Asked | None = None) -> str:
+    """What the results on the page are of; ``boxes``: what stands in the boxes now."""
+    if read is None:
+        return no_head_html()
+    source = f"PubMed, {counted(len(read.comparisons), 'abstract')}"
+    models = " · ".join(short_names([checkpoint.label for checkpoint in read.checkpoints]))
+    stale = boxes is not None and not read.is_of(boxes)
+    return head_html(read.asked.question, source, models, stale=stale)
+
+
+def with_search(earlier: Sequence[ReadSoFar], current: ReadSoFar) -> tuple[ReadSoFar, ...]:
+    """The session's searches with the current one, as many of the newest as are kept."""
+    kept = [current]
+    for search in reversed(earlier[-SEARCHES_KEPT + 1 :]):
+        if sum(map(_chars, kept)) + _chars(search) > HISTORY_CHARS:
+            break
+        kept.append(search)
+    return tuple(reversed(kept))
+
+
+def _chars(search: ReadSoFar) -> int:
+    return sum(len(comparison.passage.text) for comparison in search.comparisons)
+
+
+def listed_searches(searches: Sequence[ReadSoFar]) -> Update:
+    """The session's searches to choose from, newest last."""
+    choices = [
+        (
+            f"{search.number}. {search.asked.question[:80]} — "
+            f"{counted(len(search.comparisons), 'abstract')}, {search.asked.pair}",
+            search.number,
+        )
+        for search in searches
+    ]
+    dropped = searches[0].number - 1 if searches else 0
+    words = f"The first {counted(dropped, 'search')} of this session: no longer kept." if dropped else None
+    if dropped > 1:
+        words = f"The first {dropped:,} searches of this session: no longer kept."
+    return {"past": gr.update(choices=choices, value=None, info=words)}
+
+
+def again(number: int | None, searches: Sequence[ReadSoFar], view: View) -> Update | None:
+    """An earlier search on the page again, from what was read then; ``None`` where none is chosen."""
+    if number is None:
+        return None
+    read = next((search for search in searches if search.number == number), None)
+    if read is None:
+        words = "That search is no longer kept, to make room. Ask its question again."
+        return {"pubmed_status": status_html(words, kind="error")}
+    asked = read.asked
+    return {
+        **drawn(read, view),
+        "read": read,
+        "generated": None if asked.query else Generated(asked.question, read.sent),
+        "found-head": head_of(read),
+        "pubmed_status": status_html(f"From this session; nothing was read anew. {read.told}"),
+        "question": asked.question,
+        "query": read.sent,
+        "pair": asked.pair,
+        "count": asked.limit,
+        "order": order_of(asked.newest_first),
+    }
+
+
+NEWEST, RELEVANT = "newest", "most relevant"
+
+
+def order_of(newest_first: bool) -> str:
+    """The choice of the box "Sort by"."""
+    return NEWEST if newest_first else RELEVANT
+
+
+def link_of(read: ReadSoFar | None, view: View) -> Update:
+    """The link that asks the same again; it holds no text of anyone's."""
+    if read is None:
+        return {"search_query": ""}
+    asked = read.asked
+    link = Link(
+        tab="ask",
+        question=asked.question,
+        query=asked.query,
+        pair=asked.pair,
+        newest_first=asked.newest_first,
+        abstracts=asked.limit,
+        view=View(null_threshold=view.null_threshold, shown=view.shown),
+    )
+    try:
+        return {"search_query": link_query(link)}
+    except BioMError as error:
+        return {"search_query": "", "kept_status": status_html(str(error), kind="error")}
+
+
+# What each button saves: the file's name, its type, and what its button says.
+FILES: Mapping[str, tuple[str, str, str]] = {
+    "csv": ("evidence.csv", "text/csv", "CSV: a row a paper and model"),
+    "markdown": ("evidence.md", "text/markdown", "Markdown with PMIDs"),
+    "ris": ("evidence.ris", "application/x-research-info-systems", "RIS of the cited records"),
+    "bibtex": ("evidence.bib", "application/x-bibtex", "BibTeX of the cited records"),
+}
+
+
+def as_file(kind: str, read: ReadSoFar | None, view: View) -> Update:
+    """The evidence table, or the records it cites, as a file to save; "" and why where there is nothing."""
+    if read is None or not read.comparisons:
+        words = "There is nothing to keep yet. Ask a question first."
+        return {"search_payload": "", "kept_status": status_html(words, kind="error")}
+    table = read.table(view)
+    cited = table.cited(view.shown)
+    if kind in ("ris", "bibtex") and not cited:
+        words = "No record is cited: no abstract holds an answer."
+        return {"search_payload": "", "kept_status": status_html(words, kind="error")}
+    text = {
+        "csv": lambda: evidence_csv(table, query=read.sent),
+        "markdown": lambda: evidence_markdown(table, query=read.sent, shown=view.shown),
+        "ris": lambda: ris(cited),
+        "bibtex": lambda: bibtex(cited),
+    }[kind]()
+    name, media_type, _ = FILES[kind]
+    return {"search_payload": as_download(name, media_type, text), "kept_status": status_html("")}
