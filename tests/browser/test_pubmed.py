@@ -121,6 +121,7 @@ def test_a_question_to_pubmed_on_to_compare_and_back(open_page, pubmed_app, widt
     assert page.locator("#found-biom .card").inner_html() == before
     page.locator("#abstracts .open-abstract").first.click()
     expect(page.locator("#record")).to_contain_text("PMID 90000001", timeout=10_000)
+    expect(page.locator("#back-to-table")).to_be_visible()  # the tab is shown once the server has answered
     page.go_back()  # the browser's own way back
     expect(page.locator("#found-biom")).to_be_visible()
     assert page.locator("#found-biom .card").inner_html() == before
