@@ -13,7 +13,7 @@ ELEMENTS = {
 }  # fmt: skip
 VOID = {"br"}
 ATTRIBUTES = {
-    "class", "id", "href", "title", "role", "style", "tabindex", "value", "scope", "target", "rel", "type",
+    "class", "id", "href", "title", "dir", "role", "style", "tabindex", "value", "scope", "target", "rel", "type",
     "aria-label", "aria-labelledby", "aria-hidden", "aria-sort", "data-label", "data-value", "data-column",
     "data-kind", "data-rank", "data-ranks", "data-w", "data-who",
     "data-question", "data-pmid", "data-first", "data-curves", "data-example", "data-text", "data-only",
