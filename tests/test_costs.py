@@ -261,8 +261,8 @@ NOT_DRIVEN = {
         pubmed.local_server.main
         """,
     "it is one slice, or a line around functions that are driven": """
-        qa.records.CharSpan.of qa.reader.size_of analysis.literature.queries_to_try analysis.literature.findings
-        analysis.claims.EvidenceTable.rank show.cards.card_html
+        qa.records.CharSpan.of qa.reader.size_of analysis.literature.queries_to_try
+        analysis.literature.findings analysis.claims.EvidenceTable.rank show.cards.card_html
         show.export.comparison_document show.difference.attributions_html
         show.difference.rewordings_html show.words.verdict_words
         """,
