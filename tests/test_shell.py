@@ -6,9 +6,11 @@ import re
 
 import pytest
 from jinja2 import DictLoader, Environment
+from markupsafe import escape
 
-from biom_demo.show.about import SUMMARY, TITLE
+from biom_demo.show.about import SUMMARY, TITLE, preview_html
 from biom_demo.ui import shell
+from tests.markup import HOSTILE
 
 
 @pytest.mark.parametrize("template", shell.PAGES)
@@ -41,6 +43,13 @@ def test_the_preview_of_a_link_names_this_page_and_its_own_picture(monkeypatch, 
     assert said["og:title"] == TITLE
     assert said["og:image"] == card
     assert SUMMARY == said["og:description"] == said["description"]
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_the_previews_address_is_an_attribute_whatever_it_holds(hostile):
+    made = preview_html(hostile)
+    assert re.sub(r'<meta (?:property|name)="[a-z:]+" content="[^"<>]*">', "", made) == ""
+    assert re.search('"og:image" content="([^"]*)"', made)[1] == escape(hostile)
 
 
 def test_braces_in_the_shell_are_no_template_and_other_templates_stay():

@@ -122,7 +122,7 @@ def routes(site: Site, readiness: Readiness) -> list[Route]:
     return [Route("/healthz", healthz), Route("/readyz", readyz), Route(shell.CARD, card)]
 
 
-def warm_up(site: Site, page: gr.Blocks, readiness: Readiness) -> None:
+def warm_up(site: Site, readiness: Readiness) -> None:
     """Load the default pair and read the opening example, so that the first visitor does not wait for it.
 
     Where that fails it is tried again: somebody may have fetched the models, or made room for them.
