@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 ELEMENTS = {
     "section", "article", "header", "h1", "h2", "h3", "h4", "p", "span", "a", "div", "i", "b", "blockquote",
     "mark", "details", "summary", "ol", "ul", "li", "figure", "figcaption", "svg", "path", "rect", "text",
-    "title", "desc", "table", "thead", "tbody", "tr", "th", "td", "caption", "button", "br",
+    "title", "desc", "table", "thead", "tbody", "tr", "th", "td", "caption", "button", "br", "bdi",
 }  # fmt: skip
 VOID = {"br"}
 ATTRIBUTES = {

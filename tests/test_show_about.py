@@ -8,7 +8,7 @@ import pytest
 
 from biom_demo.models.catalogue import CATALOGUE, PUBLISHED_SCORES, Checkpoint, ModelPair
 from biom_demo.qa.calibration import CALIBRATION_FILE
-from biom_demo.show.about import about_html, title_html
+from biom_demo.show.about import TITLE, about_html, title_html
 from tests.markup import HOSTILE, Page
 from tests.readings import calibration_of, measured_on
 from tests.tiny import save_tiny
@@ -23,7 +23,7 @@ def test_about_says_what_the_models_saw_and_what_was_measured():
         assert words in page.text
     for name, exact_match, f1 in PUBLISHED_SCORES:
         assert f"{name}{exact_match:.2f}{f1:.2f}" in page.text
-    assert "Ask an abstract" in Page(title_html()).text
+    assert TITLE in Page(title_html()).text
 
 
 @pytest.mark.parametrize(

@@ -17,18 +17,43 @@ from biom_demo.qa.calibration import ENOUGH, UNCALIBRATED, Calibration
 from biom_demo.settings import ASSETS
 from biom_demo.show.cards import personas
 from biom_demo.show.reliability import reliability_html
+from biom_demo.show.share_card import HEIGHT, WIDTH
 
-TITLE = "BioM: two readers, one abstract"  # of the browser's tab
+TITLE = "BioM demo: two readers, one abstract"
+SUMMARY = (
+    "Ask a question of a biomedical text, and see what two models answer, where, and how sure they are. "
+    "Each finds the answer inside the text and writes nothing of its own."
+)
 ABLATION = ASSETS / "ablation.json"
 
 
 def title_html() -> Markup:
     """The head of the page: what it is for, in two sentences."""
     return Markup(
-        '<div class="page-title"><h1>Ask an abstract</h1><p>Ask a question of a biomedical text, and see '
-        "what two models answer, where, and how sure they are. Each finds the answer inside the text and "
-        'writes nothing of its own. <span class="biom">BioM-ELECTRA</span> learned from PubMed; <span '
-        'class="vanilla">vanilla ELECTRA</span> from everyday text such as Wikipedia.</p></div>'
+        '<div class="page-title"><h1>{}</h1><p>{} <span class="biom">BioM-ELECTRA</span> learned from '
+        'PubMed; <span class="vanilla">vanilla ELECTRA</span> from everyday text such as Wikipedia.</p></div>'
+    ).format(TITLE, SUMMARY)
+
+
+def preview_html(picture: str) -> Markup:
+    """What a site that shows a link to the page tells of it; ``picture`` is the address of the share card."""
+    told = {
+        "og:type": "website",
+        "og:title": TITLE,
+        "og:description": SUMMARY,
+        "og:image": picture,
+        "og:image:width": WIDTH,
+        "og:image:height": HEIGHT,
+    }
+    return Markup().join(
+        [
+            *(
+                Markup('<meta property="{}" content="{}">').format(name, value)
+                for name, value in told.items()
+            ),
+            Markup('<meta name="twitter:card" content="summary_large_image">'),
+            Markup('<meta name="description" content="{}">').format(SUMMARY),
+        ]
     )
 
 

@@ -56,7 +56,7 @@ SESSION = r"[0-9A-Za-z_-]{1,64}"
 NAME = r"[0-9A-Za-z_.-]{1,100}"
 # The routes that the page, Gradio's own scripts and clients of the API use.
 OPEN = re.compile(
-    r"/(?:config/?|theme\.css|favicon\.ico|robots\.txt|manifest\.json|healthz|readyz|metrics)?"
+    r"/(?:config/?|theme\.css|favicon\.ico|robots\.txt|manifest\.json|healthz|readyz|metrics|card\.png)?"
     r"|/(?:assets|static|svelte)/.+"
     r"|/gradio_api/(?:info/?|openapi\.json|app_id/?|user/?|login_check/?|startup-events|theme\.css"
     rf"|heartbeat/{SESSION}|queue/(?:join|data|status)|run/{NAME}/?|call/(?:v2/)?{NAME}(?:/{SESSION})?/?"

@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from biom_demo.show.about import TITLE
 from biom_demo.ui.examples import OPENING
 from tests.browser.test_compare import QUESTION, SIDES, TEXT, ask, contrast, edit, fill
 
@@ -203,7 +204,7 @@ def test_something_is_shown_before_the_scripts_have_come(browser, app):
         page.goto(app)
         said = page.locator("gradio-app").evaluate("e => getComputedStyle(e, '::before').content")
         assert "loading" in said
-        assert "Ask an abstract" in said
+        assert TITLE in said
     finally:
         context.close()
 
