@@ -276,6 +276,8 @@ class Guard:
         body = await _whole(receive, length, most=self.max_json_bytes, within_s=self.body_s)
         if scope["method"] == "POST" and EVENTS.fullmatch(scope["path"]):
             _check_event(body)
+        elif TOOLS.fullmatch(scope["path"]):
+            _check_message(body)
         return _replayed(body, receive)
 
 
@@ -436,6 +438,16 @@ def _check_event(body: bytes) -> None:
             raise _Refused(Refusal(400, f"{name} is not of the right type. Load the page anew."))
         if isinstance(value, str) and not _SESSION.fullmatch(value):
             raise _Refused(Refusal(400, f"{name} is none of the page's. Load it anew."))
+
+
+def _check_message(body: bytes) -> None:
+    """Nothing, where a body may be a message of MCP. Raises ``_Refused``."""
+    try:
+        given = json.loads(body)
+    except (ValueError, RecursionError):
+        given = None
+    if not isinstance(given, dict):
+        raise _Refused(Refusal(400, "The request is no JSON object. Send a message of MCP."))
 
 
 class _Upload:
