@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import json
+import re
 from contextlib import asynccontextmanager
 
 import httpx
@@ -14,9 +15,11 @@ from biom_demo import __version__
 from biom_demo.errors import InputError
 from biom_demo.settings import Settings, Switch
 from biom_demo.ui import mcp as tools
+from tests.conftest import ROOT
 from tests.served import QUESTION, served
 from tests.site import TEXT
 
+README = (ROOT / "README.md").read_text("utf-8")
 TOOLS = {"answer", "compare", "search_pubmed", "ask_pubmed", "evaluate_file"}
 needs_mcp = pytest.mark.skipif(
     importlib.util.find_spec("mcp") is None, reason="needs the extra mcp: pip install -r requirements-mcp.txt"
@@ -29,6 +32,10 @@ def page(tmp_path_factory):
         yield running
 
 
+def address_of(page):
+    return f"{page.address}/gradio_api/mcp/"
+
+
 @asynccontextmanager
 async def session_with(page):
     """A session of the MCP project's own client."""
@@ -36,7 +43,7 @@ async def session_with(page):
     from mcp.client.streamable_http import streamable_http_client
 
     async with (
-        streamable_http_client(f"{page.address}/gradio_api/mcp/") as (reading, writing, _),
+        streamable_http_client(address_of(page)) as (reading, writing, _),
         ClientSession(reading, writing) as session,
     ):
         await session.initialize()
@@ -69,6 +76,24 @@ def test_the_endpoints_are_tools_with_described_parameters(page):
             assert parameter["description"], f"{tool.name}: {name}"
     (answer,) = (tool for tool in listed.tools if tool.name == "answer")
     assert answer.inputSchema["required"] == ["text", "question"]
+
+
+@needs_mcp
+def test_the_readmes_configuration_leads_there(page):
+    (configuration,) = re.findall(r"^```json\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+    (server,) = json.loads(configuration)["mcpServers"].values()
+    assert server["type"] == "http"
+    assert server["url"].replace("http://127.0.0.1:7860", page.address) == address_of(page)
+    assert Settings().port == 7860
+
+
+@needs_mcp
+def test_what_agents_ask_is_not_in_the_log(page):
+    given = {"text": f"{TEXT} hushhush", "question": "Which hushhush gene?"}
+    assert told(of_session(page, lambda session: session.call_tool("answer", given)))["text"] == given["text"]
+    of_session(page, lambda session: session.call_tool("answer", {**given, "pair": "hushhush"}))
+    of_session(page, lambda session: session.call_tool("hushhush", given))
+    assert "hushhush" not in page.log
 
 
 @needs_mcp

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import logging
 from typing import Any
 
 import gradio.mcp
@@ -31,7 +32,8 @@ def is_on(settings: Settings) -> bool:
 
 
 def put_up() -> None:
-    """Have Gradio make its server of ours, which speaks JSON."""
+    """Have Gradio make its server of ours, which speaks JSON; the log has nothing of what agents send."""
+    logging.getLogger("mcp").setLevel(logging.CRITICAL)
     gradio.mcp.GradioMCPServer = JsonServer
 
 
