@@ -236,7 +236,8 @@ def test_every_parameter_is_described(served_page):
         assert len(endpoint["description"]) > 40, name
         for parameter in endpoint["parameters"]:
             assert parameter["parameter_name"] != "request"
-            assert parameter["type"], name
+            assert parameter["label"] == parameter["parameter_name"]
+            assert len(parameter["python_type"]["description"]) > 10, (name, parameter["parameter_name"])
     # Where Gradio's pages of the API and of tools take the words from.
     from gradio.utils import get_function_description
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.utils import get_upload_folder
+from gradio.context import get_blocks_context
+from gradio.utils import get_function_description, get_upload_folder
 
 from biom_demo import __version__
 from biom_demo.analysis.benchmark import Gold, benchmark_json, benchmark_steps
@@ -419,3 +420,17 @@ def build(site: Site) -> None:
     ):
         function.__name__ = function.__name__.removesuffix("_")
         gr.api(function, api_name=function.__name__, **queue)
+        _describe(function)
+
+
+def _describe(function: Callable[..., Any]) -> None:
+    """Put the words on a function's parameters where Gradio's page of the API looks for them."""
+    page = get_blocks_context()
+    made = next(one for one in page.fns.values() if one.fn is function)
+    _, words, _ = get_function_description(function)
+    names = [name for name in words if name != "request"]
+    for name, box in zip(names, made.inputs, strict=True):
+        box.label = name
+        # The first is shown on that page, the other to readers of the schema.
+        told = {"additional_description": words[name], "description": words[name]}
+        box._api_info = {**box._api_info, **told}
