@@ -54,6 +54,14 @@ def test_a_pmid_is_taken_for_what_it_is(local_pubmed):
         api.answer(site, "PMID: 99999999", QUESTION, "mini")
 
 
+def test_a_text_can_be_said_to_be_one():
+    site = site_of()  # whose PubMed nobody may ask
+    found = api.compare(site, PMID, QUESTION, "mini", exactly=True)
+    assert (found["text"], found["pmids"]) == (PMID, [])
+    with pytest.raises(errors.InputError, match="exactly"):
+        api.compare(site, PMID, QUESTION, "mini", exactly="yes")
+
+
 def test_programs_that_name_records_leave_places_to_those_with_texts(local_pubmed):
     site = site_of(pubmed=local_pubmed)
     with site.names_gate.passed(within_s=1):
@@ -222,7 +230,10 @@ def test_errors_are_json_with_a_code_and_a_sentence(served_page):
         )
         assert code == "unusable_input"  # Gradio has looked at it first
         assert "uploaded here" in words
-        assert error_of("compare", [TEXT, QUESTION, "mini", None, 99])[0] == "unusable_input"
+        assert error_of("compare", [TEXT, QUESTION, "mini", None, 99, 5, 30, 0.5, False]) == (
+            "unusable_input",
+            "null_threshold must be a number from -10 to 10.",
+        )
         refused = client.post("/gradio_api/call/answer", content=b"{")
         assert refused.json()["code"] == "bad_request"
         assert client.get("/gradio_api/mcp/").json()["code"] == "not_found"  # off unless switched on

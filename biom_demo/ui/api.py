@@ -97,7 +97,7 @@ def answer(site: Site, text: str, question: str, pair: str, *, visitor: str = ""
     Raises ``InputError`` for what cannot be used or read in time, ``CheckpointError`` for models that
     cannot be read, ``PubMedError`` where a record is named and PubMed cannot be asked.
     """
-    found = _compared(site, text, question, site.checkpoints(pair), visitor)
+    found = _compared(site, text, question, site.checkpoints(pair), visitor, exactly=False)
     return {**comparison_json(found), **made_with(found.checkpoints)}
 
 
@@ -109,25 +109,28 @@ def compare(
     further: Sequence[str] | None = None,
     settings: Mapping[str, float] | None = None,
     *,
+    exactly: bool = False,
     visitor: str = "",
 ) -> dict[str, Any]:
     """All that Compare shows of two to four models, as plain JSON values, under the ``settings`` of the view.
 
-    Raises what ``answer`` raises, and ``InputError`` for a setting that there is not, or not so large.
+    With ``exactly`` the text is read as it stands, whatever it looks like. Raises what ``answer`` raises,
+    and ``InputError`` for a setting that is beyond the ends of the page's sliders.
     """
     view = view_of(settings or {})
     names = [] if further is None else further
     if not isinstance(names, Sequence) or isinstance(names, str) or len(names) > MAX_SIDES - 2:
         raise InputError(f"further must be a list of at most {MAX_SIDES - 2} models.")
     names = [text_of(name, "a model of further", most=MAX_CHOICE_CHARS) for name in names]
-    found = _compared(site, text, question, site.checkpoints(pair, names), visitor)
+    found = _compared(site, text, question, site.checkpoints(pair, names), visitor, exactly=exactly)
     return {**comparison_document(difference_of(found, view), pair=pair), **made_with(found.checkpoints)}
 
 
 def view_of(settings: Mapping[str, float]) -> View:
     """The view of these settings; what is not among them is as on the page.
 
-    Raises ``InputError`` for one that there is not, or that is beyond the ends of the page's sliders.
+    Raises ``InputError`` for one that is beyond the ends of the page's sliders, ``KeyError`` for an
+    unknown one.
     """
     whole = {item.name for item in fields(View) if item.type == "int"}
     values: dict[str, Any] = {}
@@ -139,13 +142,15 @@ def view_of(settings: Mapping[str, float]) -> View:
 
 
 def _compared(
-    site: Site, text: str, question: str, checkpoints: Sequence[Checkpoint], visitor: str
+    site: Site, text: str, question: str, checkpoints: Sequence[Checkpoint], visitor: str, *, exactly: bool
 ) -> Comparison:
     site.stops.check_open()
     text = readable(text_of(text, "text", most=2 * site.settings.max_context_chars))
     question = readable(text_of(question, "question", most=MAX_LINE_CHARS))
     check_input(text, question, max_chars=site.settings.max_context_chars)
-    asked, passage = Question(question), _passage(site, text)
+    if not isinstance(exactly, bool):
+        raise InputError("exactly must be true or false.")
+    asked, passage = Question(question), _passage(site, text, exactly=exactly)
     with site.reading(Work.API, visitor) as visit:
         found = result_of(lambda: compared(asked, passage, checkpoints, visit), visit)
     if not found.complete:
@@ -153,8 +158,10 @@ def _compared(
     return found
 
 
-def _passage(site: Site, text: str) -> Passage:
+def _passage(site: Site, text: str, *, exactly: bool) -> Passage:
     """What is read where ``text`` is given: taken for what it is, as in the page's box."""
+    if exactly:
+        return passage_of_text(text, exactly=True)
     identified = identify(text)
     if identified.kind is Kind.TEXT:
         return passage_of_text(text)
@@ -286,6 +293,7 @@ def build(site: Site) -> None:
     view = View()
 
     # Gradio shows a function's name, and each line of its "Args", on the page of the API and to agents.
+    # Its arguments stay these three: programs send them as a list, and Gradio wants the whole of it.
     def answer_(text: str, question: str, request: gr.Request, pair: str = default) -> dict[str, Any]:
         """Both models' answers to a question about a text or a PubMed record, side by side.
 
@@ -293,7 +301,7 @@ def build(site: Site) -> None:
         back), given_start and given_end into what you gave.
 
         Args:
-            text: The text to read; or a PMID, DOI, PMCID, PubMed address or title, whose abstract is read.
+            text: The text; or a PMID, DOI, PMCID, address, title or PubMed query, whose abstracts are read.
             question: One question in English, such as: Which gene is mutated in cystic fibrosis?
             pair: The pair of models; see the README for their names.
 
@@ -316,11 +324,12 @@ def build(site: Site) -> None:
         shown: int = view.shown,
         max_answer_length: int = view.max_answer_length,
         near_duplicate_threshold: float = view.near_duplicate_threshold,
+        exactly: bool = False,
     ) -> dict[str, Any]:
         """All that the Compare tab shows: answers of two to four models, and each answer under each model.
 
         Args:
-            text: The text to read; or a PMID, DOI, PMCID, PubMed address or title, whose abstract is read.
+            text: The text; or a PMID, DOI, PMCID, address, title or PubMed query, whose abstracts are read.
             question: One question in English.
             pair: The pair of models.
             further: Up to two more models, by their names in the page's list.
@@ -328,6 +337,7 @@ def build(site: Site) -> None:
             shown: Answers listed of each model, 1 to 10.
             max_answer_length: The longest answer, in tokens, 1 to 60.
             near_duplicate_threshold: Answers that overlap a better one by more are left out, 0 to 1.
+            exactly: Read the text as it stands, whatever it looks like; nothing is looked up or mended.
 
         Returns:
             what /answer gives of each model, probabilities by word, cross-scores, and the difference in words
@@ -346,6 +356,7 @@ def build(site: Site) -> None:
                 pair,
                 further,
                 settings,
+                exactly=exactly,
                 visitor=_visitor(request),
             ),
             "the API's comparison",

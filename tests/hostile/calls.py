@@ -15,7 +15,7 @@ JSON = {"Content-Type": "application/json"}
 VIEW = ("null_threshold", "shown", "max_answer_length", "near_duplicate_threshold")
 NAMES = {
     "answer": ("text", "question", "pair"),
-    "compare": ("text", "question", "pair", "further", *VIEW),
+    "compare": ("text", "question", "pair", "further", *VIEW, "exactly"),
     "search_pubmed": ("question", "query", "abstracts"),
     "ask_pubmed": ("question", "query", "abstracts", "pair"),
     "evaluate_file": ("file", "pair"),
