@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import importlib.util
 import json
 import re
@@ -130,20 +131,45 @@ def test_an_error_is_json_with_a_code_and_a_sentence(page, with_progress):
     assert "no question yet" in error["message"]
 
 
+def as_address(content):
+    return f"data:application/json;base64,{base64.b64encode(content).decode()}"
+
+
+@needs_mcp
+def test_a_file_comes_as_a_data_address(page):
+    answers = [{"text": "CFTR", "answer_start": TEXT.index("CFTR")}]
+    asked = [{"id": "1", "question": QUESTION, "answers": answers}]
+    content = json.dumps({"data": [{"paragraphs": [{"context": TEXT, "qas": asked}]}]}).encode()
+    result = of_session(
+        page, lambda session: session.call_tool("evaluate_file", {"file": as_address(content)})
+    )
+    assert not result.isError
+    assert [model["exact_match"] for model in told(result)["models"]] == [100, 0]
+    (tool,) = (
+        tool
+        for tool in of_session(page, lambda session: session.list_tools()).tools
+        if tool.name == "evaluate_file"
+    )
+    assert tool.inputSchema["properties"]["file"]["format"] == tools.FILE_FORMAT
+    assert "upload_file_to_gradio" not in tool.description
+
+
 @needs_mcp
 def test_no_file_or_address_of_an_agents_choice_is_opened(page, tmp_path):
     (tmp_path / "secret.json").write_text('{"data": []}')
+    files = [
+        str(tmp_path / "secret.json"), "http://127.0.0.1:9/d.json", "file:///etc/passwd", "", "data:,a",
+        "data:a/b;base64,!", as_address(b"{"), as_address(b""),
+    ]  # fmt: skip
 
     async def work(session):
-        return [
-            await session.call_tool("evaluate_file", {"file": file})
-            for file in (str(tmp_path / "secret.json"), "http://127.0.0.1:9/d.json", "file:///etc/passwd")
-        ]
+        return [await session.call_tool("evaluate_file", {"file": file}) for file in files]
 
-    for result in of_session(page, work):
+    for file, result in zip(files, of_session(page, work), strict=True):
         assert result.isError
-        assert "secret" not in result.content[0].text.replace("secret.json", "")
-        assert "root:" not in result.content[0].text
+        error = told(result)["error"]
+        assert error["code"] == "unusable_file", (file, error)
+        assert str(tmp_path) not in error["message"]
 
 
 @needs_mcp
