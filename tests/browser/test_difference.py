@@ -361,7 +361,7 @@ def test_why_and_other_wordings_are_read_on_demand(open_page):
     expect(page.locator("#why-cost")).to_contain_text(re.compile(r"9 more readings by each model.* s"))
     page.locator("#explain").click()
     expect(page.locator("#why .card")).to_have_count(2, timeout=60_000)
-    expect(page.locator("#why .effect.holds").first).to_contain_text("CFTR")
+    expect(page.locator("#why .card .effect.holds").first).to_contain_text("CFTR")
     page.locator("#wordings textarea").fill("What gene causes cystic fibrosis?\nWho wrote this?")
     page.locator("#reask").click()
     expect(page.locator("#rewordings tbody tr")).to_have_count(2, timeout=60_000)
