@@ -420,13 +420,15 @@ def test_private_endpoints_are_not_listed_and_public_ones_are(served_page):
             assert "on_ask" not in text
             assert "answer" in text
         listed = client.get("/gradio_api/info?a=b&all_endpoints=1").json()
-    assert set(listed["named_endpoints"]) == {"/answer", "/ask_pubmed"}
+    assert set(listed["named_endpoints"]) == {
+        "/answer", "/compare", "/search_pubmed", "/ask_pubmed", "/evaluate_file",
+    }  # fmt: skip
     assert listed["unnamed_endpoints"] == {}
 
 
 def test_nobody_goes_around_the_queue(served_page):
     with served_page.client() as client:
-        for name in ("answer", "ask_pubmed", "on_ask", "on_prepared"):
+        for name in ("answer", "compare", "ask_pubmed", "evaluate_file", "on_ask", "on_prepared"):
             answer = client.post(f"/gradio_api/run/{name}", json={"data": [TEXT, QUESTION, "mini"]})
             assert answer.status_code == 404, name
         number = served_page.event("context", "question", "pair", "further", "blind", None, None, queued=True)

@@ -53,7 +53,10 @@ def test_name_version_requirements_and_command_are_those_of_the_checkout(wheel):
     lines = (ROOT / "requirements.txt").read_text("utf-8").splitlines()
     pins = {line.strip().replace("_", "-") for line in lines if line.strip() and not line.startswith("#")}
     metrics = (ROOT / "requirements-metrics.txt").read_text("utf-8").splitlines()[-1].replace("_", "-")
-    assert set(metadata.get_all("Requires-Dist")) == {*pins, f"{metrics}; extra == 'metrics'"}
+    mcp = (ROOT / "requirements-mcp.txt").read_text("utf-8").splitlines()[-1]
+    assert set(metadata.get_all("Requires-Dist")) == {
+        *pins, f"{metrics}; extra == 'metrics'", f"{mcp}; extra == 'mcp'",
+    }  # fmt: skip
     assert "biom-demo = biom_demo.cli:main" in archive.read(information + "entry_points.txt").decode()
 
 

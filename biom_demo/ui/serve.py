@@ -26,7 +26,7 @@ from biom_demo.qa.datasets.uploads import MAX_UPLOAD_BYTES
 from biom_demo.qa.records import Question
 from biom_demo.settings import ASSETS, Switch
 from biom_demo.show.share_card import share_card
-from biom_demo.ui import guard, metrics, shell
+from biom_demo.ui import guard, mcp, metrics, shell
 from biom_demo.ui.ending import Requests, Signals, Streams, cut_short
 from biom_demo.ui.sessions import MOST_SESSIONS
 from biom_demo.ui.site import PUBMED_AT_ONCE, PUBMED_WAITING, Site, missing
@@ -154,6 +154,9 @@ def launch(page: gr.Blocks, site: Site, signals: Signals) -> int:
     """
     readiness, requests = Readiness(), Requests()
     shell.put_up(site.settings.space_host)
+    with_tools = mcp.is_on(site.settings)
+    if with_tools:
+        mcp.put_up()
     page.launch(
         server_name=site.settings.host,
         server_port=site.settings.port,
@@ -179,6 +182,7 @@ def launch(page: gr.Blocks, site: Site, signals: Signals) -> int:
         max_threads=THREADS,
         run_history=False,
         ssr_mode=False,
+        mcp_server=with_tools,
         prevent_thread_lock=True,  # the main thread waits for signals
     )
     # Not before: Gradio gives up where its page does not answer at once, and to import torch takes seconds.
