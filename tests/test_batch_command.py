@@ -120,43 +120,44 @@ def wait_for_a_piece(process, out):
     pytest.fail("no piece came")
 
 
-@pytest.fixture(scope="module")
-def long_run(tmp_path_factory, tiny_checkpoint):
-    """A table, two models, and the output of a run that nothing ended."""
-    folder = tmp_path_factory.mktemp("long")
-    table, folders = folder / "in.jsonl", (tiny_checkpoint, save_tiny("albert", folder / "other"))
+def test_a_killed_process_is_gone_on_with_to_the_same_bytes(tmp_path, tiny_checkpoint, monkeypatch, capsys):
+    """Real models and a real signal: the rows are long enough that it comes between two pieces."""
+    folders = tiny_checkpoint, save_tiny("albert", tmp_path / "other")
     text = "The virus binds the protein; a drug of the gene causes it, which is the virus in the protein. "
     rows = [
-        {"id": str(i), "question": f"which gene {i}?", "text": f"{i} {text * (1 + i % 7 * 10)}"}
+        {"id": str(i), "question": f"which gene {i}?", "text": f"{i} {text * (1 + i % 7 * 6)}"}
         for i in range(3 * ROWS_AT_ONCE)
     ]
+    table, out, whole = (tmp_path / name for name in ("in.jsonl", "o.jsonl", "whole.jsonl"))
     table.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    process = run_batch(table, folder / "whole.jsonl", folders)
-    said = process.communicate(timeout=200)[1]
-    assert process.returncode == 0, said
-    return table, folders, (folder / "whole.jsonl").read_bytes()
-
-
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_a_process_that_is_ended_is_gone_on_with_to_the_same_bytes(tmp_path, how, long_run):
-    """Real models and a real signal: the rows are long enough that it comes between two pieces."""
-    table, folders, whole = long_run
-    out = tmp_path / "o.jsonl"
     process = run_batch(table, out, folders)
     wait_for_a_piece(process, out)
-    process.send_signal(how)
-    said = process.communicate(timeout=60)[1]
-    assert process.returncode == (-9 if how is signal.SIGKILL else 130)
-    if how is signal.SIGINT:
-        assert "The same command again goes on from there." in said
-        assert "Traceback" not in said
+    process.kill()
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
     rows_before = kept(out)["rows"]
     assert rows_before in (ROWS_AT_ONCE, 2 * ROWS_AT_ONCE), "the signal came too late to show anything"
-    process = run_batch(table, out, folders)
-    said = process.communicate(timeout=200)[1]
-    assert process.returncode == 0, said
-    assert f"Going on behind row {rows_before}" in said
-    assert out.read_bytes() == whole
+    for name, folder in zip(("BIOM_MODEL", "VANILLA_MODEL"), folders, strict=True):
+        monkeypatch.setenv(name, str(folder))
+    monkeypatch.setenv("BIOM_CACHE", "off")
+    assert main(["batch", str(table), "--out", str(out)]) == 0
+    assert f"Going on behind row {rows_before} of" in capsys.readouterr().err
+    assert main(["batch", str(table), "--out", str(whole)]) == 0
+    assert out.read_bytes() == whole.read_bytes()
+
+
+def test_a_stopped_run_says_how_it_is_gone_on_with(words, table, tmp_path, monkeypatch, capsys):
+    def interrupted(self, *_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(command.Progress, "show", interrupted)
+        assert batch(table, "--out", tmp_path / "o.csv") == 130
+    said = capsys.readouterr().err
+    assert "32 rows kept. The same command again goes on from there." in said
+    assert "Traceback" not in said
+    assert batch(table, "--out", tmp_path / "o.csv") == 1
+    assert kept(tmp_path / "o.csv")["rows"] == ROWS
 
 
 def test_a_run_is_not_gone_on_with_where_anything_else_is_to_be_read(
