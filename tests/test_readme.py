@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import shlex
@@ -9,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from biom_demo.cli import batch
 from biom_demo.cli import main as demo_main
 from biom_demo.models.catalogue import CATALOGUE
 from biom_demo.pubmed.local_server import main as local_server_main
 from tests.conftest import ROOT
+from tests.entrez_server import entrez_server
+from tests.site import MINI, WordModels
 from train.__main__ import main as train_main
 
 README = (ROOT / "README.md").read_text("utf-8")
@@ -46,6 +50,43 @@ def test_every_command_exists_with_its_options(command, capsys):
         help_text = capsys.readouterr().out
         for option in (word for word in words[4:] if word.startswith("--")):
             assert re.search(rf"(?<![\w-]){option}(?![\w-])", help_text), option
+
+
+def test_the_library_s_lines_run_as_they_stand(monkeypatch, tmp_path, capsys):
+    (lines,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert len([line for line in lines.splitlines() if line.strip()]) == 5
+    monkeypatch.setenv("BIOM_CACHE", str(tmp_path))
+    with entrez_server() as server:
+        monkeypatch.setenv("BIOM_ENTREZ_URL", server.url)
+        names = {}
+        exec(lines, names)
+        assert server.calls("esearch")
+    assert names["found"].to_json()["biom"]["answer"]["text"] == "CFTR"
+    assert "CFTR" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if " batch " in c])
+def test_the_batches_run_as_they_stand(command, monkeypatch, tmp_path, capsys):
+    """On files of the forms and columns that the README speaks of, with models that need no torch."""
+    monkeypatch.setattr(batch, "Models", lambda **_: WordModels({MINI.biom: "CFTR", MINI.vanilla: "gene"}))
+    monkeypatch.chdir(tmp_path)
+    table = "id,question,text\n1,Which?,CFTR is a gene\n"
+    Path("questions.csv").write_text(table)
+    Path("questions.tsv.gz").write_bytes(gzip.compress(b"Frage\ttitle\tabstract\nWhich?\tT\tCFTR\n"))
+    Path("dev-v2.0.json").write_text(json.dumps(
+        {"data": [{"paragraphs": [{"context": "CFTR", "qas": [{"id": "a", "question": "Which?"}]}]}]}
+    ))  # fmt: skip
+    Path("8B1_golden.json").write_text(json.dumps(
+        {"questions": [{"id": "q", "type": "factoid", "body": "Which?", "snippets": [{"text": "CFTR"}]}]}
+    ))  # fmt: skip
+    Path("pubmed-export.nbib").write_text("PMID- 101\nTI  - One\nAB  - CFTR is mutated.\n")
+    if ".parquet" in command:
+        pytest.importorskip("pyarrow", reason="needs pyarrow: requirements-parquet.txt")
+    words = shlex.split(command)
+    assert demo_main([*words[3:], "--pair", "mini"]) == 0
+    if "--out" in words:
+        made = Path(words[words.index("--out") + 1])
+        assert b"CFTR" in made.read_bytes() or "--side" in words
 
 
 def test_files_that_are_named_exist():
