@@ -11,7 +11,7 @@ from itertools import count
 import pytest
 
 from biom_demo.analysis import batch
-from biom_demo.analysis.batch import AnsweredRow, LocalEngine, Reads, chunks_of
+from biom_demo.analysis.batch import AnsweredRow, Chunks, LocalEngine, Reads
 from biom_demo.analysis.rows import BadRow, Form, Row, open_rows
 from biom_demo.errors import DataError, InputError, PubMedError
 from biom_demo.pubmed.pace import Pace
@@ -31,12 +31,24 @@ def row(number, context="", **fields):
     return Row(number, number + 1, f"r{number}", "Which gene?", context=context, **fields)
 
 
+class Given:
+    """Rows in the place of a file's."""
+
+    share = 0.5
+
+    def __init__(self, rows):
+        self.rows = rows
+
+    def __iter__(self):
+        return iter(self.rows)
+
+
 def read(rows: Sequence[Row | BadRow], *, models=None, stop=None, **options):
     models = models or WordModels(WORDS)
     reads = Reads(MINI.checkpoints, options.pop("max_chars", 10_000), **options)
     visit = models.visit(stop=stop)
     engine = LocalEngine(reads, visit, visit.stop)
-    return [done for piece in engine.read(chunks_of(rows)) for done in piece]
+    return [done for piece, _ in engine.read(Chunks(Given(rows)), tuple) for done in piece]
 
 
 def test_every_row_is_answered_in_its_place_or_told_why_not():
@@ -80,9 +92,9 @@ def test_no_more_than_a_chunk_of_an_endless_file_is_held():
             yield row(number, "CFTR")
 
     engine = LocalEngine(Reads(MINI.checkpoints, 1_000), WordModels(WORDS).visit())
-    pieces = engine.read(chunks_of(endless()))
+    pieces = engine.read(Chunks(Given(endless())), len)
     for _ in range(3):
-        next(pieces)
+        assert next(pieces) == (batch.ROWS_AT_ONCE, 0.5)
     assert len(taken) == 3 * batch.ROWS_AT_ONCE
 
 
@@ -155,8 +167,9 @@ def test_what_a_damaged_file_holds_before_the_damage_is_read():
         yield row(1, "CFTR")
         raise DataError("a.gz is damaged.")
 
-    pieces = LocalEngine(Reads(MINI.checkpoints, 1_000), WordModels(WORDS).visit()).read(chunks_of(damaged()))
-    assert len(next(pieces)) == 1
+    engine = LocalEngine(Reads(MINI.checkpoints, 1_000), WordModels(WORDS).visit())
+    pieces = engine.read(Chunks(Given(damaged())), len)
+    assert next(pieces) == (1, 0.5)
     with pytest.raises(DataError):
         next(pieces)
 

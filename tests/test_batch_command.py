@@ -269,6 +269,6 @@ def test_progress_tells_rows_rate_share_and_time_left(words, table, tmp_path, mo
     assert batch(table, "--out", tmp_path / "o.csv") == 1
     assert "\r32 rows, " in said.getvalue()
     state = argparse.Namespace(rows=1_064, bad=2)
-    progress = command.Progress(argparse.Namespace(share=0.0), argparse.Namespace(state=state))
-    state.rows, progress._file.share, progress._share_before = 2_064, 0.5, 0.25
-    assert progress.words(10.0) == "2,064 rows, 100.0 a second, 50% of the file, about 20 s left, 2 bad"
+    progress = command.Progress(state)
+    state.rows, progress._share_before = 2_064, 0.25
+    assert progress.words(0.5, 10.0) == "2,064 rows, 100.0 a second, 50% of the file, about 20 s left, 2 bad"

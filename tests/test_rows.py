@@ -69,6 +69,7 @@ def test_a_table_is_read_whatever_parts_its_cells(tmp_path, name, form, text, pa
     assert file.form is form
     assert essence(rows) == [("1", "Which, gene?", "CFTR\nis", "", ""), ("2", "B?", 'a "b"', "", "")]
     assert [row.number for row in rows] == [1, 2]
+    assert file.share == 1
     assert rows[0].line == (1 if form is Form.JSONL else 2)
 
 

@@ -8,9 +8,9 @@ chunk is held. An engine may read chunks elsewhere (``analysis.ray_engine``); ``
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 from typing import Protocol, TypeVar
 
 from biom_demo.analysis.comparison import Comparison, Readers, Side
@@ -39,7 +39,6 @@ ROWS_AT_ONCE = 32
 TRIES = 3  # of a row that PubMed does not answer for, before the run ends
 PAUSE_S = 20.0  # between them
 
-Chunk = Sequence[Row | BadRow]
 T = TypeVar("T")
 
 
@@ -64,6 +63,60 @@ ReadRow = AnsweredRow | BadRow
 
 
 @dataclass(frozen=True, slots=True)
+class Chunk:
+    """Rows that are read together, and how much of their file has been read behind them, from 0 to 1."""
+
+    rows: tuple[Row | BadRow, ...]
+    share: float = 0.0
+
+
+class Rows(Protocol):
+    """What ``Chunks`` needs of a ``rows.RowFile``."""
+
+    @property
+    def share(self) -> float:
+        """How much has been read, from 0 to 1."""
+        ...
+
+    def __iter__(self) -> Iterator[Row | BadRow]:
+        """The rows in order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Chunks:
+    """A file's rows, ``size`` at a time: the same chunks whenever they are gone through.
+
+    The first ``skip`` chunks are left out. Of BioASQ questions those of other ``kinds`` are no rows, where
+    any are named. What reading the file raises comes behind the rows before it.
+    """
+
+    file: Rows
+    skip: int = 0
+    kinds: frozenset[str] = frozenset()
+    size: int = ROWS_AT_ONCE
+
+    def __iter__(self) -> Iterator[Chunk]:
+        waiting = (row for row in self.file if isinstance(row, BadRow) or self._is_read(row))
+        for number in count():
+            rows: list[Row | BadRow] = []
+            trouble: BioMError | None = None
+            try:
+                rows.extend(islice(waiting, self.size))
+            except BioMError as error:
+                trouble = error
+            if rows and number >= self.skip:
+                yield Chunk(tuple(rows), self.file.share)
+            if trouble:
+                raise trouble
+            if not rows:
+                return
+
+    def _is_read(self, row: Row) -> bool:
+        return not self.kinds or row.kind in self.kinds
+
+
+@dataclass(frozen=True, slots=True)
 class Reads:
     """How rows are read: ``abstracts`` of a query's, at most ``max_chars`` of a text."""
 
@@ -73,35 +126,20 @@ class Reads:
     pubmed: PubMed | None = None
 
 
+Make = Callable[[Sequence[ReadRow]], T]
+
+
 class Engine(Protocol):
     """Reads chunks of rows, wherever."""
 
-    def read(self, chunks: Iterable[Chunk]) -> Iterator[Sequence[ReadRow]]:
-        """What became of each chunk's rows, chunk by chunk in their order, each as soon as it is known.
+    def read(self, chunks: Chunks, make: Make[T]) -> Iterator[tuple[T, float]]:
+        """What ``make`` makes of each chunk's rows, and the chunk's share, in the order of the chunks.
 
-        Ends early where it was stopped. Raises ``PubMedError`` where PubMed cannot be asked, and
-        ``CheckpointError``, for all rows from there on.
+        It is made where the chunk was read: so little as possible comes back. Each is given as soon as
+        it is known. Ends early where it was stopped. Raises ``PubMedError`` where PubMed cannot be
+        asked, and ``CheckpointError``, for all rows from there on.
         """
         ...
-
-
-def chunks_of(rows: Iterable[Row | BadRow], *, size: int = ROWS_AT_ONCE) -> Iterator[Chunk]:
-    """The rows, ``size`` at a time: the same chunks whenever the file is read.
-
-    What reading the file raises comes behind the rows before it.
-    """
-    waiting = iter(rows)
-    while True:
-        chunk: list[Row | BadRow] = []
-        try:
-            chunk.extend(islice(waiting, size))
-        except BioMError:
-            if chunk:
-                yield chunk
-            raise
-        if not chunk:
-            return
-        yield chunk
 
 
 class LocalEngine:
@@ -112,40 +150,41 @@ class LocalEngine:
         self._readers = readers
         self._stop = stop or threading.Event()
 
-    def read(self, chunks: Iterable[Chunk]) -> Iterator[Sequence[ReadRow]]:
+    def read(self, chunks: Chunks, make: Make[T]) -> Iterator[tuple[T, float]]:
         """See ``Engine.read``."""
         for chunk in chunks:
             found = read_chunk(chunk, self._reads, self._readers, self._stop)
             if found is None:
                 return
-            yield found
+            yield make(found), chunk.share
 
 
 def read_chunk(
     chunk: Chunk, reads: Reads, readers: Readers, stop: threading.Event
 ) -> tuple[ReadRow, ...] | None:
     """What became of each of the rows, in their order; ``None`` where reading was stopped on the way."""
-    made = _passages(chunk, reads, stop)
+    made = _passages(chunk.rows, reads, stop)
     if made is None:
         return None
-    asked = [(row, passage) for row, passage in zip(chunk, made, strict=True) if isinstance(passage, Passage)]
-    questions = [(Question(readable(row.question), row.id), p) for row, p in asked if isinstance(row, Row)]
-    found = _compared(questions, reads, readers)
+    asked = [
+        (Question(readable(row.question), row.id), passage)
+        for row, passage in zip(chunk.rows, made, strict=True)
+        if isinstance(row, Row) and isinstance(passage, Passage)
+    ]
+    found = _compared(asked, reads, readers)
     if found is None:
         return None
     results = iter(found)
     done: list[ReadRow] = []
-    for row, passage in zip(chunk, made, strict=True):
+    for row, passage in zip(chunk.rows, made, strict=True):
         if isinstance(row, BadRow):
             done.append(row)
-        elif isinstance(passage, Passage):
-            result = next(results)
-            if isinstance(result, Comparison):
-                done.append(AnsweredRow(row, result))
-            else:
-                done.append(BadRow(row.number, row.line, str(result), row.id))
+            continue
+        result = next(results) if isinstance(passage, Passage) else passage
+        if isinstance(result, Comparison):
+            done.append(AnsweredRow(row, result))
         else:
-            done.append(BadRow(row.number, row.line, passage, row.id))
+            done.append(BadRow(row.number, row.line, str(result), row.id))
     return tuple(done)
 
 
@@ -175,16 +214,18 @@ def _compared(
     ]  # fmt: skip
 
 
-def _passages(chunk: Chunk, reads: Reads, stop: threading.Event) -> list[Passage | str] | None:
+def _passages(
+    rows: Sequence[Row | BadRow], reads: Reads, stop: threading.Event
+) -> list[Passage | str] | None:
     """What is read for each row, or in words why nothing is; ``None`` once stopped."""
     identified = {
         row.number: identify(row.names)
-        for row in chunk
+        for row in rows
         if isinstance(row, Row) and row.names.strip() and not (row.context.strip() or row.records)
     }
     fetched: list[Fetched] = []  # of all rows that name PMIDs, in one request, when it is needed
     made: list[Passage | str] = []
-    for row in chunk:
+    for row in rows:
         if stop.is_set():
             return None
         if isinstance(row, BadRow):

@@ -130,7 +130,7 @@ class RowFile:
     _delimiter: str = ","
     _raw: BinaryIO | None = field(default=None, repr=False)
     _size: int = 1
-    _counted: tuple[int, int] = (0, 0)  # rows given, and all of them, of a file read whole
+    _counted: tuple[int, int] = (0, 0)  # rows given, and all of them, where that is known
 
     @property
     def share(self) -> float:
@@ -147,6 +147,7 @@ class RowFile:
 
         Raises ``DataError`` where the file is damaged, behind the rows before the damage.
         """
+        self._counted = (0, 0)
         made = {
             Form.CSV: self._delimited,
             Form.TSV: self._delimited,
@@ -162,6 +163,7 @@ class RowFile:
                 if isinstance(row, Row) and not row.question.strip() and self.question:
                     row = replace(row, question=self.question)
                 yield replace(row, number=number)
+            self._counted = (1, 1)
         except (EOFError, zlib.error, gzip.BadGzipFile):
             raise DataError(f"{self.path} is a damaged .gz file. Download it again.") from None
         except OSError as error:

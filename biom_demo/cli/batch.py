@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from itertools import islice
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from biom_demo import __version__
-from biom_demo.analysis.batch import AnsweredRow, Engine, LocalEngine, Reads, chunks_of
+from biom_demo.analysis.batch import Chunks, Engine, LocalEngine, Reads
 from biom_demo.analysis.rows import BadRow, Columns, Form, Row, RowFile, first_rows, open_rows
 from biom_demo.analysis.stored import digest_of
 from biom_demo.cli.loading import PAIR_HELP, pair_of
@@ -33,9 +32,9 @@ from biom_demo.show.batch import (
     finish,
     form_of_output,
     head_of,
-    lines_of,
+    piece_of,
 )
-from biom_demo.show.growing import Growing
+from biom_demo.show.growing import Growing, State
 from biom_demo.show.words import counted, duration
 
 if TYPE_CHECKING:
@@ -44,6 +43,8 @@ if TYPE_CHECKING:
 SAID_EVERY_S = 30.0  # where stderr is no terminal
 SHOWN_CHARS = 100  # of a text in a preview
 SOME_BAD = 1  # the exit status
+# The questions that a span can answer, and that are read for a submission.
+SPAN_KINDS = frozenset({"factoid", "list"})
 
 EXAMPLES = """\
 examples:
@@ -193,47 +194,35 @@ def _read_all(
     settings: Settings,
     growing: Growing,
 ) -> None:
-    reads = Reads(
-        checkpoints, settings.max_context_chars, arguments.abstracts, PubMed.from_settings(settings)
-    )
-    if growing.state.rows:
-        print(f"Going on behind row {growing.state.rows:,} of {arguments.out}.", file=sys.stderr)
-    chunks = islice(chunks_of(_to_read(file, how)), growing.state.pieces, None)
+    state = growing.state
+    if state.rows:
+        print(f"Going on behind row {state.rows:,} of {arguments.out}.", file=sys.stderr)
+    chunks = Chunks(file, state.pieces, SPAN_KINDS if how.form is OutputForm.BIOASQ else frozenset())
     try:
-        with _engine(arguments, reads, settings) as engine, Progress(file, growing) as progress:
-            for done in engine.read(chunks):
-                bad = [row for row in done if isinstance(row, BadRow)]
-                growing.append(
-                    lines_of([row for row in done if isinstance(row, AnsweredRow)], how),
-                    "".join(json.dumps(bad_document(row), ensure_ascii=False) + "\n" for row in bad),
-                    rows=len(done),
-                    bad_rows=len(bad),
-                )
-                progress.show()
+        with _engine(arguments, checkpoints, settings) as engine, Progress(state) as progress:
+            for piece, share in engine.read(chunks, partial(piece_of, how=how)):
+                growing.append(piece.lines, piece.bad, rows=piece.rows, bad_rows=piece.bad_rows)
+                progress.show(share)
         questions = read_bioasq(arguments.file).questions if how.form is OutputForm.BIOASQ else ()
         finish(growing.lines, arguments.out, how, questions)
         growing.complete()
     except (BioMError, KeyboardInterrupt):
         print(
-            f"{counted(growing.state.rows, 'row')} kept. The same command again goes on from there.",
-            file=sys.stderr,
+            f"{counted(state.rows, 'row')} kept. The same command again goes on from there.", file=sys.stderr
         )
         raise
 
 
-def _to_read(file: RowFile, how: Written) -> Iterator[Row | BadRow]:
-    """The rows that are read: of a submission those of questions that a span can answer."""
-    for row in file:
-        if how.form is OutputForm.BIOASQ and isinstance(row, Row) and row.kind not in ("factoid", "list"):
-            continue
-        yield row
-
-
 def _engine(
-    arguments: argparse.Namespace, reads: Reads, settings: Settings
+    arguments: argparse.Namespace, checkpoints: tuple[Checkpoint, ...], settings: Settings
 ) -> AbstractContextManager[Engine]:
+    reads = Reads(checkpoints, settings.max_context_chars, arguments.abstracts)
+    if arguments.engine == "ray":
+        from biom_demo.analysis.ray_engine import RayEngine
+
+        return RayEngine(reads, settings, workers=arguments.workers)
     visit = Models(threads=settings.threads).visit()
-    return nullcontext(LocalEngine(reads, visit, visit.stop))
+    return nullcontext(LocalEngine(replace(reads, pubmed=PubMed.from_settings(settings)), visit, visit.stop))
 
 
 class Progress:
@@ -243,11 +232,10 @@ class Progress:
     ends the line.
     """
 
-    def __init__(self, file: RowFile, growing: Growing) -> None:
-        self._file = file
-        self._state = growing.state
+    def __init__(self, state: State) -> None:
+        self._state = state
         self._began = self._said = time.monotonic()
-        self._rows_before = growing.state.rows
+        self._rows_before = state.rows
         self._share_before: float | None = None
         self._live = bool(sys.stderr and sys.stderr.isatty())
         self._width = 0
@@ -259,25 +247,25 @@ class Progress:
         if self._width:
             print(file=sys.stderr, flush=True)
 
-    def show(self) -> None:
-        """Tell how far the run is by now, if it is time to."""
+    def show(self, share: float) -> None:
+        """Tell that ``share`` of the file has been read (0 to 1), if it is time to."""
         if self._share_before is None:  # what was skipped, and the first piece, with which models are loaded
-            self._share_before, self._rows_before = self._file.share, self._state.rows
+            self._share_before, self._rows_before = share, self._state.rows
             self._began = time.monotonic()
         now = time.monotonic()
         if not self._live and now - self._said < SAID_EVERY_S:
             return
         self._said = now
-        words = self.words(now - self._began)
+        words = self.words(share, now - self._began)
         if self._live:
             print(f"\r{words.ljust(self._width)}", end="", file=sys.stderr, flush=True)
             self._width = len(words)
         else:
             print(words, file=sys.stderr, flush=True)
 
-    def words(self, seconds: float) -> str:
+    def words(self, share: float, seconds: float) -> str:
         """The line, ``seconds`` after the first piece."""
-        state, share = self._state, self._file.share
+        state = self._state
         words = counted(state.rows, "row")
         if (rows := state.rows - self._rows_before) and seconds:
             words += f", {rows / seconds:,.1f} a second"

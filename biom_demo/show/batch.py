@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from biom_demo.analysis.batch import AnsweredRow
+from biom_demo.analysis.batch import AnsweredRow, ReadRow
 from biom_demo.analysis.comparison import View
 from biom_demo.analysis.rows import BadRow, Form
 from biom_demo.errors import InputError
@@ -155,6 +155,24 @@ def lines_of(answered: Sequence[AnsweredRow], how: Written) -> str:
         OutputForm.BIOASQ: lambda one: _reading_line(one, how),
     }
     return "".join(json.dumps(made[how.form](one), ensure_ascii=False) + "\n" for one in answered)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What is appended for some rows: their ``lines``, those of the ``bad`` ones, and how many they are."""
+
+    lines: str
+    bad: str
+    rows: int
+    bad_rows: int
+
+
+def piece_of(done: Sequence[ReadRow], how: Written) -> Piece:
+    """What is appended for rows that were read together."""
+    bad = [row for row in done if isinstance(row, BadRow)]
+    lines = lines_of([row for row in done if isinstance(row, AnsweredRow)], how)
+    told = "".join(json.dumps(bad_document(row), ensure_ascii=False) + "\n" for row in bad)
+    return Piece(lines, told, len(done), len(bad))
 
 
 def head_of(how: Written) -> str:
