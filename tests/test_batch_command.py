@@ -198,6 +198,16 @@ def test_a_run_is_not_gone_on_with_where_anything_else_is_to_be_read(
     assert kept(out)["rows"] == ROWS
 
 
+def test_an_output_that_cannot_be_written_is_told_before_anything_is_read(words, table, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert batch(table, "--out", tmp_path / "file" / "o.csv") == 2
+    assert "cannot be written" in capsys.readouterr().err
+    (tmp_path / "o.csv.bad.jsonl").mkdir()
+    assert batch(table, "--out", tmp_path / "o.csv") == 2
+    assert "cannot be written" in capsys.readouterr().err
+    assert not words.calls
+
+
 def test_two_runs_do_not_write_one_output(words, table, tmp_path, capsys):
     out = tmp_path / "o.csv"
     with Growing(out, out, {"input": "1"}, name="in", head="") as growing:
@@ -246,6 +256,12 @@ def test_data_sets_and_exports_in_and_what_they_call_for_out(words, tmp_path, ca
     (tmp_path / "squad.json").write_text(json.dumps(SQUAD))
     assert batch(tmp_path / "squad.json", "--out", tmp_path / "p.json", "--side", "vanilla") == 1
     assert json.loads((tmp_path / "p.json").read_text()) == dict.fromkeys("abc", "gene")
+    twice = json.loads(json.dumps(SQUAD))
+    twice["data"] *= 2
+    (tmp_path / "squad.json").write_text(json.dumps(twice))
+    capsys.readouterr()
+    assert batch(tmp_path / "squad.json", "--out", tmp_path / "p2.json") == 1
+    assert "note: ids that occur again, of which the first answer is written: 3" in capsys.readouterr().err
     bioasq = {"questions": [q for q in BIOASQ["questions"] if "documents" not in q]}
     (tmp_path / "bioasq.json").write_text(json.dumps(bioasq))
     assert batch(tmp_path / "bioasq.json", "--out", tmp_path / "s.json") == 1  # of one nothing can be read

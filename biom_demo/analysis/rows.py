@@ -107,8 +107,9 @@ _CALLED: Mapping[str, tuple[str, ...]] = {
     "id": ("id", "qid", "questionid", "uid", "rowid", "key"),
 }
 _TITLES = ("title", "articletitle")
-_MEDLINE = re.compile(r"(?m)\A\s*(?:^(?!\w{2,4} *- ).*\n){0,5}\s*^PMID- ?\d")
-_RIS = re.compile(r"(?m)\A\s*^TY  - ?\w")
+_MEDLINE = re.compile(r"(?:(?!\w{2,4} *- ).*\n){0,5}PMID- ?\d")  # PubMed puts lines of its own before it
+_RIS = re.compile(r"TY  - ?\w")
+_NO_UTF_8 = re.compile("[\udc80-\udcff]")
 
 
 def _bare(name: str) -> str:
@@ -230,10 +231,8 @@ class RowFile:
             # A data set's row, as the Hub has them: its answers are counted in its context as it stands.
             exactly="answers" in cells,
         )  # fmt: skip
-        if any(
-            "\udc80" <= c <= "\udcff" for c in f"{row.id}{row.question}{row.context}{row.names}{row.query}"
-        ):
-            return BadRow(0, line, "The row is not UTF-8 text. Save the file as UTF-8.", "")
+        if any(map(_NO_UTF_8.search, (row.id, row.question, row.context, row.names, row.query))):
+            return BadRow(0, line, "The row is not UTF-8 text. Save the file as UTF-8.")
         return row
 
     def _json_lines(self) -> Iterator[Row | BadRow]:
@@ -287,24 +286,21 @@ class RowFile:
     def _exported(
         self, read: Callable[[Iterable[str]], Iterator[Export | RecordError]]
     ) -> Iterator[Row | BadRow]:
+        """The rows of an export. What PubMed exports is whole; a citation in RIS may lack its abstract."""
         with self._text() as text:
             for found in read(text):
                 if isinstance(found, RecordError):
                     yield BadRow(0, 0, str(found))
                     continue
-                record = found.record
-                if record is not None and record.has_abstract:
+                record, context = found.record, "\n".join(filter(None, (found.title, found.abstract)))
+                if record is not None and record.text and (record.has_abstract or self.form is Form.MEDLINE):
                     yield _of_record(record, found.line)
+                elif found.abstract:
+                    yield Row(0, found.line, found.doi, "", context=context)
                 elif record is not None or found.doi:
-                    # A citation alone: PubMed has the abstract.
                     name = record.pmid if record is not None else found.doi
-                    if found.abstract:
-                        context = "\n".join(filter(None, (found.title, found.abstract)))
-                        yield Row(0, found.line, name, "", context=context)
-                    else:
-                        yield Row(0, found.line, name, "", names=name)
-                elif found.title or found.abstract:
-                    context = "\n".join(filter(None, (found.title, found.abstract)))
+                    yield Row(0, found.line, name, "", names=name)
+                elif context:
                     yield Row(0, found.line, "", "", context=context)
                 else:
                     yield BadRow(0, found.line, "The record has no title, abstract, PMID or DOI.")
@@ -398,9 +394,9 @@ def _form_of(head: str, cut: bool, path: Path) -> Form:
         raise DataError(f"{path} is no XML of PubMed. Give CSV, TSV, JSON, MEDLINE, RIS or PubMed XML.")
     if start.startswith(("{", "[")):
         return _json_form(start, cut, path)
-    if _RIS.match(head):
+    if _RIS.match(start):
         return Form.RIS
-    if _MEDLINE.match(head):
+    if _MEDLINE.match(start[:4_000]):
         return Form.MEDLINE
     first = start.split("\n", 1)[0]
     if path.name.removesuffix(".gz").lower().endswith((".tsv", ".tab")) or (

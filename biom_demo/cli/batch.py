@@ -204,7 +204,8 @@ def _read_all(
                 growing.append(piece.lines, piece.bad, rows=piece.rows, bad_rows=piece.bad_rows)
                 progress.show(share)
         questions = read_bioasq(arguments.file).questions if how.form is OutputForm.BIOASQ else ()
-        finish(growing.lines, arguments.out, how, questions)
+        if note := finish(growing.lines, arguments.out, how, questions):
+            print(f"note: {note}", file=sys.stderr)
         growing.complete()
     except (BioMError, KeyboardInterrupt):
         print(

@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from biom_demo.analysis.batch import AnsweredRow, ReadRow
 from biom_demo.analysis.comparison import View
 from biom_demo.analysis.rows import BadRow, Form
-from biom_demo.errors import InputError
+from biom_demo.errors import DataError, InputError
 from biom_demo.qa.datasets import BioAsqQuestion, write_json
 from biom_demo.qa.pooling import pool
 from biom_demo.qa.records import Answer, CharSpan, Prediction, Question
@@ -198,17 +199,25 @@ def _reading_line(answered: AnsweredRow, how: Written) -> dict[str, Any]:
     }
 
 
-def finish(lines: Path, out: Path, how: Written, questions: Sequence[BioAsqQuestion] = ()) -> None:
-    """Make the output of the lines that were appended, whole or not at all.
+def finish(lines: Path, out: Path, how: Written, questions: Sequence[BioAsqQuestion] = ()) -> str:
+    """Make the output of the lines that were appended, whole or not at all; what is to be said of it, or "".
 
     ``questions`` are all of a BioASQ file's. Raises ``DataError`` where it cannot be written.
     """
     if how.form is OutputForm.PARQUET:
         _write_parquet(_read(lines), out)
     elif how.form is OutputForm.SQUAD:
-        write_json({one["id"]: one["answer"] for one in _read(lines)}, out)
+        answers: dict[str, str] = {}
+        repeated = 0
+        for one in _read(lines):
+            repeated += one["id"] in answers
+            answers.setdefault(one["id"], one["answer"])
+        write_json(answers, out)
+        if repeated:
+            return f"ids that occur again, of which the first answer is written: {repeated:,}"
     elif how.form is OutputForm.BIOASQ:
         write_json(submission(questions, _read(lines)), out)
+    return ""
 
 
 def _read(lines: Path) -> Iterator[dict[str, Any]]:
@@ -266,12 +275,12 @@ def _write_parquet(rows: Iterable[Mapping[str, Any]], out: Path) -> None:
     kinds = {str: pyarrow.string(), int: pyarrow.int64(), float: pyarrow.float64()}
     schema = pyarrow.schema([(name, kinds[kind]) for name, kind in COLUMNS.items()])
     partial = out.with_name(out.name + ".part")
-    with parquet.ParquetWriter(partial, schema) as writer:
-        held: list[Mapping[str, Any]] = []
-        for row in rows:
-            held.append(row)
-            if len(held) == PARQUET_ROWS:
+    try:
+        with parquet.ParquetWriter(partial, schema) as writer:
+            waiting = iter(rows)
+            while held := list(islice(waiting, PARQUET_ROWS)):
                 writer.write_table(pyarrow.Table.from_pylist(held, schema))
-                held = []
-        writer.write_table(pyarrow.Table.from_pylist(held, schema))
-    partial.replace(out)
+        partial.replace(out)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise DataError(f"{out} cannot be written: {error.strerror or error}.") from error

@@ -7,6 +7,7 @@ line perhaps, is cut off when it is gone on with. What is made of something else
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Mapping
@@ -67,29 +68,31 @@ class Growing:
         try:
             self.out.parent.mkdir(parents=True, exist_ok=True)
             self._lock.acquire(timeout=0)
+            try:
+                self._begin()
+            except BaseException:
+                self._end()
+                raise
         except Timeout:
             raise InputError(f"{self.out} is being written by another process. Wait for it.") from None
         except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise
             raise InputError(
                 f"{self.out} cannot be written: {error.strerror}. Choose another place."
             ) from error
-        try:
-            self._begin()
-        except BaseException:
-            self._let_go()
-            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for file in self._files:
-            file.close()
         if self.state.complete and not self.state.bad:
             self.bad.unlink(missing_ok=True)
-        self._let_go()
+        self._end()
 
-    def _let_go(self) -> None:
+    def _end(self) -> None:
+        for file in self._files:
+            file.close()
         Path(self._lock.lock_file).unlink(missing_ok=True)
         self._lock.release()
 
@@ -172,5 +175,8 @@ class Growing:
         text = json.dumps(
             {"made_of": self._made_of, "state": asdict(self.state)}, ensure_ascii=False, indent=1
         )
-        partial.write_text(text + "\n", "utf-8")
+        with partial.open("w", encoding="utf-8") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
         partial.replace(self._journal)
