@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from biom_demo.cli import ask, main
+from biom_demo.cli import ask, fetch, main
 from tests.entrez_server import entrez_server
 from tests.site import MINI, WordModels
 
@@ -28,6 +28,13 @@ def test_records_are_printed_with_their_warnings_before_their_text(server, capsy
     assert "note: PubMed does not know 99999999." in out
     assert out.index("PMID 90000006") < out.index(f"  ! {RETRACTED}") < out.index("PMID 90000001")
     assert len(server.calls("efetch")) == 1
+
+
+def test_more_names_than_one_look_up_takes_are_all_fetched(monkeypatch, capsys):
+    monkeypatch.setattr(fetch, "MAX_NAMES", 2)
+    pmids = [f"9000000{i}" for i in range(1, 6)]
+    assert main(["fetch", *pmids, "--json"]) == 0
+    assert [record["pmid"] for record in json.loads(capsys.readouterr().out)["records"]] == pmids
 
 
 def test_a_query_and_json(capsys):

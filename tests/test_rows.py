@@ -108,6 +108,8 @@ def test_bad_rows_are_told_with_their_line_and_the_others_read(tmp_path):
     )
     _, rows = read(written(tmp_path, "a.jsonl", text))
     assert [(type(row), row.line) for row in rows] == [(Row, 1), (BadRow, 2), (BadRow, 3), (Row, 4)]
+    _, rows = read(written(tmp_path, "b.jsonl", text.split("\n", 1)[1]))
+    assert [(type(row), row.line) for row in rows] == [(BadRow, 1), (BadRow, 2), (Row, 3)]
 
 
 SQUAD = {

@@ -412,8 +412,11 @@ def _json_form(start: str, cut: bool, path: Path) -> Form:
         value = json.loads(first)
     except (ValueError, RecursionError):
         value = None
+    named = path.name.lower().removesuffix(".gz").endswith((".jsonl", ".ndjson"))
     if isinstance(value, dict) and not isinstance(value.get("data", value.get("questions")), list):
         return Form.JSONL  # a row a line, also where it is the only one
+    if named and value is None:
+        return Form.JSONL  # whose first line is bad
     if isinstance(value, dict) and rest.strip().startswith("{") and "body" in value:
         return Form.JSONL
     # One JSON value. What is cut off here is known by its first keys.

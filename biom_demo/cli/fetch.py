@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from biom_demo.cli.output import print_json, record_lines
 from biom_demo.errors import InputError
 from biom_demo.pubmed.abstract import Abstract
-from biom_demo.pubmed.identify import Identified, Kind, identify
+from biom_demo.pubmed.identify import MAX_NAMES, Identified, Kind, identify
 from biom_demo.pubmed.lookup import look_up
 from biom_demo.pubmed.session import MAX_RESULTS, PubMed
 from biom_demo.settings import Settings
@@ -84,9 +84,12 @@ def _named(name: str) -> Identified:
 
 
 def _together(wanted: list[Identified]) -> list[Identified]:
-    """All records that are named outright as one, so that they are asked for at once; then the others."""
-    names = tuple(name for one in wanted if one.kind is Kind.RECORDS for name in one.names)
-    named = [Identified(Kind.RECORDS, "", names=names)] if names else []
+    """The records that are named outright, as many at once as a look-up takes; then the others."""
+    names = [name for one in wanted if one.kind is Kind.RECORDS for name in one.names]
+    named = [
+        Identified(Kind.RECORDS, "", names=tuple(names[first : first + MAX_NAMES]))
+        for first in range(0, len(names), MAX_NAMES)
+    ]
     return named + [one for one in wanted if one.kind is not Kind.RECORDS]
 
 
