@@ -23,9 +23,11 @@ MAY_IMPORT = {
     "analysis": {"errors", "settings", "qa", "models", "pubmed"},
     "show": {"errors", "settings", "qa", "models", "pubmed", "analysis"},
     "ui": {"", "errors", "counters", "settings", "qa", "models", "pubmed", "analysis", "show"},
-    "cli": {"", "errors", "settings", "qa", "models", "pubmed", "analysis", "show"},
+    # The ui of ``serve`` alone, as the test below has it.
+    "cli": {"", "errors", "settings", "qa", "models", "pubmed", "analysis", "show", "ui"},
     "__main__": {"cli"},
-    "": {"errors", "settings", "qa", "models", "pubmed", "analysis", "show"},  # the library's face
+    "library": {"errors", "settings", "qa", "models", "pubmed", "analysis", "show"},
+    "": {"library"},  # its face
 }
 TRAIN_MAY_IMPORT = re.compile(r"biom_demo\.(errors|settings|qa|models\.catalogue|analysis\.benchmark)(\.|$)")
 ONLY = {
@@ -93,6 +95,12 @@ def test_each_library_has_its_files(path):
     for name in imports_of(path):
         owners = ONLY.get(name.split(".")[0])
         assert owners is None or relative.startswith(owners), f"{relative} imports {name}"
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("biom_demo/cli/*.py")), ids=module_of)
+def test_of_the_commands_serve_alone_knows_the_page(path):
+    rooms = {room_of(name) for name in imported_modules(path)}
+    assert ("ui" in rooms) == (path.name == "serve.py")
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("train/*.py")), ids=module_of)

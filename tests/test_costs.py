@@ -26,7 +26,8 @@ from biom_demo.analysis.difference import difference_of, short_names
 from biom_demo.analysis.passage import Passage, passage_of_records
 from biom_demo.errors import BioMError
 from biom_demo.pubmed import identify, names, parse, prose, question
-from biom_demo.pubmed.abstract import Abstract, Note, NoteKind, Section
+from biom_demo.pubmed.abstract import Abstract, Note, NoteKind, Section, joined
+from biom_demo.pubmed.exports import medline_records, ris_records
 from biom_demo.qa import metrics, pooling, run_squad_text, sentences
 from biom_demo.qa.datasets import convert, list_pairs, pairs
 from biom_demo.qa.datasets.bioasq import questions_of
@@ -137,6 +138,22 @@ def evidence(text):
     return evidence_table(text, [read], read.checkpoints, View())
 
 
+def exported(text, number, read):
+    """The text as a whole export, in each field of a record, and as the lines of one field."""
+    lines = text.splitlines(keepends=True)
+    fields = [
+        f"{tag:4}- {' '.join(lines)}\n" for tag in ("TI", "AB", "LID", "DO", "UR", "DP", "RIN", "T1", "N2")
+    ]
+    whole = [
+        "TY  - JOUR\n",
+        f"{number:4}- 1\n",
+        "DB  - PubMed\n",
+        *fields,
+        *(f"      {line}" for line in lines),
+    ]
+    return [list(read(lines)), list(read(whole))]
+
+
 def factoid(names, snippets):
     raw = {
         "id": "1", "body": "?", "type": "factoid", "exact_answer": [names],
@@ -197,6 +214,9 @@ DRIVEN = {
     "analysis.claims.evidence_table": evidence,
     "pubmed.abstract.Abstract": lambda text: record(text, title=text).as_json(),
     "pubmed.abstract.Abstract.from_json": lambda text: Abstract.from_json(record(text).as_json()),
+    "pubmed.abstract.joined": lambda text: joined(text, [(text[:200], text)] * 3),
+    "pubmed.exports.medline_records": lambda text: exported(text, "PMID", medline_records),
+    "pubmed.exports.ris_records": lambda text: exported(text, "AN", ris_records),
     "pubmed.identify.same_title": lambda text: identify.same_title(text, f"{text}a"),
     "pubmed.names.name_of": lambda text: [names.name_of(text, scheme) for scheme in names.Scheme],
     "pubmed.parse.parse_articles": lambda text: parse.parse_articles(article(text)),
@@ -268,6 +288,7 @@ NOT_DRIVEN = {
         analysis.benchmark.report.submission analysis.benchmark.scores.measured
         analysis.benchmark.scores.benchmark show.reliability.measured_html
         analysis.benchmark.gold.read_gold analysis.stored.comparison_of
+        analysis.rows.open_rows show.growing.Growing.append
         """,
     "it passes a bounded text on to a model, to PubMed or to its cache": """
         analysis.attribution.reworded analysis.comparison.Readers.read analysis.literature.search
@@ -275,6 +296,7 @@ NOT_DRIVEN = {
         pubmed.cache.Cache.put pubmed.pace.Pace.turn pubmed.request.Requests.ask pubmed.session.PubMed.session
         pubmed.session.PubMed.search pubmed.session.PubMed.fetch pubmed.session.PubMed.resolve
         pubmed.session.Session.search pubmed.session.Session.fetch pubmed.session.named
+        pubmed.session.Asking.search pubmed.session.Asking.fetch pubmed.session.Fetched.of
         pubmed.transport.Transport.send qa.windows.tokenize qa.windows.build_windows
         """,
     "the text is a name or a word of our own": """
@@ -293,7 +315,8 @@ NOT_DRIVEN = {
         pubmed.local_server.main
         """,
     "it is one slice, or a line around functions that are driven": """
-        qa.records.CharSpan.of qa.reader.size_of analysis.literature.queries_to_try
+        qa.records.CharSpan.of qa.reader.size_of analysis.passage.passage_of_input show.batch.submission
+        analysis.literature.queries_to_try
         analysis.literature.findings analysis.claims.EvidenceTable.rank show.cards.card_html
         show.export.comparison_document show.difference.attributions_html
         show.difference.rewordings_html show.words.verdict_words

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import shlex
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from biom_demo.cli import batch
 from biom_demo.cli import main as demo_main
 from biom_demo.models.catalogue import CATALOGUE
 from biom_demo.pubmed.local_server import main as local_server_main
@@ -19,6 +21,8 @@ from biom_demo.qa.datasets import write_squad
 from biom_demo.qa.records import CharSpan, Example, Question
 from biom_demo.ui.api import CODES
 from tests.conftest import ROOT
+from tests.entrez_server import entrez_server
+from tests.site import MINI, WordModels
 from train.__main__ import main as train_main
 
 README = (ROOT / "README.md").read_text("utf-8")
@@ -57,8 +61,7 @@ def test_every_command_exists_with_its_options(command, capsys):
 
 def block(language, served_page):
     """The README's block of a language, for the page that is served here."""
-    (found,) = (text for name, text in BLOCKS if name == language)
-    assert "http://127.0.0.1:7860" in found
+    (found,) = (text for name, text in BLOCKS if name == language and "http://127.0.0.1:7860" in text)
     return found.replace("http://127.0.0.1:7860", served_page.address)
 
 
@@ -91,6 +94,43 @@ def test_curl_gets_its_answer(served_page):
 def test_the_codes_of_errors_are_those_there_are():
     told = README.split("a code (`title`): ")[1].split(".\n")[0]
     assert set(re.findall(r"`(\w+)`", told)) == {code for _, code in CODES}
+
+
+def test_the_library_s_lines_run_as_they_stand(monkeypatch, tmp_path, capsys):
+    (lines,) = (text for name, text in BLOCKS if name == "python" and "from biom_demo import" in text)
+    assert len([line for line in lines.splitlines() if line.strip()]) == 5
+    monkeypatch.setenv("BIOM_CACHE", str(tmp_path))
+    with entrez_server() as server:
+        monkeypatch.setenv("BIOM_ENTREZ_URL", server.url)
+        names = {}
+        exec(lines, names)
+        assert server.calls("esearch")
+    assert names["found"].to_json()["biom"]["answer"]["text"] == "CFTR"
+    assert "CFTR" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if " batch " in c])
+def test_the_batches_run_as_they_stand(command, monkeypatch, tmp_path, capsys):
+    """On files of the forms and columns that the README speaks of, with models that need no torch."""
+    monkeypatch.setattr(batch, "Models", lambda **_: WordModels({MINI.biom: "CFTR", MINI.vanilla: "gene"}))
+    monkeypatch.chdir(tmp_path)
+    table = "id,question,text\n1,Which?,CFTR is a gene\n"
+    Path("questions.csv").write_text(table)
+    Path("questions.tsv.gz").write_bytes(gzip.compress(b"Frage\ttitle\tabstract\nWhich?\tT\tCFTR\n"))
+    Path("dev-v2.0.json").write_text(json.dumps(
+        {"data": [{"paragraphs": [{"context": "CFTR", "qas": [{"id": "a", "question": "Which?"}]}]}]}
+    ))  # fmt: skip
+    Path("8B1_golden.json").write_text(json.dumps(
+        {"questions": [{"id": "q", "type": "factoid", "body": "Which?", "snippets": [{"text": "CFTR"}]}]}
+    ))  # fmt: skip
+    Path("pubmed-export.nbib").write_text("PMID- 101\nTI  - One\nAB  - CFTR is mutated.\n")
+    if ".parquet" in command:
+        pytest.importorskip("pyarrow", reason="needs pyarrow: requirements-parquet.txt")
+    words = shlex.split(command)
+    assert demo_main([*words[3:], "--pair", "mini"]) == 0
+    if "--out" in words:
+        made = Path(words[words.index("--out") + 1])
+        assert b"CFTR" in made.read_bytes() or "--side" in words
 
 
 def test_files_that_are_named_exist():

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import lru_cache
 
 from biom_demo.analysis.hints import paste_hint
 from biom_demo.errors import InputError
 from biom_demo.pubmed.abstract import Abstract, Section
-from biom_demo.pubmed.identify import Identified
+from biom_demo.pubmed.identify import Identified, Kind, identify
 from biom_demo.pubmed.lookup import look_up
 from biom_demo.pubmed.paste import ReadableText, readable_text
-from biom_demo.pubmed.session import Session
+from biom_demo.pubmed.session import Asking, Session
 from biom_demo.qa.records import CharSpan
 from biom_demo.qa.sentences import SECTION_LABEL, split_sentences
 
@@ -139,13 +141,30 @@ def passage_of_records(
     return Passage(BETWEEN_RECORDS.join(record.text for record in records), records, notices, named)
 
 
-def passage_of_names(identified: Identified, typed: str, session: Session, *, max_chars: int) -> Passage:
+def passage_of_input(
+    typed: str, session: Callable[[], AbstractContextManager[Session]], *, max_chars: int
+) -> Passage:
+    """The passage of what may be a text, or name records: taken as the page's box takes it.
+
+    ``session`` begins one with PubMed, and is called only where records are named. Raises as
+    ``passage_of_names`` does.
+    """
+    identified = identify(typed)
+    if identified.kind is Kind.TEXT:
+        return passage_of_text(typed)
+    with session() as asking:
+        return passage_of_names(identified, typed, asking, max_chars=max_chars)
+
+
+def passage_of_names(
+    identified: Identified, typed: str, session: Asking, *, max_chars: int, limit: int = 1
+) -> Passage:
     """The text of the records that ``typed``, understood as ``identified``, names.
 
-    Raises ``InputError`` where nothing is found or it is longer than ``max_chars``, ``PubMedError``
-    where PubMed cannot be asked.
+    Of what a query finds the first ``limit`` records are read as one text. Raises ``InputError`` where
+    nothing is found or it is longer than ``max_chars``, ``PubMedError`` where PubMed cannot be asked.
     """
-    found = look_up(session, identified)
+    found = look_up(session, identified, limit=limit)
     passage = passage_of_records(found.records, notices=found.notices, named=typed.strip())
     if len(passage.text) > max_chars:
         raise InputError(

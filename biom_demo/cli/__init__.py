@@ -1,4 +1,7 @@
-"""The command line, one file a command: ``biom-demo COMMAND --help``, or ``python -m biom_demo``."""
+"""The command line, one file a command: ``biom-demo COMMAND --help``, or ``python -m biom_demo``.
+
+Answers go to standard output; progress and what is said beside them to standard error.
+"""
 
 from __future__ import annotations
 
@@ -12,27 +15,45 @@ from contextlib import suppress
 from typing import TypeAlias
 
 from biom_demo import __version__
-from biom_demo.cli import ask, evaluate
+from biom_demo.cli import ask, batch, evaluate, fetch, serve
 from biom_demo.errors import BioMError
 
 # What a command is added to; argparse has no public name for it.
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
+EXAMPLES = """\
+examples:
+  biom-demo ask "Which gene is mutated?" --pmid 36990001
+  biom-demo batch questions.csv --out answers.csv
+  biom-demo fetch 36990001 --json
+  biom-demo serve
+"""
+EXIT_STATUSES = """\
+exit status:
+  0    done
+  1    batch: done, and some rows could not be read (OUT.bad.jsonl says why)
+  2    not done; a message says what went wrong and what to do
+  130  stopped (Ctrl-C); batch goes on when it is given again
+  141  whoever read the output stopped reading
+"""
+
 
 def main(argv: Sequence[str] | None = None, *, prog: str = "biom-demo") -> int:
-    """The exit status.
-
-    That is 0, 2 after a message on what went wrong and what to do, 130 when stopped, 141 when
-    whoever reads the output stops reading."""
-    parser = argparse.ArgumentParser(prog=prog, description="Ask BioM-ELECTRA and ELECTRA about a text.")
+    """The exit status (``EXIT_STATUSES``)."""
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description="Ask BioM-ELECTRA and ELECTRA about a text.",
+        epilog=f"{EXAMPLES.replace('biom-demo', prog)}\n{EXIT_STATUSES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--version", action="version", version=f"biom-demo {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (ask, evaluate):
+    for command in (ask, batch, evaluate, fetch, serve):
         command.add_to(commands)
     make_writable()
     try:
         arguments = parser.parse_args(argv)
-        arguments.run(arguments)
+        status: int | None = arguments.run(arguments)
         if sys.stdout is not None:  # as it is where it was closed from the beginning
             sys.stdout.flush()
     except BrokenPipeError:
@@ -51,7 +72,7 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "biom-demo") -> int:
     except KeyboardInterrupt:
         print("\nstopped", file=sys.stderr)
         return 130
-    return 0
+    return status or 0
 
 
 def make_writable() -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from biom_demo.analysis.benchmark import progress_line
 from biom_demo.analysis.comparison import Comparison, Side, View, compared
@@ -20,6 +19,7 @@ from biom_demo.analysis.literature import (
 )
 from biom_demo.analysis.passage import Passage, check_input, check_question, passage_of_names, passage_of_text
 from biom_demo.cli.loading import PAIR_HELP, pair_of
+from biom_demo.cli.output import print_json, record_lines
 from biom_demo.errors import InputError
 from biom_demo.models.store import Models
 from biom_demo.pubmed.identify import Kind, identify
@@ -32,10 +32,23 @@ from biom_demo.show.words import as_sure_words, percent, search_words, verdict_w
 if TYPE_CHECKING:
     from biom_demo.cli import Commands
 
+EXAMPLES = """\
+examples:
+  biom-demo ask "Which gene is mutated?" --text abstract.txt
+  biom-demo ask "Which gene is mutated?" --pmid 36990001 --json
+  biom-demo ask "Which gene is mutated in cystic fibrosis?" --query --top 20
+"""
+
 
 def add_to(commands: Commands) -> None:
     """Add the command with its options."""
-    parser = commands.add_parser("ask", help="ask both models one question about a text")
+    parser = commands.add_parser(
+        "ask",
+        help="ask both models one question about a text",
+        description="Ask both models one question about a text, a PubMed record, or what a query finds.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("question")
     about = parser.add_mutually_exclusive_group(required=True)
     about.add_argument("--text", metavar="FILE|-", help="a UTF-8 text file, or - for stdin")
@@ -87,27 +100,16 @@ def _ask_passage(arguments: argparse.Namespace, settings: Settings) -> None:
     models = Models(threads=settings.threads)
     comparison = compared(Question(question), passage, checkpoints, models.visit())
     if arguments.json:
-        _print_json(comparison_json(comparison))
+        print_json(comparison_json(comparison))
         return
-    for notice in passage.notices:
-        print(f"note: {notice}", file=sys.stderr)
+    for notice in passage.notices:  # a copy's age, say: it belongs to the answer
+        print(f"note: {notice}")
     for record in passage.records:
-        print(f"PMID {record.pmid}  {record.title} {record.journal} {record.date}")
-        for note in record.notes:
-            print(f"  {'!' if note.serious else '-'} {note.sentence}{f' {note.url}' if note.url else ''}")
-        for remark in record.remarks:
-            print(f"  - {remark}")
+        print("\n".join(record_lines(record)))
     view = View()
     for side in comparison.sides:
         print("\n".join(_side_lines(side, comparison.passage, view)))
     print(f"verdict: {verdict_words(comparison.verdict(view), *comparison.labels[:2])}")
-
-
-def _print_json(document: dict[str, Any]) -> None:
-    """Print JSON that is JSON in any encoding: ASCII alone where the output's is not UTF-8."""
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    is_utf8 = encoding.lower().replace("-", "") == "utf8"
-    print(json.dumps(document, ensure_ascii=not is_utf8, indent=1))
 
 
 def _side_lines(side: Side, passage: Passage, view: View) -> list[str]:
@@ -142,10 +144,10 @@ def _ask_literature(arguments: argparse.Namespace, settings: Settings) -> None:
             read.append(comparison)
             progress(len(read))
     if arguments.json:
-        _print_json(literature_json(retrieved, read, checkpoints=checkpoints))
+        print_json(literature_json(retrieved, read, checkpoints=checkpoints))
         return
     for notice in retrieved.notices:
-        print(f"note: {notice}", file=sys.stderr)
+        print(f"note: {notice}")
     print(search_words(retrieved.search, len(read)))
     for side, checkpoint in enumerate(checkpoints):
         print(checkpoint.label)
@@ -155,6 +157,10 @@ def _ask_literature(arguments: argparse.Namespace, settings: Settings) -> None:
                 for e in finding.evidence[:5]
             )
             print(f"  {finding.share:6.1%}  {finding.text}   PMID {pmids}")
+    for comparison in read:
+        for record in comparison.passage.records:
+            if record.warnings:
+                print("\n".join(record_lines(record)))
 
 
 def _read_text(name: str) -> str:

@@ -28,7 +28,7 @@ def load(checkpoint: Checkpoint, settings: Settings, *, run_squad: bool = False)
     if folder is None:
         raise CheckpointError(
             f"{checkpoint.label} ({checkpoint.source}) is not on this machine. Fetch it from the page "
-            f"(python app.py), or run: hf download {checkpoint.source}"
+            f"(biom-demo serve), or run: hf download {checkpoint.source}"
         )
     return load_source(folder, settings, name=checkpoint.label, run_squad=run_squad)
 

@@ -6,7 +6,7 @@ What is told is data and plain sentences; ``show`` makes links and markup of the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any
@@ -298,6 +298,25 @@ class Section:
     label: str
     start: int
     end: int
+
+
+def joined(title: str, written: Iterable[tuple[str, str]]) -> tuple[str, tuple[Section, ...]]:
+    """The text of a title and of (label, body) parts as the models read it, and where its sections are."""
+    parts: list[str] = []
+    sections: list[Section] = []
+    at = 0
+    # Closed with a full stop, so that no sentence runs on from the title into the text.
+    closed = title if title.endswith((".", "?", "!", "]")) else f"{title}."
+    for label, shown, body in (
+        *([("TITLE", "", closed)] if title else []),
+        *((label, label, body) for label, body in written),
+    ):
+        lead = ("\n" if parts else "") + (f"{shown}: " if shown else "")
+        start = at + len(lead)
+        parts.append(lead + body)
+        at = start + len(body)
+        sections.append(Section(label, start, at))
+    return "".join(parts), tuple(sections)
 
 
 @dataclass(frozen=True, slots=True)

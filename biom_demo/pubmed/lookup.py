@@ -9,7 +9,7 @@ from biom_demo.errors import InputError
 from biom_demo.pubmed.abstract import Abstract
 from biom_demo.pubmed.identify import MAX_NAMES, Identified, Kind, Name, Scheme, same_title
 from biom_demo.pubmed.names import doi_of
-from biom_demo.pubmed.session import Fetched, Searched, Session, named
+from biom_demo.pubmed.session import Asking, Fetched, Searched, named
 
 TITLES_COMPARED = 5
 
@@ -26,7 +26,7 @@ class LookedUp:
     search: Searched | None = None
 
 
-def look_up(session: Session, identified: Identified, *, limit: int = 1) -> LookedUp:
+def look_up(session: Asking, identified: Identified, *, limit: int = 1) -> LookedUp:
     """The abstracts an input names: every record of a list, the first ``limit`` results of a query.
 
     Raises ``InputError`` where nothing is found or nothing of it has an abstract or a title,
@@ -73,7 +73,7 @@ def look_up(session: Session, identified: Identified, *, limit: int = 1) -> Look
     return LookedUp(records, tuple(dict.fromkeys(notices)), search)
 
 
-def _first_found(session: Session, identified: Identified, *, limit: int) -> Searched:
+def _first_found(session: Asking, identified: Identified, *, limit: int) -> Searched:
     """The answer to the first of the input's queries that finds anything.
 
     Raises ``InputError`` where none does.

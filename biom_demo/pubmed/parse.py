@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html.entities import html5
+from typing import BinaryIO
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder
 
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
 
 from biom_demo.errors import RecordError
-from biom_demo.pubmed.abstract import Abstract, Note, NoteKind, Section
+from biom_demo.pubmed.abstract import Abstract, Note, NoteKind, joined
 from biom_demo.pubmed.characters import unescaped
 from biom_demo.pubmed.markup import parts_of, readable
 
@@ -101,7 +102,7 @@ def parse_articles(xml: bytes) -> list[Abstract]:
     would look as if PubMed did not have them.
     """
     records: list[Abstract] = []
-    for element in _elements(xml):
+    for element in _elements(_chunks(xml)):
         if element.tag not in _RECORDS:
             raise RecordError(_not_records(element))
         if len(records) == MAX_RECORDS:
@@ -112,10 +113,22 @@ def parse_articles(xml: bytes) -> list[Abstract]:
     return records
 
 
+def stream_articles(file: BinaryIO) -> Iterator[Abstract | None]:
+    """The records of a file of PubMed's XML, a baseline or update file say, one by one and any number.
+
+    ``None`` for one without a PMID. No more than a record is held. Raises ``RecordError`` as
+    ``parse_articles`` does, behind the records before the fault.
+    """
+    for element in _elements(_file_chunks(file), what="The file"):
+        if element.tag not in _RECORDS:
+            raise RecordError("The file holds no records of PubMed. Give one of its XML files.")
+        yield _article(element) if element.tag == "PubmedArticle" else _book(element)
+
+
 def parse_search(xml: bytes) -> SearchResult:
     """What an esearch answer says. Raises ``RecordError`` where it is none or reports an error."""
     root: Element | None = None
-    for element in _elements(xml):
+    for element in _elements(_chunks(xml)):
         root = element
     if root is None or root.tag in _RECORDS:
         raise RecordError("PubMed sent records instead of the answer to a search. Try again in a minute.")
@@ -144,6 +157,17 @@ def parse_search(xml: bytes) -> SearchResult:
         readable(root.find("QueryTranslation")),
         tuple(dict.fromkeys(words for words in warnings if words != "No items found.")),
     )
+
+
+def title_of(text: str) -> str:
+    """The title, "" for what PubMed writes where there is none: "[Not Available].\"."""
+    return "" if _PLACEHOLDER.fullmatch(text) else text
+
+
+def year_of(date: str) -> int:
+    """The year of a date as printed, 0 where it has none."""
+    year = _YEAR.search(date)
+    return int(year[1]) if year else 0
 
 
 def _count(text: str) -> int | None:
@@ -229,26 +253,26 @@ class _Builder:
             raise RecordError("PubMed's answer holds a record larger than any record is. It was not read.")
 
 
-def _elements(xml: bytes) -> Iterator[Element]:
+def _elements(chunks: Iterable[bytes], what: str = "PubMed's answer") -> Iterator[Element]:
     """The records of a set one by one, or the root of any other document.
 
-    Raises ``RecordError`` where the bytes are no whole XML document.
+    The document comes in pieces, the first with its root's tag, the last empty. Raises ``RecordError``
+    where they are no whole XML document; ``what`` it is then called.
     """
-    if re.match(rb"(?:\xef\xbb\xbf)?\s*(<!doctype html|<html)", xml[:2000], re.IGNORECASE):
-        raise RecordError(_WEB_PAGE)
     builder = _Builder()
     parser = DefusedXMLParser(target=builder)
     # "&beta;", "&InvisibleTimes;": the DTD that defines them is not read.
     parser.entity.update({name.rstrip(";"): text for name, text in html5.items()})
-    for chunk in _chunks(xml):
+    for chunk in chunks:
         try:
             parser.feed(chunk) if chunk else parser.close()
         except DefusedXmlException:
             raise RecordError(
-                "The answer holds XML entities, which PubMed never sends. It was not read."
+                f"{what} holds XML entities, which PubMed never sends. It was not read."
             ) from None
         except (ParseError, ValueError, LookupError):
-            raise RecordError("PubMed's answer is cut off or no XML. Try again in a minute.") from None
+            yield from builder.finished  # whole records all the same; an answer is refused as a whole
+            raise RecordError(f"{what} is cut off or no XML. Try again in a minute.") from None
         yield from builder.finished
         builder.finished.clear()
 
@@ -256,21 +280,37 @@ def _elements(xml: bytes) -> Iterator[Element]:
 def _chunks(xml: bytes) -> Iterator[bytes]:
     """The document in pieces and b"" at its end, with namespace prefixes declared that are not.
 
-    PubMed's DTD declares "mml" for MathML, and the DTD is not read.
+    PubMed's DTD declares "mml" for MathML, and the DTD is not read. Raises ``RecordError`` for a web page.
     """
     prefixes = set(re.findall(rb"<([A-Za-z_][\w.-]{0,30}):[A-Za-z]", xml))
     prefixes |= {name for name in (b"xlink", b"xsi") if b" " + name + b":" in xml}
-    root = re.search(rb"<[A-Za-z_][^\s<>/]*(?=[\s/>])", xml[:4000])
-    opening = xml[root.start() : xml.find(b">", root.start())] if root else b""
-    missing = sorted(name for name in prefixes if b"xmlns:" + name not in opening)
-    at = 0
-    if root and missing:
-        at = root.end()
-        yield xml[:at]
-        yield b"".join(b' xmlns:%b="urn:%b"' % (name, name) for name in missing)
-    for first in range(at, len(xml), _FEED_BYTES):
+    yield from _declaring(prefixes, xml[:_FEED_BYTES])
+    for first in range(_FEED_BYTES, len(xml), _FEED_BYTES):
         yield xml[first : first + _FEED_BYTES]
     yield b""
+
+
+def _file_chunks(file: BinaryIO) -> Iterator[bytes]:
+    """The same of a file too large to be looked through beforehand: what PubMed uses is declared."""
+    yield from _declaring({b"mml", b"xlink", b"xsi"}, file.read(_FEED_BYTES))
+    while piece := file.read(_FEED_BYTES):
+        yield piece
+    yield b""
+
+
+def _declaring(prefixes: set[bytes], head: bytes) -> Iterator[bytes]:
+    """The head of a document in pieces, with the prefixes declared in its root's tag that are not."""
+    if re.match(rb"(?:\xef\xbb\xbf)?\s*(<!doctype html|<html)", head[:2000], re.IGNORECASE):
+        raise RecordError(_WEB_PAGE)
+    root = re.search(rb"<[A-Za-z_][^\s<>/]*(?=[\s/>])", head[:4000])
+    opening = head[root.start() : head.find(b">", root.start())] if root else b""
+    missing = sorted(name for name in prefixes if b"xmlns:" + name not in opening)
+    if root and missing:
+        yield head[: root.end()]
+        yield b"".join(b' xmlns:%b="urn:%b"' % (name, name) for name in missing)
+        head = head[root.end() :]
+    if head:  # an empty piece would end the document
+        yield head
 
 
 def _not_records(root: Element) -> str:
@@ -370,41 +410,21 @@ def _made(
     """The record, its text put together of title and sections with their offsets."""
     number = document.find("PMID")
     version = (number.get("Version") or "") if number is not None else ""
-    title, vernacular_title = (
-        "" if _PLACEHOLDER.fullmatch(text) else text
-        for text in (readable(title_element), readable(vernacular))
-    )
+    title, vernacular_title = (title_of(text) for text in (readable(title_element), readable(vernacular)))
     title_is_original = not title and bool(vernacular_title)
     title = title or vernacular_title
-    parts: list[str] = []
-    sections: list[Section] = []
-    at = 0
-
-    def add(label: str, shown: str, body: str) -> None:
-        nonlocal at
-        lead = ("\n" if parts else "") + (f"{shown}: " if shown else "")
-        start = at + len(lead)
-        parts.append(lead + body)
-        at = start + len(body)
-        sections.append(Section(label, start, at))
-
-    if title:
-        # Closed with a full stop, so that no sentence runs on from the title into the text.
-        add("TITLE", "", title if title.endswith((".", "?", "!", "]")) else f"{title}.")
     written, kind, language = _written(abstract, others)
-    for label, body in written:
-        add(label, label, body)
-    year = _YEAR.search(date)
+    text, sections = joined(title, written)
     return Abstract(
         pmid=readable(number),
         title=title,
-        text="".join(parts),
-        sections=tuple(sections),
+        text=text,
+        sections=sections,
         has_abstract=bool(written),
         vernacular_title=vernacular_title,
         authors=authors,
         journal=journal,
-        year=int(year[1]) if year else 0,
+        year=year_of(date),
         date=date,
         doi=doi,
         pmcid=pmcid,

@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import httpx
 
@@ -75,6 +75,27 @@ class Fetched:
     seen: tuple[tuple[str, float], ...] = ()
     notices: tuple[str, ...] = ()
 
+    def of(self, pmids: Sequence[str]) -> Fetched:
+        """What was fetched of some of the PMIDs, in their order, with what is to be said of those alone.
+
+        Not for PMIDs that could not be asked for.
+        """
+        wanted = list(dict.fromkeys(pmids))
+        records = {record.pmid: record for record in self.records}
+        stale, absent = dict(self.seen), set(self.missing)
+        missing = [pmid for pmid in wanted if pmid in absent]
+        seen = {pmid: stale[pmid] for pmid in wanted if pmid in stale}
+        notices = _notices("", missing, ())
+        if seen:
+            notices.append(_copies(seen, len(wanted)))
+        return Fetched(
+            tuple(records[pmid] for pmid in wanted if pmid in records),
+            tuple(missing),
+            (),
+            tuple(seen.items()),
+            tuple(notices),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
@@ -87,6 +108,22 @@ class Resolved:
 
 
 Said = TypeVar("Said", Searched, Fetched, Resolved)
+
+
+class Asking(Protocol):
+    """What a look-up needs of a ``Session``."""
+
+    def search(self, query: str, *, limit: int, newest_first: bool = False) -> Searched:
+        """As ``Session.search``."""
+        ...
+
+    def fetch(self, pmids: Sequence[str]) -> Fetched:
+        """As ``Session.fetch``."""
+        ...
+
+    def resolve(self, names: Sequence[Name]) -> Resolved:
+        """As ``Session.resolve``."""
+        ...
 
 
 class PubMed:
