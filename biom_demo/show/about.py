@@ -186,8 +186,8 @@ def _measured(pair: ModelPair) -> Markup:
     return Markup(
         "<h3>Measured</h3><p>Exact match and F1 in percent over the pairs whose text holds an answer, the "
         "model made to give one. None of these pairs was trained or chosen on; the commands are in each "
-        "model’s card.</p><table><thead><tr><th>model</th><th>data</th><th>pairs</th><th>EM</th><th>F1</th></tr></thead>"
-        "<tbody>{}</tbody></table>"
+        "model’s card.</p><table><thead><tr><th>model</th><th>data</th><th>pairs</th><th>EM</th><th>F1</th>"
+        "</tr></thead><tbody>{}</tbody></table>"
     ).format(body)
 
 
