@@ -438,6 +438,9 @@ def _check_event(body: bytes) -> None:
             raise _Refused(Refusal(400, f"{name} is not of the right type. Load the page anew."))
         if isinstance(value, str) and not _SESSION.fullmatch(value):
             raise _Refused(Refusal(400, f"{name} is none of the page's. Load it anew."))
+    # Gradio would make a list of the request, which belongs to one visitor.
+    if given.get("batched"):
+        raise _Refused(Refusal(400, "No event takes batches. Send one call at a time."))
 
 
 def _check_message(body: bytes) -> None:

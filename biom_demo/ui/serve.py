@@ -28,6 +28,7 @@ from biom_demo.settings import ASSETS, Switch
 from biom_demo.show.share_card import share_card
 from biom_demo.ui import guard, mcp, metrics, shell
 from biom_demo.ui.ending import Requests, Signals, Streams, cut_short
+from biom_demo.ui.run import Run, drawn, head_of
 from biom_demo.ui.sessions import MOST_SESSIONS
 from biom_demo.ui.site import PUBMED_AT_ONCE, PUBMED_WAITING, Site, missing
 from biom_demo.ui.wiring import PROGRAMS_READING_AT_ONCE, READING_AT_ONCE
@@ -153,7 +154,9 @@ def launch(page: gr.Blocks, site: Site, signals: Signals) -> int:
     ends the process at once.
     """
     readiness, requests = Readiness(), Requests()
-    shell.put_up(site.settings.space_host)
+    opening = Run.of_opening(site.opening, site.pair.name)
+    example = {"head": head_of(opening), **drawn(opening, View())} if opening else None
+    shell.put_up(site.settings.space_host, example)
     with_tools = mcp.is_on(site.settings)
     if with_tools:
         mcp.put_up()
