@@ -54,6 +54,14 @@ def test_a_pmid_is_taken_for_what_it_is(local_pubmed):
         api.answer(site, "PMID: 99999999", QUESTION, "mini")
 
 
+def test_a_short_text_does_not_leave_for_pubmed_on_a_guess():
+    for text in ("The gene is CFTR.", "CFTR", "CFTR[ti] AND mice", "Mutations of CFTR in cystic fibrosis"):
+        found = api.answer(site_of(), text, QUESTION, "mini")
+        assert (found["text"], found["pmids"]) == (text, [])
+    with pytest.raises(errors.InputError, match="PubMed"):
+        api.answer(site_of(), "https://example.org/an-article", QUESTION, "mini")
+
+
 def test_a_text_can_be_said_to_be_one():
     site = site_of()  # whose PubMed nobody may ask
     found = api.compare(site, PMID, QUESTION, "mini", exactly=True)

@@ -159,11 +159,15 @@ def _compared(
 
 
 def _passage(site: Site, text: str, *, exactly: bool) -> Passage:
-    """What is read where ``text`` is given: taken for what it is, as in the page's box."""
+    """What is read where ``text`` is given: the records it names, as in the page's box, or the text.
+
+    What may be a title or a query is read as a text. A person sees what it is taken for, and may say
+    otherwise; a program's short text is not to leave for PubMed on a guess.
+    """
     if exactly:
         return passage_of_text(text, exactly=True)
     identified = identify(text)
-    if identified.kind is Kind.TEXT:
+    if identified.kind not in (Kind.RECORDS, Kind.FOREIGN_ADDRESS):
         return passage_of_text(text)
     within_s = site.settings.pubmed_budget_s
     with site.names_gate.passed(within_s=within_s), site.asking_pubmed() as session:
@@ -301,7 +305,7 @@ def build(site: Site) -> None:
         back), given_start and given_end into what you gave.
 
         Args:
-            text: The text; or a PMID, DOI, PMCID, address, title or PubMed query, whose abstracts are read.
+            text: The text; or PMIDs, DOIs, PMCIDs, PubMed addresses or citations, whose abstracts are read.
             question: One question in English, such as: Which gene is mutated in cystic fibrosis?
             pair: The pair of models; see the README for their names.
 
@@ -329,7 +333,7 @@ def build(site: Site) -> None:
         """All that the Compare tab shows: answers of two to four models, and each answer under each model.
 
         Args:
-            text: The text; or a PMID, DOI, PMCID, address, title or PubMed query, whose abstracts are read.
+            text: The text; or PMIDs, DOIs, PMCIDs, PubMed addresses or citations, whose abstracts are read.
             question: One question in English.
             pair: The pair of models.
             further: Up to two more models, by their names in the page's list.
