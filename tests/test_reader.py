@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from biom_demo.errors import InputError
 from biom_demo.qa import reader as module
 from biom_demo.qa import spans
+from biom_demo.qa.logits_cache import LogitsCache
 from biom_demo.qa.reader import BATCH_POSITIONS, Decoding, Reader, _batches
-from biom_demo.qa.records import Question, SpanLogits
+from biom_demo.qa.records import Question, SpanLogits, Window
 from tests.tiny import ARCHITECTURES, save_tiny, wordpiece_tokenizer
 
 CONTEXTS = ["the gene binds the drug", "protein " * 700 + "µm virus", "β", ""]
@@ -298,3 +299,86 @@ def test_positions_bound_the_window():
     assert reader.max_seq_length == 512
     assert answers(reader, "gene " * 2000)
     assert max(max(lengths) for lengths in engine.batches) == 512
+
+
+# What was read before.
+
+
+def cached_reader(most_bytes=1 << 20):
+    engine = RuleEngine()
+    return Reader(engine, wordpiece_tokenizer(), cache=LogitsCache(most_bytes)), engine
+
+
+LONG = " ".join(f"the gene {i} binds the drug" for i in range(400))
+
+
+def same(one, other):
+    return all(
+        np.array_equal(a.start, b.start) and np.array_equal(a.end, b.end)
+        for a, b in zip(one.logits, other.logits, strict=True)
+    )
+
+
+def test_what_was_read_before_is_not_read_again_and_a_changed_text_in_part():
+    reader, engine = cached_reader()
+    (first,) = reader.readings([(QUESTION, LONG)])
+    windows = len(first.windows)
+    assert (first.known, sum(map(len, engine.batches))) == (0, windows)
+    (again,) = reader.readings([(QUESTION, LONG)])
+    assert (again.known, sum(map(len, engine.batches))) == (windows, windows)
+    assert same(first, again)
+    (changed,) = reader.readings([(QUESTION, LONG + " and the virus")])
+    assert 0 < changed.known < len(changed.windows)
+    assert sum(map(len, engine.batches)) == windows + len(changed.windows) - changed.known
+    (plain,) = rule_reader()[0].readings([(QUESTION, LONG + " and the virus")])
+    assert same(plain, changed)
+    (other,) = reader.readings([(Question("which virus is it?"), LONG)])
+    assert other.known == 0
+
+
+def test_known_and_unknown_pairs_come_in_their_order():
+    reader, _ = cached_reader()
+    pairs = [(Question(f"which gene {i}"), f"the gene binds the drug {i}") for i in range(20)]
+    list(reader.readings(pairs[::2]))
+    readings = list(reader.readings(pairs))
+    assert [reading.question for reading in readings] == [question for question, _ in pairs]
+    assert [reading.known for reading in readings] == [1, 0] * 10
+    told = []
+    list(reader.readings(pairs, progress=told.append))
+    assert told == [20]
+
+
+def test_the_same_tokens_with_another_border_of_question_and_text_are_read():
+    cache = LogitsCache()
+    one, other = (
+        Window(np.arange(6, dtype=np.int32), np.zeros((6, 2), np.int32), 0, start, 6) for start in (3, 4)
+    )
+    logits = SpanLogits(np.zeros(6, np.float32), np.zeros(6, np.float32))
+    cache.put(one, logits)
+    assert cache.get(one) is logits
+    assert cache.get(other) is None
+
+
+@given(sizes=st.lists(st.integers(3, 60), max_size=60), most=st.integers(0, 6_000))
+@settings(max_examples=60, deadline=None)
+def test_a_cache_holds_no_more_than_its_bytes_and_the_last_used_stay(sizes, most):
+    cache = LogitsCache(most)
+    used = []
+    for number, size in enumerate(sizes):
+        window = Window(np.full(size, number, np.int32), np.zeros((size, 2), np.int32), 0, 1, size)
+        cache.put(window, SpanLogits(np.zeros(size, np.float32), np.zeros(size, np.float32)))
+        used.append(window)
+        if number % 3 == 0 and cache.get(used[0]) is not None:
+            used.append(used.pop(0))
+        assert cache.bytes_held <= most
+    kept = [cache.get(window) is not None for window in used]
+    assert kept == sorted(kept)  # of those used in turn, the last ones
+    assert sum(kept) == len(cache)
+
+
+def test_without_a_cache_nothing_is_kept():
+    reader, engine = rule_reader()
+    for _ in range(2):
+        (reading,) = reader.readings([(QUESTION, LONG)])
+        assert reading.known == 0
+    assert sum(map(len, engine.batches)) == 2 * len(reading.windows)

@@ -98,6 +98,11 @@ class Side:
     seconds: float | None = None
 
     @property
+    def pace_s(self) -> float | None:
+        """``seconds``, where all of it was read in them; ``None`` where some was known from before."""
+        return None if self.reading.known else self.seconds
+
+    @property
     def label(self) -> str:
         """The model's name for people."""
         return self.checkpoint.label

@@ -50,12 +50,13 @@ class Models:
                 self._readers.move_to_end(folder)
                 return self._readers[folder]
             from biom_demo.qa.engines.pytorch import set_threads
+            from biom_demo.qa.logits_cache import LogitsCache
             from biom_demo.qa.reader import Reader
 
             require_memory(folder, checkpoint.label)
             if self._threads:
                 set_threads(self._threads)
-            reader = Reader.load(folder, name=checkpoint.label)
+            reader = Reader.load(folder, name=checkpoint.label, cache=LogitsCache())
             self._readers[folder] = reader
             while len(self._readers) > READERS_KEPT:
                 self._readers.popitem(last=False)

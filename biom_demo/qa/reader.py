@@ -18,6 +18,7 @@ from biom_demo.errors import InputError
 from biom_demo.qa import spans, windows
 from biom_demo.qa.calibration import UNCALIBRATED, Calibration
 from biom_demo.qa.engines import Engine
+from biom_demo.qa.logits_cache import LogitsCache
 from biom_demo.qa.records import Prediction, Question, Reading, SpanLogits, Windows
 
 if TYPE_CHECKING:
@@ -54,7 +55,10 @@ class Decoding:
 
 
 class Reader:
-    """A tokenizer and an engine that runs the model. Threads may share it."""
+    """A tokenizer and an engine that runs the model. Threads may share it.
+
+    With a ``cache`` a window that it holds is not read again.
+    """
 
     def __init__(
         self,
@@ -62,8 +66,10 @@ class Reader:
         tokenizer: PreTrainedTokenizerFast,
         decoding: Decoding | None = None,
         calibration: Calibration = UNCALIBRATED,
+        cache: LogitsCache | None = None,
     ) -> None:
         self.engine = engine
+        self.cache = cache
         self.tokenizer = tokenizer
         self.decoding = decoding or Decoding()
         self.calibration = calibration
@@ -78,6 +84,7 @@ class Reader:
         name: str | None = None,
         decoding: Decoding | None = None,
         allow_new_head: bool = False,
+        cache: LogitsCache | None = None,
     ) -> Reader:
         """A reader of a checkpoint folder, or of a Hub id whose files lie in the local cache.
 
@@ -89,7 +96,7 @@ class Reader:
         from biom_demo.qa.engines.pytorch import PyTorchEngine
 
         engine = PyTorchEngine.load(source, name=name, allow_new_head=allow_new_head)
-        return cls(engine, engine.tokenizer, decoding, Calibration.of_folder(Path(source)))
+        return cls(engine, engine.tokenizer, decoding, Calibration.of_folder(Path(source)), cache)
 
     def predictions(
         self,
@@ -204,27 +211,44 @@ class Steps(Iterator[Step]):
         for chunk in _look_ahead(pairs, stop):
             self._waiting, failure = reader.cut(chunk)
             self._first = 0
-            yield Step(iter(()), windows, chars)
-            lengths = [len(window) for pending in self._waiting for window in pending.made.windows]
             places = [(pending, i) for pending in self._waiting for i in range(len(pending.made.windows))]
             a_window = sum(size_of(*pair) for pair in chunk) / max(len(places), 1)
+            unread = [place for place in places if not self._known(reader, *place)]
+            windows += len(places) - len(unread)
+            chars += a_window * (len(places) - len(unread))
+            yield Step(self._completed(reader), windows, chars)
+            places = unread
+            lengths = [len(pending.made.windows[i]) for pending, i in places]
             for batch in _batches(lengths, batch_positions):
                 if stop is not None and stop.is_set():
                     return
                 taken = [places[i] for i in batch]
                 found = reader.engine.logits([pending.made.windows[i] for pending, i in taken])
                 for (pending, i), logits in zip(taken, found, strict=True):
-                    pending.logits[i] = logits
-                    pending.missing -= 1
+                    pending.take(i, logits)
+                    if reader.cache is not None:
+                        reader.cache.put(pending.made.windows[i], logits)
                 windows += len(batch)
                 chars += a_window * len(batch)
-                before = self._first
-                while self._first < len(self._waiting) and not self._waiting[self._first].missing:
-                    self._first += 1
-                complete = self._waiting[before : self._first]
-                yield Step((one.reading(reader.calibration) for one in complete), windows, chars)
+                yield Step(self._completed(reader), windows, chars)
             if failure:
                 raise failure
+
+    @staticmethod
+    def _known(reader: Reader, pending: _Pending, i: int) -> bool:
+        """Whether the window's logits were known, and are taken."""
+        logits = reader.cache.get(pending.made.windows[i]) if reader.cache is not None else None
+        if logits is not None:
+            pending.take(i, logits, known=True)
+        return logits is not None
+
+    def _completed(self, reader: Reader) -> Iterator[Reading]:
+        """The readings complete by now and not given before, each made as it is taken."""
+        before = self._first
+        while self._first < len(self._waiting) and not self._waiting[self._first].missing:
+            self._first += 1
+        complete = self._waiting[before : self._first]
+        return (one.reading(reader.calibration) for one in complete)
 
 
 class _Pending:
@@ -236,12 +260,21 @@ class _Pending:
         self.made = made
         self.logits: list[SpanLogits | None] = [None] * len(made.windows)
         self.missing = len(made.windows)
+        self.known = 0
+
+    def take(self, i: int, logits: SpanLogits, *, known: bool = False) -> None:
+        """The logits of the window ``i`` have come."""
+        self.logits[i] = logits
+        self.missing -= 1
+        self.known += known
 
     def reading(self, calibration: Calibration) -> Reading:
         """The pair's reading; no window may be missing."""
         logits = tuple(found for found in self.logits if found is not None)
         made = self.made
-        return Reading(self.question, self.context, made.windows, logits, made.notices, calibration)
+        return Reading(
+            self.question, self.context, made.windows, logits, made.notices, calibration, self.known
+        )
 
     def so_far(self, calibration: Calibration) -> Reading | None:
         """The reading of the windows before the first missing one, with a notice; ``None`` for none."""
@@ -252,7 +285,8 @@ class _Pending:
         end = int(windows[-1].offsets.max())
         notice = f"Only the first {end:,} of {len(self.context):,} characters were read."
         notices = (*self.made.notices, notice)
-        return Reading(self.question, self.context, windows, logits, notices, calibration)
+        known = min(self.known, len(windows))
+        return Reading(self.question, self.context, windows, logits, notices, calibration, known)
 
 
 def _look_ahead(pairs: Iterable[Pair], stop: threading.Event | None) -> Iterator[list[Pair]]:

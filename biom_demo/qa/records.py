@@ -151,7 +151,8 @@ class Reading:
     """All that a model says of one (question, context) pair, before any decoding.
 
     Decoding it anew with other settings costs no inference. ``logits`` has one entry a window;
-    ``calibration`` is the checkpoint's, which its probabilities are made with. A
+    ``calibration`` is the checkpoint's, which its probabilities are made with; of so many of the windows
+    the logits were ``known`` from before (``qa.logits_cache``). A
     reading equals only itself and can be referred to weakly, so that what is computed from it can
     be kept by identity for as long as it lives.
 
@@ -164,6 +165,7 @@ class Reading:
     logits: tuple[SpanLogits, ...]
     notices: tuple[str, ...] = ()
     calibration: Calibration = UNCALIBRATED
+    known: int = 0
 
     def __post_init__(self) -> None:
         if not self.windows:

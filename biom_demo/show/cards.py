@@ -154,7 +154,7 @@ def card_html(
     ).format(
         accent=persona.accent,
         label=persona.label,
-        heading=_heading(persona, side.seconds if timed else None),
+        heading=_heading(persona, side if timed else None),
         answer=_answer_html(top, best, persona.accent),
         warnings=warnings_html(passage.records),
         gold=_gold_html(best, gold),
@@ -199,12 +199,18 @@ def waiting_html(persona: Persona, *, reading: bool = False) -> Markup:
     )
 
 
-def _heading(persona: Persona, seconds: float | None) -> Markup:
+def _heading(persona: Persona, side: Side | None) -> Markup:
+    seconds, reading = (side.seconds, side.reading) if side else (None, None)
+    known = ""
+    if reading is not None and reading.known:
+        known = "Known from before" if reading.known == len(reading.windows) else "In part known from before"
     return Markup(
-        '<header><h3>{label}</h3><span class="time">{time}</span><p class="trained">{trained_on}</p></header>'
+        '<header><h3>{label}</h3><span class="time"{known}>{time}</span>'
+        '<p class="trained">{trained_on}</p></header>'
     ).format(
         label=persona.label,
         time="" if seconds is None else f"{seconds:.2f} s",
+        known=Markup(' title="{}"').format(known) if known else "",
         trained_on=persona.trained_on,
     )
 

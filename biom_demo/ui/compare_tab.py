@@ -103,7 +103,7 @@ def expected_s(text: str, shown: Run | None, pair: str) -> float | None:
     measured; ``None`` where neither says it.
     """
     sides = shown.comparison.sides if shown is not None and shown.asked.pair == pair else ()
-    timed = [(side.seconds, side.reading) for side in sides if side.seconds]
+    timed = [(side.pace_s, side.reading) for side in sides if side.pace_s]
     if not timed:
         return 2 * SECONDS_A_CHAR * len(text) if pair == "mini" else None
     tokens = len(text) / CHARS_A_TOKEN
@@ -242,10 +242,23 @@ def answer(
         site.stops.end(session, "compare", prepared.stop)
     seconds = sum(side.seconds for side in run.comparison.sides if side.seconds is not None)
     count = {2: "Two", 3: "Three", 4: "Four"}[len(run.comparison.sides)]
-    words = f"{count} models read {len(passage.text):,} characters in {seconds:.2f} s."
+    words = f"{count} models read {len(passage.text):,} characters in {seconds:.2f} s{_known_words(run)}."
     if visit.ended:
         words = ended_words(visit)
     yield {**shown(words), "run": run, "history": remembered(history, run)}
+
+
+def _known_words(run: Run) -> str:
+    """That some or all of a text was not read anew, since it had been read before."""
+    readings = [side.reading for side in run.comparison.sides]
+    known = sum(reading.known for reading in readings)
+    if not known:
+        return ""
+    return (
+        ": all known from before"
+        if known == sum(len(r.windows) for r in readings)
+        else ", some known from before"
+    )
 
 
 def settle(shown: Run | None, drawn_under: View, view: View, boxes: Inquiry) -> Update:

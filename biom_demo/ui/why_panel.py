@@ -80,9 +80,9 @@ def told_cost(run: Run | None) -> str:
     if run is None:
         return cost_html(None, 0.0)
     times = cost(run.asked.question, run.passage.text)
-    return cost_html(
-        times, times * sum(side.seconds for side in run.comparison.sides if side.seconds is not None)
-    )
+    paces = [side.pace_s for side in run.comparison.sides]
+    # What was known from before says nothing of what reading takes.
+    return cost_html(times, 0.0 if None in paces else times * sum(pace for pace in paces if pace))
 
 
 def _explainable(run: Run | None) -> Run:
