@@ -3,6 +3,8 @@
     BioMError
      +-- InputError          what the user gave cannot be used; the message says what to do
      |    +-- DataError      a file or JSON document is not of the form it should have
+     |    +-- BusyError      it cannot be used just now: too many ask, or the server restarts
+     |    +-- OutOfTimeError it takes more time than one request may; asking for less may do
      +-- CheckpointError     a model cannot be found, fetched, read or trusted
      |    +-- FetchError     the Hub could not be reached, or the download broke off
      |    +-- FetchCancelled the user stopped a download
@@ -26,6 +28,14 @@ class InputError(BioMError, ValueError):
 
 class DataError(InputError):
     """A data file is missing, unreadable, or not of the expected form."""
+
+
+class BusyError(InputError):
+    """Too many ask just now, or the server restarts; the same may do later."""
+
+
+class OutOfTimeError(InputError):
+    """What was asked takes more time than one request may."""
 
 
 class CheckpointError(BioMError):

@@ -134,6 +134,11 @@ class Settings:
         "BIOM_METRICS",
         "Whether /metrics tells what was done, with the extra metrics; auto: not on a public page.",
     )
+    mcp: Switch = _setting(
+        Switch.OFF,
+        "BIOM_MCP",
+        "Whether agents can use the API as tools of an MCP server, with the extra mcp: on or off.",
+    )
     on_spaces: bool = _setting(False, "SPACE_ID", "Set by Hugging Face Spaces.")
     space_host: str | None = _setting(None, "SPACE_HOST", "Set by Hugging Face Spaces: the Space's own name.")
 

@@ -14,7 +14,7 @@ from biom_demo.settings import Settings
 from biom_demo.ui.practice_panel import SEARCHED
 from biom_demo.ui.run import HISTORY_CHARS, HISTORY_KEPT
 from biom_demo.ui.sessions import IDLE_S, MOST_BYTES, MOST_SESSIONS
-from biom_demo.ui.site import PUBMED_AT_ONCE, PUBMED_WAITING
+from biom_demo.ui.site import PROGRAMS_NAMING_AT_ONCE, PUBMED_AT_ONCE, PUBMED_WAITING
 from biom_demo.ui.why_panel import MAX_EXPLAINED_CHARS
 
 DEFAULT = Settings()
@@ -41,6 +41,7 @@ ROWS = (
     ),
     ("visitors that wait", f"{DEFAULT.queue_size} (`BIOM_QUEUE`)"),
     ("visitors that ask PubMed", f"{PUBMED_AT_ONCE} at one time, {PUBMED_WAITING} more wait"),
+    ("programs that name a record as their text", f"{PROGRAMS_NAMING_AT_ONCE} at one time"),
 )
 
 

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from biom_demo.analysis import benchmark
-from biom_demo.analysis.benchmark import progress_line, score, table
+from biom_demo.analysis.benchmark import progress_line, report, score, table
 from biom_demo.qa.metrics import squad_exact_match, squad_f1
 from biom_demo.qa.records import Answer, CharSpan, Example, Prediction, Question
 
@@ -125,7 +124,7 @@ class Terminal(io.StringIO):
 
 @pytest.mark.parametrize("ends", [None, ValueError])
 def test_the_line_of_progress_is_ended_also_by_an_error(monkeypatch, ends):
-    monkeypatch.setattr(benchmark.sys, "stderr", Terminal())
+    monkeypatch.setattr(report.sys, "stderr", Terminal())
     try:
         with progress_line("windows read") as progress:
             progress(8)
@@ -134,12 +133,12 @@ def test_the_line_of_progress_is_ended_also_by_an_error(monkeypatch, ends):
                 raise ends
     except ValueError:
         pass
-    assert benchmark.sys.stderr.getvalue() == "\r8 windows read\r1,600 windows read\n"
+    assert report.sys.stderr.getvalue() == "\r8 windows read\r1,600 windows read\n"
 
 
 def test_progress_is_silent_in_a_file_and_writes_no_line_of_nothing(monkeypatch):
     for stream, done in ((io.StringIO(), [5]), (Terminal(), [])):
-        monkeypatch.setattr(benchmark.sys, "stderr", stream)
+        monkeypatch.setattr(report.sys, "stderr", stream)
         with progress_line("windows read") as progress:
             for count in done:
                 progress(count)

@@ -14,11 +14,12 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from html import escape
+from unittest import mock
 
 import pytest
 
 import biom_demo
-from biom_demo.analysis import attribution, passage
+from biom_demo.analysis import attribution, benchmark, passage
 from biom_demo.analysis.claims import evidence_table
 from biom_demo.analysis.comparison import View
 from biom_demo.analysis.difference import difference_of, short_names
@@ -32,8 +33,9 @@ from biom_demo.qa.datasets import convert, list_pairs, pairs
 from biom_demo.qa.datasets.bioasq import questions_of
 from biom_demo.qa.datasets.matching import Context, Words
 from biom_demo.qa.datasets.squad import examples_of
-from biom_demo.qa.records import Answer, CharSpan, Prediction, Question
+from biom_demo.qa.records import Answer, CharSpan, Example, Prediction, Question
 from biom_demo.qa.short_forms import short_forms
+from biom_demo.show import benchmark as shown_benchmark
 from biom_demo.show import cards, citations, export, words
 from biom_demo.show import claims as claims_shown
 from biom_demo.show import difference as drawn
@@ -182,6 +184,27 @@ def prediction(text, count):
     return Prediction(Question("?"), answers, 0.0, 0.1)
 
 
+def benchmarked(text):
+    """A file of one pair that two models answer unlike, with all figures, in every form."""
+    span = CharSpan(0, 1)
+    pair = Example(Question(text, text), f"a {text}", ("a",), (span,))
+    gold = benchmark.Gold(text, (pair,))
+    answers = [(Answer(CharSpan(0, n), pair.context[:n], 1.0, 0.5),) for n in (1, len(text))]
+    found = [
+        benchmark.Found("m", [Prediction(pair.question, given, null_score=0.0, null_probability=0.1)])
+        for given in answers
+    ]
+    with mock.patch.object(benchmark.scores, "SAMPLES", 5):  # they cost the same whatever the text
+        made = benchmark.benchmark(gold, benchmark.plan_of(gold), found)
+    shown_benchmark.benchmark_html(made, cards.BLIND)
+    return [
+        shown_benchmark.disagreements_html(made, ["A", "B"]),
+        benchmark.readable(made),
+        benchmark.benchmark_json(made),
+        list(benchmark.prediction_rows(made)),
+    ]
+
+
 # How a function that takes more than a text is driven, and what is drawn of records that hold one.
 DRIVEN = {
     "analysis.attribution.cost": lambda text: attribution.cost(text, text),
@@ -209,6 +232,12 @@ DRIVEN = {
         pairs.factoid_golds(made, text) for made in factoid([text[:20], "Word"], ["a"])
     ],
     "qa.metrics.bioasq_factoid": lambda text: metrics.bioasq_factoid({"1": [text]}, {"1": [f"{text}a"]}),
+    "qa.metrics.bioasq_factoid_each": lambda text: metrics.bioasq_factoid_each(
+        {"1": [text]}, {"1": [f"{text}a"]}
+    ),
+    "qa.metrics.squad_v1_each": lambda text: metrics.squad_v1_each({"1": text}, {"1": [f"{text}a"]}),
+    "qa.metrics.squad_v2_each": lambda text: metrics.squad_v2_each({"1": text}, {"1": [f"{text}a"]}),
+    "show.benchmark.disagreements_html": lambda text: benchmarked(text),
     "qa.metrics.squad_exact_match": lambda text: metrics.squad_exact_match(text, f"{text}a"),
     "qa.metrics.squad_f1": lambda text: metrics.squad_f1(text, f"{text}a"),
     "qa.metrics.squad_v1": lambda text: metrics.squad_v1({"1": text}, {"1": [f"{text}a"]}),
@@ -255,8 +284,11 @@ NOT_DRIVEN = {
         qa.datasets.squad.examples_of qa.datasets.squad.write_squad qa.datasets.uploads.read_upload
         qa.datasets.uploads.main qa.reader.Reader.load qa.checkpoint_files.check_config
         qa.checkpoint_files.check_tokenizer_config qa.checkpoint_files.check_tables
-        analysis.benchmark.evaluate analysis.benchmark.score analysis.benchmark.progress_line
-        analysis.stored.comparison_of analysis.rows.open_rows show.growing.Growing.append
+        analysis.benchmark.evaluation.score analysis.benchmark.report.progress_line
+        analysis.benchmark.report.submission analysis.benchmark.scores.measured
+        analysis.benchmark.scores.benchmark show.reliability.measured_html
+        analysis.benchmark.gold.read_gold analysis.stored.comparison_of
+        analysis.rows.open_rows show.growing.Growing.append
         """,
     "it passes a bounded text on to a model, to PubMed or to its cache": """
         analysis.attribution.reworded analysis.comparison.Readers.read analysis.literature.search
@@ -269,7 +301,8 @@ NOT_DRIVEN = {
         """,
     "the text is a name or a word of our own": """
         pubmed.names.scheme_of pubmed.words.words pubmed.words.phrases qa.calibration.reliability
-        qa.metrics.paired_bootstrap show.difference.rewordings_html show.pubmed.pmid_link
+        qa.metrics.paired_bootstrap qa.metrics.resampled_means qa.metrics.sign_test
+        analysis.benchmark.scores.Benchmark.figure show.difference.rewordings_html show.pubmed.pmid_link
         show.words.as_sure_words show.words.counted show.cards.chips_html show.claims.open_html
         """,
     "it draws what there is room for, which test_share_card.py shows": "show.share_card.share_card",

@@ -207,9 +207,9 @@ def test_a_body_in_pieces_is_counted(served_page):
 
 
 def test_the_longest_text_that_is_read_is_taken(served_page):
-    number = served_page.event("context")
+    number = served_page.event("context", None, "pair")
     text = "é" * Settings().max_context_chars
-    assert served_page.run(number, [text], session="long").status_code == 200
+    assert served_page.run(number, [text, None, "mini"], session="long").status_code == 200
 
 
 def _form(content):
@@ -420,13 +420,15 @@ def test_private_endpoints_are_not_listed_and_public_ones_are(served_page):
             assert "on_ask" not in text
             assert "answer" in text
         listed = client.get("/gradio_api/info?a=b&all_endpoints=1").json()
-    assert set(listed["named_endpoints"]) == {"/answer", "/ask_pubmed"}
+    assert set(listed["named_endpoints"]) == {
+        "/answer", "/compare", "/search_pubmed", "/ask_pubmed", "/evaluate_file",
+    }  # fmt: skip
     assert listed["unnamed_endpoints"] == {}
 
 
 def test_nobody_goes_around_the_queue(served_page):
     with served_page.client() as client:
-        for name in ("answer", "ask_pubmed", "on_ask", "on_prepared"):
+        for name in ("answer", "compare", "ask_pubmed", "evaluate_file", "on_ask", "on_prepared"):
             answer = client.post(f"/gradio_api/run/{name}", json={"data": [TEXT, QUESTION, "mini"]})
             assert answer.status_code == 404, name
         number = served_page.event("context", "question", "pair", "further", "blind", None, None, queued=True)
@@ -510,7 +512,7 @@ def test_unknown_sessions_and_events_are_answered_without_a_trace(served_page):
 
 
 def test_the_log_holds_nothing_that_was_sent(served_page):
-    number = served_page.event("context")
+    number = served_page.event("context", None, "pair")
     with served_page.client() as client:
         client.get("/", params={"q": SECRET, "id": "36990001"})
         client.get(f"/gradio_api/file={SECRET}")
@@ -519,7 +521,7 @@ def test_the_log_holds_nothing_that_was_sent(served_page):
             "/gradio_api/queue/join", json={"data": [SECRET], "fn_index": 99_999, "session_hash": "a"}
         )
         client.post(
-            "/gradio_api/run/predict", params={"q": SECRET}, json={"data": [SECRET] * 3, "fn_index": number}
+            "/gradio_api/run/predict", params={"q": SECRET}, json={"data": [SECRET] * 5, "fn_index": number}
         )
     served_page.call("answer", [TEXT, SECRET, SECRET])
     written = served_page.log

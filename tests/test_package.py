@@ -54,7 +54,7 @@ def test_name_version_requirements_and_command_are_those_of_the_checkout(wheel):
     pins = {line.strip().replace("_", "-") for line in lines if line.strip() and not line.startswith("#")}
     extras = {
         f"{(ROOT / f'requirements-{name}.txt').read_text('utf-8').splitlines()[-1]}; extra == '{name}'"
-        for name in ("metrics", "parquet", "ray")
+        for name in ("metrics", "mcp", "parquet", "ray")
     }
     assert set(metadata.get_all("Requires-Dist")) == pins | {extra.replace("_", "-") for extra in extras}
     assert "biom-demo = biom_demo.cli:main" in archive.read(information + "entry_points.txt").decode()

@@ -45,9 +45,12 @@ def test_what_may_ask_pubmed_stands_in_no_queue(events):
 
 def test_the_api_over_pubmed_does_not_stand_in_the_models_queue(events):
     by_address = {event.api_name: event for event in events if event.api_visibility == "public"}
-    assert set(by_address) == {"answer", "ask_pubmed"}
-    assert by_address["answer"].concurrency_id == "programs"
-    assert by_address["ask_pubmed"].concurrency_id != "model"
+    assert set(by_address) == {"answer", "compare", "search_pubmed", "ask_pubmed", "evaluate_file"}
+    for name in ("answer", "compare", "evaluate_file"):
+        assert by_address[name].concurrency_id == "programs"
+    for name in ("search_pubmed", "ask_pubmed"):
+        assert by_address[name].concurrency_id not in ("model", "programs")
+        assert by_address[name].concurrency_limit == 4
 
 
 def test_what_an_inquiry_works_on_is_read_at_the_click(events):

@@ -6,6 +6,9 @@ import gzip
 import json
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,9 @@ from biom_demo.cli import batch
 from biom_demo.cli import main as demo_main
 from biom_demo.models.catalogue import CATALOGUE
 from biom_demo.pubmed.local_server import main as local_server_main
+from biom_demo.qa.datasets import write_squad
+from biom_demo.qa.records import CharSpan, Example, Question
+from biom_demo.ui.api import CODES
 from tests.conftest import ROOT
 from tests.entrez_server import entrez_server
 from tests.site import MINI, WordModels
@@ -21,11 +27,12 @@ from train.__main__ import main as train_main
 
 README = (ROOT / "README.md").read_text("utf-8")
 FRONT_MATTER = README.split("---\n")[1]
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
 COMMANDS = [
     line.split("  #")[0].split(" < ")[0].strip()
-    for block in re.findall(r"```\n(.*?)```", README, re.DOTALL)
+    for language, block in BLOCKS
     for line in block.splitlines()
-    if line.startswith(("make ", "python ", "pip "))
+    if not language and line.startswith(("make ", "python ", "pip "))
 ]
 MAINS = {"biom_demo": demo_main, "train": train_main}
 
@@ -52,8 +59,45 @@ def test_every_command_exists_with_its_options(command, capsys):
             assert re.search(rf"(?<![\w-]){option}(?![\w-])", help_text), option
 
 
+def block(language, served_page):
+    """The README's block of a language, for the page that is served here."""
+    (found,) = (text for name, text in BLOCKS if name == language and "http://127.0.0.1:7860" in text)
+    return found.replace("http://127.0.0.1:7860", served_page.address)
+
+
+def test_the_python_client_gets_its_answer_and_figures(served_page, tmp_path):
+    text = "Cystic fibrosis is caused by mutations of CFTR."
+    gold = CharSpan(text.index("CFTR"), len(text) - 1)
+    write_squad(
+        [Example(Question("Which gene?", "1"), text, ("CFTR",), (gold,))], tmp_path / "dev.json", title="t"
+    )
+    code = block("python", served_page)
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert ended.returncode == 0, ended.stderr
+    answer, figures = ended.stdout.splitlines()
+    assert answer == f"CFTR {gold.start} {gold.end}"
+    assert figures == "BioM-ELECTRA-Mini-SQuAD-BioASQ8B 100.0"
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+def test_curl_gets_its_answer(served_page):
+    code = block("sh", served_page)
+    ended = subprocess.run(["sh", "-c", code], capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 0, ended.stderr
+    event, data = ended.stdout.strip().split("\ndata: ")
+    assert event == "event: complete"
+    assert json.loads(data)[0]["biom"]["answer"]["text"] == "CFTR"
+
+
+def test_the_codes_of_errors_are_those_there_are():
+    told = README.split("a code (`title`): ")[1].split(".\n")[0]
+    assert set(re.findall(r"`(\w+)`", told)) == {code for _, code in CODES}
+
+
 def test_the_library_s_lines_run_as_they_stand(monkeypatch, tmp_path, capsys):
-    (lines,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    (lines,) = (text for name, text in BLOCKS if name == "python" and "from biom_demo import" in text)
     assert len([line for line in lines.splitlines() if line.strip()]) == 5
     monkeypatch.setenv("BIOM_CACHE", str(tmp_path))
     with entrez_server() as server:

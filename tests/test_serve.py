@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -14,10 +15,12 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
@@ -25,10 +28,12 @@ from biom_demo.errors import CheckpointError
 from biom_demo.settings import Settings
 from biom_demo.ui import serve
 from biom_demo.ui.ending import RESTARTING
+from biom_demo.ui.examples import Opening
 from biom_demo.ui.serve import Readiness, State, routes, warm_up
 from biom_demo.ui.site import Stops
 from tests.browser.conftest import free_port
 from tests.conftest import ROOT
+from tests.readings import comparison_of, pointing_at
 from tests.site import MINI, site_of
 
 
@@ -38,6 +43,17 @@ def client():
     readiness = Readiness()
     client = TestClient(Starlette(routes=routes(site_of(), readiness)))
     return client, readiness
+
+
+def test_the_picture_of_a_link_is_the_opening_examples_card_where_there_is_one():
+    def asked(opening):
+        site = replace(site_of(), opening=opening)
+        return TestClient(Starlette(routes=routes(site, Readiness()))).get("/card.png")
+
+    assert asked(Opening()).status_code == 404
+    picture = asked(Opening(comparison_of(*(pointing_at("the gene binds", "gene") for _ in range(2)))))
+    assert picture.headers["content-type"] == "image/png"
+    assert Image.open(io.BytesIO(picture.content)).size == (1200, 630)
 
 
 @pytest.mark.parametrize("state", State)

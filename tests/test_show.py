@@ -193,7 +193,11 @@ def test_hostile_text_in_every_field_stays_text(hostile):
 
 
 def test_every_function_that_makes_html_is_among_those_tried():
-    tried = set(Hostile(HOSTILE[0]).drawn()) | {"card_html", "verdict_html"}
+    tried = set(Hostile(HOSTILE[0]).drawn()) | {
+        "card_html",
+        "verdict_html",
+        "preview_html",
+    }  # the last by test_shell.py
     for path in FILES:
         module = import_module(f"biom_demo.show.{path.stem}") if path.stem != "__init__" else None
         for name, function in inspect.getmembers(module, inspect.isfunction):

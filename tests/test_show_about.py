@@ -6,9 +6,10 @@ import json
 
 import pytest
 
-from biom_demo.models.catalogue import CATALOGUE, PUBLISHED_SCORES, Checkpoint, ModelPair
+from biom_demo import __version__
+from biom_demo.models.catalogue import CATALOGUE, PUBLISHED_SCORES, Checkpoint, ModelPair, locate
 from biom_demo.qa.calibration import CALIBRATION_FILE
-from biom_demo.show.about import about_html, title_html
+from biom_demo.show.about import TITLE, about_html, title_html
 from tests.markup import HOSTILE, Page
 from tests.readings import calibration_of, measured_on
 from tests.tiny import save_tiny
@@ -19,11 +20,17 @@ MINI = next(pair for pair in CATALOGUE if pair.name == "mini")
 def test_about_says_what_the_models_saw_and_what_was_measured():
     page = Page(about_html(MINI))
     for words in ("questions over PubMed text", "Measured", "Not medical advice", "What each stage brings",
-                  "EM, exact match", "MRR, mean reciprocal rank", "Lenient accuracy"):  # fmt: skip
+                  "EM, exact match", "MRR, mean reciprocal rank", "Lenient accuracy", "What was not measured",
+                  "What is sent, and what is kept", "MIT licence", "make demo", "2021.bionlp-1.24",
+                  __version__):  # fmt: skip
         assert words in page.text
     for name, exact_match, f1 in PUBLISHED_SCORES:
         assert f"{name}{exact_match:.2f}{f1:.2f}" in page.text
-    assert "Ask an abstract" in Page(title_html()).text
+    assert ".json" not in page.text  # data go by plain names
+    for folder in (locate(checkpoint) for checkpoint in MINI.checkpoints):
+        for result in json.loads((folder / "evaluation.json").read_text("utf-8"))["results"]:
+            assert f"{result['exact_match']:.2f}{result['f1']:.2f}" in page.text
+    assert TITLE in Page(title_html()).text
 
 
 @pytest.mark.parametrize(
@@ -52,7 +59,7 @@ def test_figures_of_a_folder_stay_text(tmp_path):
     (folder / "evaluation.json").write_text(json.dumps({"results": results}))
     own = Checkpoint(str(folder), HOSTILE[0], "")
     page = Page(about_html(ModelPair("custom", own, own)))
-    assert f"{HOSTILE[0]} on {HOSTILE[2]} (n = {HOSTILE[3]})12.3550.00" in page.text
+    assert f"{HOSTILE[0]}{HOSTILE[2]}{HOSTILE[3]}12.3550.00" in page.text
 
 
 def a_pair(tmp_path, *calibrations):

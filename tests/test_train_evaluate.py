@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from biom_demo.analysis.benchmark import Found, Gold, benchmark, length_class, plan_of, question_word
 from biom_demo.errors import CheckpointError, TrainingError
 from biom_demo.qa.calibration import CALIBRATION_FILE, UNCALIBRATED, Calibration
 from biom_demo.qa.datasets import BioAsqQuestion, Snippet, read_squad, write_squad
 from biom_demo.qa.reader import Reader
-from biom_demo.qa.records import CharSpan, Example, Question
+from biom_demo.qa.records import Answer, CharSpan, Example, Prediction, Question
 from tests.conftest import ROOT
 from tests.readings import calibration_of, measured_on
 from train import evaluate as ev
@@ -43,13 +44,12 @@ QUESTIONS = [
 
 @pytest.fixture(scope="module")
 def result(tiny_checkpoint):
-    return ev.full_evaluation(
-        str(tiny_checkpoint), [example(i) for i in range(6)], QUESTIONS, file="dev.json"
-    )
+    gold = Gold("dev.json", tuple(example(i) for i in range(6)), tuple(QUESTIONS))
+    return ev.evaluate([str(tiny_checkpoint)], gold)
 
 
 def test_breakdowns_cover_every_pair(result):
-    document = result.as_json()
+    document = ev.document(result)
     assert sum(row["n"] for row in document["by_question_word"].values()) == 6
     assert list(document["by_length"]) == ["1-25"]
     assert document["by_length"]["1-25"]["exact_match"] == document["exact_match"]
@@ -62,7 +62,7 @@ def test_one_example_gives_the_same_answer_in_app_and_evaluation(result, tiny_ch
     (found,) = Reader.load(tiny_checkpoint).predictions([(case.question, case.context)])
     best = found.best(null_threshold=None)
     right = best is not None and best.text == "gene1"
-    assert result.pairs[0].exact_match == float(right)
+    assert result.models[0].pairs[0].exact_match == float(right)
 
 
 @pytest.mark.parametrize(
@@ -70,38 +70,41 @@ def test_one_example_gives_the_same_answer_in_app_and_evaluation(result, tiny_ch
     [("Which gene?", "which"), ("In cells, what binds?", "what"), ("Name a gene", "other")],
 )
 def test_question_words(question, word):
-    assert ev.question_word(question) == word
+    assert question_word(question) == word
 
 
 @pytest.mark.parametrize(
     ("words", "name"), [(1, "1-25"), (25, "1-25"), (26, "26-50"), (200, "101-200"), (201, "201+")]
 )
 def test_length_classes(words, name):
-    assert ev.length_class("w " * words) == name
+    assert length_class("w " * words) == name
 
 
-def test_the_difference_is_signed_and_counts_questions(result):
-    def with_matches(values):
-        pairs = tuple(ev.PairScore(f"q{i // 2}_{i % 2:03d}", v, v) for i, v in enumerate(values))
-        return ev.FullEvaluation(result.evaluation, pairs, {}, {}, None, {})
+def test_the_difference_is_signed_and_counts_questions():
+    examples = tuple(example(i, context=f"which gene1 causes it {i}") for i in range(6))
+    gold = Gold("dev.json", examples)
 
-    first, second = with_matches([1, 1, 1, 0, 0, 0]), with_matches([0, 0, 0, 0, 0, 1])
-    found = ev.difference(first, second)
+    def with_matches(label, values):
+        spans = [CharSpan(6, 11) if value else CharSpan(0, 5) for value in values]
+        return Found(
+            label,
+            [
+                Prediction(e.question, (Answer(span, span.of(e.context), 1.0, 0.5),), 0.0, 0.1)
+                for e, span in zip(examples, spans, strict=True)
+            ],
+        )
+
+    first, second = with_matches("a", [1, 1, 1, 0, 0, 0]), with_matches("b", [0, 0, 0, 0, 0, 1])
+    document = ev.document(benchmark(gold, plan_of(gold), [first, second]))
+    found = document["difference"]
     assert found["pairs"] == 6
     assert found["questions"] == 3
     assert found["exact_match"]["mean"] == pytest.approx(100 * 2 / 6, abs=1e-3)
     assert found["exact_match"]["low"] <= found["exact_match"]["mean"] <= found["exact_match"]["high"]
     assert found["mcnemar"] == {"questions_for_first": 2, "questions_for_second": 1, "p_value": 1.0}
-    with pytest.raises(ValueError, match="same answerable pairs"):
-        ev.difference(first, with_matches([1.0]))
-
-
-def test_a_submission_has_one_element_lists_of_factoid_questions(result):
-    made = ev.submission(QUESTIONS, {"q0": ["gene1", "it"]})
-    (row,) = made["questions"]
-    assert row["exact_answer"] == [["gene1"], ["it"]]
-    assert row["type"] == "factoid"
-    assert len(result.pooled["q0"]) <= 5
+    assert document["exact_match"] == 50
+    assert document["against"]["exact_match"] == round(100 / 6, 2)
+    assert "difference" not in ev.document(benchmark(gold, plan_of(gold), [first]))
 
 
 def test_a_submission_without_questions_is_refused_before_any_work(tmp_path, capsys):

@@ -559,36 +559,28 @@ def run_label(arguments: argparse.Namespace) -> None:
 def run_evaluate(arguments: argparse.Namespace) -> None:
     import torch
 
-    from train.evaluate import difference, full_evaluation, readable, submission
+    from biom_demo.analysis.benchmark import Gold, readable, submission
+    from train.evaluate import document, evaluate
 
     # All files are read before hours of model time are spent.
     file = datasets.read_squad(arguments.file, strict=arguments.strict)
-    examples = file.examples
-    if not examples:
+    if not file.examples:
         raise DataError(f"{arguments.file} holds no question.")
     golden = datasets.read_bioasq_files(arguments.bioasq, strict=arguments.strict)
-    questions = golden.questions
-    tell((*file.notes, *golden.notes))
-    if arguments.submission and not questions:
+    gold = Gold(arguments.file.name, file.examples, golden.questions, (*file.notes, *golden.notes))
+    tell(gold.notes)
+    if arguments.submission and not gold.questions:
         raise DataError("A submission needs the questions: give --bioasq files.")
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     names = [arguments.model, *([arguments.against] if arguments.against else [])]
-    results = [
-        full_evaluation(name, examples, questions, file=arguments.file.name, run_squad=arguments.run_squad)
-        for name in names
-    ]
-    both = len(results) == 2 and bool(results[0].pairs)
-    compared = difference(results[0], results[1]) if both else None
+    found = evaluate(names, gold, run_squad=arguments.run_squad)
     # Written before anything is printed, which a closed pipe could end.
     if arguments.submission:
-        datasets.write_json(submission(questions, results[0].pooled), arguments.submission)
+        datasets.write_json(submission(gold.questions, found.models[0].pooled), arguments.submission)
     if arguments.json_out:
-        document = results[0].as_json()
-        if compared:
-            document |= {"against": results[1].as_json(), "difference": compared}
-        datasets.write_json(document, arguments.json_out)
-    print(readable(results, compared))
+        datasets.write_json(document(found), arguments.json_out)
+    print(readable(found))
 
 
 def run_rehearse(arguments: argparse.Namespace) -> None:

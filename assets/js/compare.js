@@ -13,8 +13,10 @@
     const now = root.scrollHeight;
     still = now === height ? still + 1 : 0;
     height = now;
-    if (still >= 5 || ++frames > 120) root.dataset.ready = '';
-    else requestAnimationFrame(settle);
+    if (still >= 5 || ++frames > 120) {
+      root.dataset.ready = '';
+      document.querySelector('#meanwhile')?.remove();
+    } else requestAnimationFrame(settle);
   };
   settle();
 

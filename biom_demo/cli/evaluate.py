@@ -1,26 +1,57 @@
-"""``biom-demo evaluate``: EM and F1 of both models, or of one checkpoint, on a SQuAD file."""
+"""``biom-demo evaluate``: all figures of both models, or of one checkpoint, on a SQuAD or BioASQ file."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from biom_demo.analysis.benchmark import Evaluation, evaluate, progress_line, table
+from biom_demo.analysis.benchmark import (
+    Benchmark,
+    benchmark_json,
+    measured,
+    model_json,
+    prediction_rows,
+    progress_line,
+    read_gold,
+    readable,
+    submission,
+)
 from biom_demo.cli.loading import PAIR_HELP, load, load_source, pair_of
-from biom_demo.errors import DataError
-from biom_demo.qa.datasets import read_squad, write_json
+from biom_demo.cli.printing import print_json
+from biom_demo.errors import DataError, InputError
+from biom_demo.qa.datasets import write_json
 from biom_demo.settings import Settings
+from biom_demo.show.export import csv_text
 
 if TYPE_CHECKING:
     from biom_demo.cli import Commands
 
+EXAMPLES = """\
+examples:
+  biom-demo evaluate dev.json --pair mini
+  biom-demo evaluate 8B1_golden.json 8B2_golden.json --json result.json --submission submission.json
+  biom-demo evaluate dev.json --predictions answers.csv
+  biom-demo evaluate dev.json --model sultan/BioM-ELECTRA-Large-SQuAD2-BioASQ8B --run-squad
+
+exit status: 0 done, 2 the file, models or output cannot be used (and what to do), 130 stopped,
+141 whoever reads the output stopped reading
+"""
+
 
 def add_to(commands: Commands) -> None:
     """Add the command with its options."""
-    parser = commands.add_parser("evaluate", help="EM and F1 on a SQuAD file")
-    parser.add_argument("file", type=Path, metavar="FILE")
+    parser = commands.add_parser(
+        "evaluate",
+        help="all figures on a SQuAD or BioASQ file",
+        description="EM and F1, strict and lenient accuracy and MRR, with intervals and significance, by\n"
+        "kind of question and answer; calibration; unlike answers. FILE is a SQuAD file (v1.1, v2.0),\n"
+        "or BioASQ task B files of any year.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("files", type=Path, metavar="FILE", nargs="+")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--pair", default=None, help=PAIR_HELP)
     which.add_argument("--model", help="one checkpoint instead: a folder, or a Hub id in the local cache")
@@ -29,7 +60,27 @@ def add_to(commands: Commands) -> None:
     )
     parser.add_argument("--run-squad", action="store_true", help="decode as run_squad.py did")
     parser.add_argument(
-        "--json", type=Path, dest="json_out", metavar="OUT", help="write figures and predictions here"
+        "--json",
+        dest="json_out",
+        nargs="?",
+        const="-",
+        metavar="OUT",
+        help="print figures and predictions as JSON in place of text, or write them to OUT beside it",
+    )
+    parser.add_argument(
+        "--predictions",
+        type=Path,
+        metavar="OUT",
+        help="write each model's answer to each pair: .csv or .json",
+    )
+    parser.add_argument(
+        "--submission", type=Path, metavar="OUT", help="write a BioASQ phase B submission of all questions"
+    )
+    parser.add_argument(
+        "--submission-of",
+        choices=("biom", "vanilla"),
+        default="biom",
+        help="whose answers are submitted (default: biom; with --model, that one's)",
     )
     parser.set_defaults(run=run)
 
@@ -37,29 +88,60 @@ def add_to(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Read the file, then the models, and print their figures.
 
-    Raises ``DataError`` or ``CheckpointError`` as the two do.
+    Raises ``DataError``, ``InputError`` or ``CheckpointError`` with what to do.
     """
-    file = read_squad(arguments.file, strict=arguments.strict)
-    for note in file.notes:
+    rows_to: Path | None = arguments.predictions
+    if rows_to and rows_to.suffix not in (".csv", ".json"):
+        raise InputError(f"--predictions {rows_to}: name a file that ends in .csv or .json.")
+    gold = read_gold(arguments.files, strict=arguments.strict)
+    for note in gold.notes:
         print(f"note: {note}", file=sys.stderr)
-    if not file.examples:
-        raise DataError(f"{arguments.file} holds no question.")
+    if arguments.submission and not gold.questions:
+        raise DataError(
+            f"{gold.file} is a SQuAD file. A submission answers BioASQ questions: give their file."
+        )
     settings = Settings.from_environment()
     squad = arguments.run_squad
     if arguments.model:
-        sides = {"model": (load_source(arguments.model, settings, run_squad=squad), arguments.model)}
+        sides = ["model"]
+        readers = [(arguments.model, load_source(arguments.model, settings, run_squad=squad))]
     else:
-        pair = pair_of(settings, arguments.pair)
-        sides = {
-            side: (load(checkpoint, settings, run_squad=squad), checkpoint.label)
-            for side, checkpoint in (("biom", pair.biom), ("vanilla", pair.vanilla))
-        }
-    results: dict[str, Evaluation] = {}
-    for side, (reader, label) in sides.items():
-        with progress_line("windows read") as progress:
-            results[side] = evaluate(
-                reader, file.examples, label=label, file=arguments.file.name, progress=progress
-            )
-    if arguments.json_out:  # before anything is printed, which a closed pipe could end
-        write_json({side: result.as_json() for side, result in results.items()}, arguments.json_out)
-    print(table(list(results.values())))
+        sides = ["biom", "vanilla"]
+        readers = [
+            (checkpoint.label, load(checkpoint, settings, run_squad=squad))
+            for checkpoint in pair_of(settings, arguments.pair).checkpoints
+        ]
+    with progress_line("windows read") as progress:
+        found = measured(gold, readers, progress=progress)
+    # Files are written before anything is printed, which a closed pipe could end.
+    if rows_to:
+        _write_rows(found, rows_to)
+    if arguments.submission:
+        side = sides.index(arguments.submission_of) if len(sides) > 1 else 0
+        write_json(submission(gold.questions, found.models[side].pooled), arguments.submission)
+    document = _document(sides, found) if arguments.json_out else {}
+    if arguments.json_out == "-":
+        print_json(document)
+        return
+    if arguments.json_out:
+        write_json(document, arguments.json_out)
+    print(readable(found))
+
+
+def _document(sides: list[str], found: Benchmark) -> dict[str, Any]:
+    """The benchmark as JSON, its models by side."""
+    document = benchmark_json(found)
+    del document["models"]
+    return {side: model_json(model) for side, model in zip(sides, found.models, strict=True)} | document
+
+
+def _write_rows(found: Benchmark, path: Path) -> None:
+    rows = list(prediction_rows(found))
+    if path.suffix == ".json":
+        write_json(rows, path)
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(csv_text(rows), "utf-8", newline="")
+    except OSError as error:
+        raise DataError(f"{path} cannot be written: {error.strerror}.") from error

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 _ARTICLES = re.compile(r"\b(a|an|the)\b", re.UNICODE)
@@ -83,14 +84,23 @@ def squad_v1(predictions: Mapping[str, str], golds: Mapping[str, Sequence[str]])
     """
     if not golds or not all(golds.values()):
         raise ValueError("SQuAD v1.1 needs at least one question, each with a gold answer")
-    exact = f1 = 0.0
+    each = squad_v1_each(predictions, golds)
+    exact, f1 = (100 * sum(values) / len(golds) for values in zip(*each.values(), strict=True))
+    return SquadScore(len(golds), exact, f1)
+
+
+def squad_v1_each(
+    predictions: Mapping[str, str], golds: Mapping[str, Sequence[str]]
+) -> dict[str, tuple[float, float]]:
+    """EM and F1 (0 to 1) of each question of ``golds``, whose means ``squad_v1`` gives in percent."""
+    found = dict.fromkeys(golds, (0.0, 0.0))
     for key, texts in golds.items():
         if key in predictions:
             prediction = predictions[key]
-            exact += max(squad_exact_match(prediction, text) for text in texts)
-            if normalize_answer(prediction):
-                f1 += max(squad_f1(prediction, text) for text in texts)
-    return SquadScore(len(golds), 100 * exact / len(golds), 100 * f1 / len(golds))
+            exact = max(float(squad_exact_match(prediction, text)) for text in texts)
+            has_token = bool(normalize_answer(prediction))
+            found[key] = exact, max(squad_f1(prediction, text) for text in texts) if has_token else 0.0
+    return found
 
 
 def squad_v2(
@@ -112,13 +122,10 @@ def squad_v2(
     Source: the official script's ``--na-prob-file`` and ``--na-prob-thresh``.
     """
     answerable = {key for key, texts in golds.items() if texts}
-    answered = _scored(predictions, golds)
+    answered = squad_v2_each(predictions, golds)
     if not answered:
         raise ValueError("no question has a prediction")
-    given = answered
-    if null_scores is not None and null_threshold is not None:
-        blanked = {key: "" for key in answered if null_scores[key] > null_threshold}
-        given = answered | _scored(blanked, golds)
+    given = squad_v2_each(predictions, golds, null_scores, null_threshold=null_threshold)
 
     def score(keep: Callable[[str], bool]) -> SquadScore | None:
         pairs = [pair for key, pair in given.items() if keep(key)]
@@ -146,16 +153,25 @@ def squad_v2(
     )
 
 
-def _scored(
-    predictions: Mapping[str, str], golds: Mapping[str, Sequence[str]]
+def squad_v2_each(
+    predictions: Mapping[str, str],
+    golds: Mapping[str, Sequence[str]],
+    null_scores: Mapping[str, float] | None = None,
+    *,
+    null_threshold: float | None = None,
 ) -> dict[str, tuple[float, float]]:
-    """EM and F1 (0 to 1) of each question that has a prediction, the best over its gold texts."""
+    """EM and F1 (0 to 1) of each question with a prediction, whose means ``squad_v2`` gives in percent."""
     found: dict[str, tuple[float, float]] = {}
     for key, texts in golds.items():
         if key in predictions:
+            prediction = predictions[key]
+            if null_scores is not None and null_threshold is not None and null_scores[key] > null_threshold:
+                # Right where there is no gold text, also where those there are normalise to nothing.
+                found[key] = float(not texts), float(not texts)
+                continue
             wanted = [text for text in texts if normalize_answer(text)] or [""]
-            exact = max(float(squad_exact_match(predictions[key], text)) for text in wanted)
-            found[key] = exact, max(squad_f1(predictions[key], text) for text in wanted)
+            exact = max(float(squad_exact_match(prediction, text)) for text in wanted)
+            found[key] = exact, max(squad_f1(prediction, text) for text in wanted)
     return found
 
 
@@ -206,17 +222,41 @@ def bioasq_factoid(
     """
     if not golds:
         raise ValueError("no question to score")
-    strict = lenient = reciprocal = 0.0
+    each = bioasq_factoid_each(answers, golds, max_answers=max_answers)
+    n = len(golds)
+    strict, lenient, reciprocal = (sum(values) / n for values in zip(*each.values(), strict=True))
+    return FactoidScore(n, strict, lenient, reciprocal)
+
+
+def bioasq_factoid_each(
+    answers: Mapping[str, Sequence[str]],
+    golds: Mapping[str, Sequence[str]],
+    *,
+    max_answers: int | None = 5,
+) -> dict[str, tuple[float, float, float]]:
+    """Strict and lenient accuracy and reciprocal rank (0 to 1) of each question of ``golds``."""
+    found = dict.fromkeys(golds, (0.0, 0.0, 0.0))
     for key, synonyms in golds.items():
         wanted = {text.lower() for text in synonyms}
         ranked = list(answers.get(key, ()))[:max_answers]
         rank = next((i for i, text in enumerate(ranked, start=1) if text.lower() in wanted), None)
         if rank is not None:
-            strict += rank == 1
-            lenient += 1
-            reciprocal += 1 / rank
-    n = len(golds)
-    return FactoidScore(n, strict / n, lenient / n, reciprocal / n)
+            found[key] = float(rank == 1), 1.0, 1 / rank
+    return found
+
+
+def sign_test(first: Sequence[float], second: Sequence[float], clusters: Sequence[str]) -> SignTest:
+    """The exact sign test of two models' scores on the same items, one verdict a cluster.
+
+    A cluster (question) counts for the model whose scores add up to more on it, for none where they are
+    equal. Of scores that are 0 or 1 and clusters of one item it is McNemar's test.
+    """
+    margin: dict[str, float] = {}
+    for cluster, one, other in zip(clusters, first, second, strict=True):
+        margin[cluster] = margin.get(cluster, 0.0) + one - other
+    for_first = sum(value > _TIE for value in margin.values())
+    for_second = sum(value < -_TIE for value in margin.values())
+    return SignTest(for_first, for_second, mcnemar_exact(for_first, for_second))
 
 
 def mcnemar_exact(only_first: int, only_second: int) -> float:
@@ -227,6 +267,18 @@ def mcnemar_exact(only_first: int, only_second: int) -> float:
     n = only_first + only_second
     tail = sum(math.comb(n, k) for k in range(min(only_first, only_second) + 1))
     return min(1.0, float(2 * tail / 2**n))
+
+
+_TIE = 1e-9  # sums of equal scores in another order
+
+
+@dataclass(frozen=True, slots=True)
+class SignTest:
+    """How many clusters count for each of two models, and the two-sided exact p-value that they are equal."""
+
+    for_first: int
+    for_second: int
+    p_value: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,15 +310,38 @@ def paired_bootstrap(
     if not len(first) == len(second) == len(clusters) or not len(first):
         raise ValueError("first, second and clusters must be of one length, and not empty")
     difference = np.asarray(first, np.float64) - np.asarray(second, np.float64)  # (N,)
-    _, member = np.unique(np.asarray(clusters), return_inverse=True)
-    sums = np.bincount(member, weights=difference)  # (C,)
-    sizes = np.bincount(member)
-    generator = np.random.default_rng(seed)
-    means = np.empty(samples)
-    for i in range(samples):
-        drawn = generator.integers(0, len(sums), len(sums))
-        means[i] = sums[drawn].sum() / sizes[drawn].sum()
+    (means,) = resampled_means(difference[:, None], clusters, samples=samples, seed=seed).T
+    return difference_of(float(difference.mean()), means)
+
+
+def difference_of(mean: float, means: NDArray[np.float64]) -> BootstrapDifference:
+    """A difference with the interval and p-value that its bootstrapped ``means`` (S,) give it."""
     low, high = np.percentile(means, [2.5, 97.5])
     tail = min(int((means <= 0).sum()), int((means >= 0).sum()))
-    p_value = min(1.0, 2 * (tail + 1) / (samples + 1))
-    return BootstrapDifference(float(difference.mean()), float(low), float(high), p_value)
+    p_value = min(1.0, 2 * (tail + 1) / (len(means) + 1))
+    return BootstrapDifference(mean, float(low), float(high), p_value)
+
+
+def resampled_means(
+    values: NDArray[np.float64], clusters: Sequence[str], *, samples: int = 10_000, seed: int = 0
+) -> NDArray[np.float64]:
+    """Means (S, K) of the columns of ``values`` (N, K) over ``samples`` bootstrap samples of whole clusters.
+
+    ``clusters`` names the cluster of each of the N items. All columns are drawn alike, so that two of
+    them can be subtracted; the draws hang on ``seed`` and the number of clusters alone. Raises
+    ``ValueError`` for no item, or clusters of another number.
+
+    Source: Efron & Tibshirani 1993, the cluster bootstrap.
+    """
+    if len(values) != len(clusters) or not len(values):
+        raise ValueError("values and clusters must be of one length, and not empty")
+    _, member = np.unique(np.asarray(clusters), return_inverse=True)
+    sizes = np.bincount(member)  # (C,)
+    sums = np.stack([np.bincount(member, weights=column) for column in values.T], axis=1)  # (C, K)
+    generator = np.random.default_rng(seed)
+    means = np.empty((samples, values.shape[1]))
+    for i in range(samples):
+        drawn = generator.integers(0, len(sums), len(sums))
+        times = np.bincount(drawn, minlength=len(sums))
+        means[i] = (times @ sums) / (times @ sizes)
+    return means

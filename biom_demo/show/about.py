@@ -11,24 +11,55 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from biom_demo import __version__
 from biom_demo.errors import CheckpointError
 from biom_demo.models.catalogue import PUBLISHED_PAIRS, PUBLISHED_SCORES, Checkpoint, ModelPair, locate
 from biom_demo.qa.calibration import ENOUGH, UNCALIBRATED, Calibration
 from biom_demo.settings import ASSETS
 from biom_demo.show.cards import personas
 from biom_demo.show.reliability import reliability_html
+from biom_demo.show.share_card import HEIGHT, WIDTH
 
-TITLE = "BioM: two readers, one abstract"  # of the browser's tab
+TITLE = "BioM demo: two readers, one abstract"
+SUMMARY = (
+    "Ask a question of a biomedical text, and see what two models answer, where, and how sure they are. "
+    "Each finds the answer inside the text and writes nothing of its own."
+)
 ABLATION = ASSETS / "ablation.json"
+# The files that ``train evaluate`` writes the names of, by their number of questions.
+DATA = {
+    ("dev.json", 475): "BioASQ 8B: a question and one of its snippets",
+    ("squad-test.json", 2_749): "SQuAD v2.0: eight articles of its development set",
+}
 
 
 def title_html() -> Markup:
     """The head of the page: what it is for, in two sentences."""
     return Markup(
-        '<div class="page-title"><h1>Ask an abstract</h1><p>Ask a question of a biomedical text, and see '
-        "what two models answer, where, and how sure they are. Each finds the answer inside the text and "
-        'writes nothing of its own. <span class="biom">BioM-ELECTRA</span> learned from PubMed; <span '
-        'class="vanilla">vanilla ELECTRA</span> from everyday text such as Wikipedia.</p></div>'
+        '<div class="page-title"><h1>{}</h1><p>{} <span class="biom">BioM-ELECTRA</span> learned from '
+        'PubMed; <span class="vanilla">vanilla ELECTRA</span> from everyday text such as Wikipedia.</p></div>'
+    ).format(TITLE, SUMMARY)
+
+
+def preview_html(picture: str) -> Markup:
+    """What a site that shows a link to the page tells of it; ``picture`` is the address of the share card."""
+    told = {
+        "og:type": "website",
+        "og:title": TITLE,
+        "og:description": SUMMARY,
+        "og:image": picture,
+        "og:image:width": WIDTH,
+        "og:image:height": HEIGHT,
+    }
+    return Markup().join(
+        [
+            *(
+                Markup('<meta property="{}" content="{}">').format(name, value)
+                for name, value in told.items()
+            ),
+            Markup('<meta name="twitter:card" content="summary_large_image">'),
+            Markup('<meta name="description" content="{}">').format(SUMMARY),
+        ]
     )
 
 
@@ -65,10 +96,32 @@ punctuation. <b>F1</b>: how far the words of the answers and of the known ones a
 in one of the first five places. <b>MRR</b>, mean reciprocal rank: 100 for a known answer in first place, 50
 in second, 33 in third and so on, on average.</p>
 {reliability}
+<h2>What was not measured</h2>
+<p>The published models were not run again for this page: their figures are their authors’. Nobody has
+measured how these models do on full papers, patient records or other languages; what holds for snippets of
+PubMed and paragraphs of Wikipedia need not hold there.</p>
+<h2>What is sent, and what is kept</h2>
+<p>A pasted text and its question stay on this server, and are forgotten an hour after you last used them.
+To NCBI (or the server that the operator has put in its place) go the names of records you type, PubMed
+queries, and the words of a question you put to PubMed. Records that come back are public and may be kept on
+this server. An NCBI key of yours is used for the request it came with and not kept. A link holds your
+question, and your text only if you tick it; so that a reload brings it back, the text lies in this
+browser’s tab until you close it or press <i>Forget</i>.</p>
+<h2>Run it yourself</h2>
+<p>The code is under the MIT licence; the bundled weights come with a card each that names their data and
+its licences. On your own machine <b>make demo</b> starts this page with the bundled pair, without a
+network; the README tells how to put it on a Hugging Face Space or into a container, and has the command
+line, the library and the API.</p>
+<h2>How to cite</h2>
+<p>The published models: Sultan Alrowili and Vijay Shanker, <i>BioM-Transformers: Building Large Biomedical
+Language Models with BERT, ALBERT and ELECTRA</i>, BioNLP 2021, pages 221–227, <a
+href="https://aclanthology.org/2021.bionlp-1.24/">2021.bionlp-1.24</a>. This software: BioM demo, version
+{version}; CITATION.cff beside its code.</p>
 <h2>Not medical advice</h2>
 <p>The models quote; they do not check. A text may be wrong, outdated or retracted, and a model may point
 at the wrong place. Do not decide about anyone’s health by what this page shows.</p>
 </div>""").format(
+        version=__version__,
         biom=pair.biom.label,
         biom_trained_on=pair.biom.trained_on,
         vanilla=pair.vanilla.label,
@@ -124,10 +177,18 @@ def _measured(pair: ModelPair) -> Markup:
     rows = [row for checkpoint in (pair.biom, pair.vanilla) for row in _figures(checkpoint)]
     if not rows:
         return Markup()
+    body = Markup().join(
+        Markup('<tr><td>{}</td><td>{}</td><td class="number">{}</td>{}</tr>').format(
+            *row[:3], Markup().join(Markup('<td class="number">{:.2f}</td>').format(one) for one in row[3:])
+        )
+        for row in rows
+    )
     return Markup(
-        "<h3>Measured</h3><p>Exact match and F1 in percent over the answerable pairs, the model made to "
-        "answer; the commands are in each model’s card.</p>{}"
-    ).format(_table(rows))
+        "<h3>Measured</h3><p>Exact match and F1 in percent over the pairs whose text holds an answer, the "
+        "model made to give one. None of these pairs was trained or chosen on; the commands are in each "
+        "model’s card.</p><table><thead><tr><th>model</th><th>data</th><th>pairs</th><th>EM</th><th>F1</th>"
+        "</tr></thead><tbody>{}</tbody></table>"
+    ).format(body)
 
 
 def _ablation() -> Markup:
@@ -163,18 +224,24 @@ def _ablation() -> Markup:
     )
 
 
-def _figures(checkpoint: Checkpoint) -> list[tuple[str, float, float]]:
+def _figures(checkpoint: Checkpoint) -> list[tuple[str, str, int, float, float]]:
+    """The model's name, the data, its answerable pairs, EM and F1: a row a file it was measured on."""
     folder = locate(checkpoint)
     path = folder / "evaluation.json" if folder else None
     if path is None or not path.is_file():
         return []
     try:
-        results = json.loads(path.read_text("utf-8"))["results"]
         return [
-            (f"{checkpoint.label} on {r['file']} (n = {r['n']})", float(r["exact_match"]), float(r["f1"]))
-            for r in results
+            (
+                checkpoint.label,
+                DATA.get((r["file"], r["n"]), r["file"]),
+                r["with_null"]["has_answer"]["n"] if r.get("with_null") else r["n"],
+                float(r["exact_match"]),
+                float(r["f1"]),
+            )
+            for r in json.loads(path.read_text("utf-8"))["results"]
         ]
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return []  # a folder of the user's own may hold a file of that name in another form
 
 

@@ -13,6 +13,7 @@ from typing import Literal
 from markupsafe import Markup
 
 from biom_demo.analysis.comparison import Agreement, Side, Verdict, View
+from biom_demo.analysis.difference import short_names
 from biom_demo.analysis.passage import Passage
 from biom_demo.models.catalogue import Checkpoint
 from biom_demo.qa.calibration import UNCALIBRATED
@@ -346,11 +347,12 @@ def verdict_html(verdict: Verdict, biom: Persona, vanilla: Persona, *, swapped: 
         agreement = _TURNED.get(verdict.agreement, verdict.agreement)
         verdict = Verdict(agreement, verdict.f1, verdict.vanilla, verdict.biom)
     told = AGREEMENT_WORDS[verdict.agreement]
+    names = short_names([first.label, second.label])
     # Where one model abstains, the class must not tell which: the test may be blind.
     kind = "one-abstains" if verdict.agreement in _TURNED else verdict.agreement.name.lower()
     rest = Markup.escape(told.rest).format(
-        biom=_name_html(first),
-        vanilla=_name_html(second),
+        biom=_name_html(first, names[0]),
+        vanilla=_name_html(second, names[1]),
         biom_text=verdict.biom.text if verdict.biom else "",
         vanilla_text=verdict.vanilla.text if verdict.vanilla else "",
     )
@@ -368,8 +370,8 @@ def verdict_html(verdict: Verdict, biom: Persona, vanilla: Persona, *, swapped: 
     )
 
 
-def _name_html(persona: Persona) -> Markup:
-    return Markup('<b class="{}">{}</b>').format(persona.accent, persona.label)
+def _name_html(persona: Persona, short: str) -> Markup:
+    return Markup('<b class="{}">{}</b>').format(persona.accent, short)
 
 
 def idle_verdict_html() -> Markup:
@@ -377,21 +379,25 @@ def idle_verdict_html() -> Markup:
     return Markup('<p class="verdict idle">The two answers are compared here.</p>')
 
 
-def head_html(question: str, source: str, models: str, *, stale: bool, edit: str = "") -> Markup:
+def head_html(
+    question: str, source: str, models: str, *, stale: bool, edit: str = "", example: bool = False
+) -> Markup:
     """The head of a result: its question, where its text is from, and which models read it.
 
-    A ``stale`` one says that it is for the previous question; the style dims what stands under it.
+    A ``stale`` one says that it is for the previous question; the style dims what stands under it. An
+    ``example`` is called one.
     ``edit`` names the button that leads to the boxes ("": none).
     """
     previous = (
         Markup('<b class="previous" role="status">for the previous question</b> ') if stale else Markup()
     )
     return Markup(
-        '<div class="result-head{kind}"><p>{previous}<span class="asked"><b>Q:</b> '
+        '<div class="result-head{kind}"><p>{previous}<span class="asked"><b>{lead}:</b> '
         '<bdi>{question}</bdi></span><span class="of"> · {source} · {models}</span></p>{edit}</div>'
     ).format(
         kind=" stale" if stale else "",
         previous=previous,
+        lead="Example" if example else "Q",
         question=question,
         source=source,
         models=models,

@@ -26,6 +26,24 @@ _LATEX = {
 }  # fmt: skip
 
 
+MAX_NAMED = 3  # authors in a line
+
+
+def citation_text(record: Abstract) -> str:
+    """The record on one line, to quote: authors, title, journal, year, DOI and PMID, where they are known."""
+    people = record.authors or record.editors
+    named = ", ".join(_one_line(name) for name in people[:MAX_NAMED])
+    parts = [
+        f"{named}, et al" if len(people) > MAX_NAMED else named,
+        _one_line(record.title),
+        _one_line(record.journal),
+        str(record.year or ""),
+        f"doi:{_one_line(record.doi)}" if record.doi else "",
+        f"PMID {record.pmid}",
+    ]
+    return " ".join(part if part.endswith((".", "?", "!")) else f"{part}." for part in parts if part)
+
+
 def ris(records: Sequence[Abstract]) -> str:
     """The records as a RIS file; "" for none. Warnings stand in notes."""
     return "".join(_ris_of(record) for record in records)

@@ -23,6 +23,7 @@ from biom_demo.pubmed.abstract import Abstract
 from biom_demo.qa.metrics import squad_exact_match
 from biom_demo.qa.records import Answer
 from biom_demo.qa.sentences import sentence_around
+from biom_demo.show.citations import citation_text
 from biom_demo.show.claims import shared_words, support_words
 from biom_demo.show.words import as_sure_words, counted, in_words, percent, verdict_words
 
@@ -268,6 +269,8 @@ def record_json(record: Abstract) -> dict[str, Any]:
         "journal": record.journal,
         "year": record.year,
         "doi": record.doi,
+        "url": f"https://pubmed.ncbi.nlm.nih.gov/{record.pmid}/",
+        "citation": citation_text(record),
         **_standing_json(record),
         "notes": [note.as_json() for note in record.notes],
         "remarks": list(record.remarks),
@@ -367,22 +370,8 @@ def literature_json(
     the abstract's text, half-open.
     """
     view = View(null_threshold=null_threshold)
-    telling = retrieved.search.telling
     return {
-        "question": retrieved.question,
-        "query": telling.query,
-        "translation": telling.found.translation,
-        "matches": telling.found.count,
-        "warnings": list(retrieved.search.warnings),
-        "rounds": [
-            {
-                "query": made.query,
-                "translation": made.found.translation,
-                "matches": made.found.count,
-                "warnings": list(made.found.warnings),
-            }
-            for made in retrieved.search.rounds
-        ],
+        **_search_json(retrieved),
         "read": len(read),
         "notices": list(retrieved.notices),
         **{
@@ -407,6 +396,48 @@ def literature_json(
             }
             for comparison in read
             for record in comparison.passage.records
+        ],
+    }
+
+
+def _search_json(retrieved: Retrieved) -> dict[str, Any]:
+    telling = retrieved.search.telling
+    return {
+        "question": retrieved.question,
+        "query": telling.query,
+        "translation": telling.found.translation,
+        "matches": telling.found.count,
+        "warnings": list(retrieved.search.warnings),
+        "rounds": [
+            {
+                "query": made.query,
+                "translation": made.found.translation,
+                "matches": made.found.count,
+                "warnings": list(made.found.warnings),
+            }
+            for made in retrieved.search.rounds
+        ],
+    }
+
+
+def retrieved_json(retrieved: Retrieved) -> dict[str, Any]:
+    """What PubMed was asked and the records it has, with their texts, as plain JSON values.
+
+    Sections count characters of the record's ``text``, half-open.
+    """
+    return {
+        **_search_json(retrieved),
+        "notices": list(retrieved.notices),
+        "records": [
+            {
+                **record_json(record),
+                "text": record.text,
+                "sections": [
+                    {"label": section.label, "start": section.start, "end": section.end}
+                    for section in record.sections
+                ],
+            }
+            for record in retrieved.records
         ],
     }
 

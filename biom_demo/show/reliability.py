@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from markupsafe import Markup
 
@@ -10,7 +10,7 @@ from biom_demo.qa.calibration import ENOUGH, Calibration, Measured, Reliability
 from biom_demo.show.cards import Accent, Persona
 from biom_demo.show.words import percent, steps, whole_percent
 
-Series = Sequence[tuple[Persona, Measured]]
+Series = Sequence[tuple[Persona, Reliability]]
 
 # The drawing, in units of its view box: the square of confidence by share right, and the counts under it.
 _LEFT, _TOP, _WIDTH, _HEIGHT = 46, 8, 280, 220
@@ -32,26 +32,39 @@ def reliability_html(models: Sequence[tuple[Persona, Calibration]]) -> Markup:
                 panels.setdefault(measured.after.measured_on, []).append((persona, measured))
     if not panels:
         return Markup()
-    return Markup('<div class="reliability">{}</div>').format(
-        Markup().join(
-            _panel(number, measured_on, series) for number, (measured_on, series) in enumerate(panels.items())
+    return _all(
+        _panel(
+            f"reliability-{number}",
+            measured_on,
+            [(persona, measured.after) for persona, measured in series],
+            [f"ECE {one.before.ece:.3f} before, {one.after.ece:.3f} after" for _, one in series],
         )
+        for number, (measured_on, series) in enumerate(panels.items())
     )
 
 
-def _panel(number: int, measured_on: str, series: Series) -> Markup:
+def measured_html(models: Series, *, key: str) -> Markup:
+    """The diagram of models measured on one data set just now; ``key`` tells its parts from other diagrams'.
+
+    Nothing where there is no answer.
+    """
+    series = [(persona, found) for persona, found in models if found.bins]
+    if not series:
+        return Markup()
+    errors = [f"ECE {found.ece:.3f}, n {found.n:,}" for _, found in series]
+    return _all([_panel(key, series[0][1].measured_on, series, errors)])
+
+
+def _all(panels: Iterable[Markup]) -> Markup:
+    return Markup('<div class="reliability">{}</div>').format(Markup().join(panels))
+
+
+def _panel(key: str, measured_on: str, series: Series, errors: Sequence[str]) -> Markup:
     legend = Markup().join(
-        Markup(
-            '<li class="{accent}">{marker} {label}<span class="ece">ECE {before:.3f} before, {after:.3f} '
-            "after</span></li>"
-        ).format(
-            accent=persona.accent,
-            marker=_key(persona.accent),
-            label=persona.label,
-            before=measured.before.ece,
-            after=measured.after.ece,
+        Markup('<li class="{accent}">{marker} {label}<span class="ece">{error}</span></li>').format(
+            accent=persona.accent, marker=_key(persona.accent), label=persona.label, error=error
         )
-        for persona, measured in series
+        for (persona, _), error in zip(series, errors, strict=True)
     )
     return Markup(
         '<figure><figcaption><h3>{measured_on}</h3><ul class="legend">{legend}</ul></figcaption>{drawing}'
@@ -59,8 +72,8 @@ def _panel(number: int, measured_on: str, series: Series) -> Markup:
     ).format(
         measured_on=measured_on,
         legend=legend,
-        drawing=_drawing(number, measured_on, series),
-        tables=Markup().join(_numbers(persona, measured.after) for persona, measured in series),
+        drawing=_drawing(key, measured_on, series),
+        tables=Markup().join(_numbers(persona, found) for persona, found in series),
     )
 
 
@@ -71,7 +84,7 @@ def _key(accent: Accent) -> Markup:
     ).format(accent=accent, marker=_marker(accent, 7, 7, 5))
 
 
-def _drawing(number: int, measured_on: str, series: Series) -> Markup:
+def _drawing(key: str, measured_on: str, series: Series) -> Markup:
     bottom = _TOP + _HEIGHT
     grid = "".join(f"M{_x(t):.0f} {_TOP}V{bottom}M{_LEFT} {_y(t):.0f}h{_WIDTH}" for t in _TICKS)
     ticks = Markup().join(
@@ -81,21 +94,21 @@ def _drawing(number: int, measured_on: str, series: Series) -> Markup:
         ).format(x=_x(tick), below=bottom + 16, before=_LEFT - 6, y=_y(tick) + 4, tick=tick)
         for tick in _TICKS
     )
-    most = max(one.n for _, measured in series for one in measured.after.bins)
+    most = max(one.n for _, found in series for one in found.bins)
     return Markup(
-        '<svg viewBox="0 0 {width} {height}" role="img" aria-labelledby="reliability-{number} '
-        'reliability-{number}-told"><title id="reliability-{number}">How often answers were right on '
-        '{measured_on}, by confidence</title><desc id="reliability-{number}-told">{told}</desc>'
+        '<svg viewBox="0 0 {width} {height}" role="img" aria-labelledby="{key} {key}-told">'
+        '<title id="{key}">How often answers were right on '
+        '{measured_on}, by confidence</title><desc id="{key}-told">{told}</desc>'
         '<path class="axis" d="{grid}"/><path class="even" d="M{x0:.0f} {y0:.0f}L{x1:.0f} {y1:.0f}"/>{ticks}'
         '<text class="up" x="{before}" y="{right_at:.0f}">right ↑</text>'
         '<text class="across" x="{sure_at:.0f}" y="{below}">confidence →</text>'
         '<text class="up" x="{before}" y="{counts_at}">n</text>{drawn}</svg>'
     ).format(
-        number=number,
+        key=key,
         width=_LEFT + _WIDTH + 20,
         height=bottom + _COUNTS_FROM + _COUNT_LINE * (len(series) - 1) + 6,
         measured_on=measured_on,
-        told=" ".join(f"{persona.label}: {_told(measured.after)}." for persona, measured in series),
+        told=" ".join(f"{persona.label}: {_told(found)}." for persona, found in series),
         grid=grid,
         x0=_x(0),
         y0=_y(0),
@@ -108,8 +121,8 @@ def _drawing(number: int, measured_on: str, series: Series) -> Markup:
         below=bottom + 16,
         counts_at=bottom + _COUNTS_FROM,
         drawn=Markup().join(
-            _points(persona.accent, measured.after, bottom + _COUNTS_FROM + row * _COUNT_LINE, most)
-            for row, (persona, measured) in enumerate(series)
+            _points(persona.accent, found, bottom + _COUNTS_FROM + row * _COUNT_LINE, most)
+            for row, (persona, found) in enumerate(series)
         ),
     )
 

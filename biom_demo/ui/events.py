@@ -12,13 +12,19 @@ from typing import Any
 import gradio as gr
 from gradio.blocks import BlocksConfig
 
-from biom_demo.errors import BioMError
+from biom_demo.errors import BioMError, InputError
 from biom_demo.ui import arguments
+from biom_demo.ui.api import code_of
 from biom_demo.ui.logs import kind_of, of_request
 from biom_demo.ui.sessions import Sessions
 from biom_demo.ui.site import OUR_FAULT
 
 PACKAGE = Path(__file__).parent.parent
+
+UNUSABLE = (
+    "These arguments cannot be used. Give each as the endpoint describes it; a file must be one that was "
+    "uploaded here (/gradio_api/upload)."
+)
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +58,8 @@ class Page(gr.Blocks):  # type: ignore[misc]
                 return done
             except BioMError as error:
                 of_it["refused"] = True
-                raise gr.Error(str(error), print_exception=False) from None
+                title = code_of(error) if function.api_visibility == "public" else "Error"
+                raise gr.Error(str(error), title=title, print_exception=False) from None
             except gr.Error as error:
                 of_it["refused"] = True
                 error.print_exception = False
@@ -67,6 +74,11 @@ class Page(gr.Blocks):  # type: ignore[misc]
                     else f"an event could not take what it was given: {kind_of(error)}"
                 )
                 log.log(logging.ERROR if ours else logging.WARNING, words, exc_info=error if ours else None)
+                if function.api_visibility == "public":
+                    code = code_of(error if ours else InputError())
+                    raise gr.Error(
+                        OUR_FAULT if ours else UNUSABLE, title=code, print_exception=False
+                    ) from None
                 raise gr.Error(OUR_FAULT, print_exception=False) from None
             finally:
                 if name:

@@ -25,7 +25,7 @@ from starlette.formparsers import MultiPartException
 from starlette.middleware import Middleware
 
 from biom_demo.qa.datasets.uploads import MAX_UPLOAD_BYTES
-from biom_demo.settings import Settings
+from biom_demo.settings import Settings, Switch
 from biom_demo.ui.logs import kind_of, of_request
 
 Message: TypeAlias = MutableMapping[str, Any]
@@ -46,16 +46,24 @@ AROUND_FILE_BYTES = 16_384  # boundaries and headers of a form
 UPLOADED_BYTES = 4 * MAX_UPLOAD_BYTES  # of all visitors, on disk at one time
 UPLOADS_KEPT_S = 600  # a file is read at once; it need not be there for longer than a slow queue
 
+# For programs, beside the sentence.
+REFUSED_CODES = {
+    403: "other_site", 404: "not_found", 405: "wrong_method", 408: "too_slow", 413: "too_long",
+    421: "wrong_host", 431: "too_many_headers", 503: "busy",
+}  # fmt: skip
+
 SESSION = r"[0-9A-Za-z_-]{1,64}"
 NAME = r"[0-9A-Za-z_.-]{1,100}"
 # The routes that the page, Gradio's own scripts and clients of the API use.
 OPEN = re.compile(
-    r"/(?:config/?|theme\.css|favicon\.ico|robots\.txt|manifest\.json|healthz|readyz|metrics)?"
+    r"/(?:config/?|theme\.css|favicon\.ico|robots\.txt|manifest\.json|healthz|readyz|metrics|card\.png)?"
     r"|/(?:assets|static|svelte)/.+"
     r"|/gradio_api/(?:info/?|openapi\.json|app_id/?|user/?|login_check/?|startup-events|theme\.css"
     rf"|heartbeat/{SESSION}|queue/(?:join|data|status)|run/{NAME}/?|call/(?:v2/)?{NAME}(?:/{SESSION})?/?"
     r"|cancel|reset/?|upload|upload_progress)"
 )
+# Of agents, where the operator serves them. They send one message at a time, and are answered in a stream.
+TOOLS = re.compile(r"/gradio_api/mcp(?:/http)?/?")
 # Those whose JSON body names an event of the page.
 EVENTS = re.compile(r"/gradio_api/(?:queue/join|run/.+|call/.+|cancel)")
 UPLOAD = "/gradio_api/upload"
@@ -244,8 +252,11 @@ class Guard:
             words = "This server does not go by that name. Open it by its own address"
             words += ", or add the name to BIOM_HOSTS if you run it."
             raise _Refused(Refusal(421, words))
-        if not OPEN.fullmatch(scope["path"]):
+        tools = self.settings.mcp is Switch.ON and TOOLS.fullmatch(scope["path"])
+        if not OPEN.fullmatch(scope["path"]) and not tools:
             raise _Refused(Refusal(404, "There is nothing here. The page is at the site's root."))
+        if tools and scope["method"] != "POST":  # a GET would hold a stream open in which nothing comes
+            raise _Refused(Refusal(405, "Agents are answered here. Send a message of MCP by POST."))
         given = dict(headers)
         if scope["method"] == "POST" and given.get(b"sec-fetch-site") == b"cross-site":
             raise _Refused(Refusal(403, "Another site's page asked for this. Open the page itself."))
@@ -265,6 +276,8 @@ class Guard:
         body = await _whole(receive, length, most=self.max_json_bytes, within_s=self.body_s)
         if scope["method"] == "POST" and EVENTS.fullmatch(scope["path"]):
             _check_event(body)
+        elif TOOLS.fullmatch(scope["path"]):
+            _check_message(body)
         return _replayed(body, receive)
 
 
@@ -314,7 +327,8 @@ class _Answer:
         if refusal is None or self.begun:
             return
         # Gradio's clients show one or the other.
-        body = json.dumps({"detail": refusal.words, "error": refusal.words}).encode()
+        code = REFUSED_CODES.get(refusal.status, "bad_request")
+        body = json.dumps({"detail": refusal.words, "error": refusal.words, "code": code}).encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         if refusal.status in (408, 413):
             headers.append((b"connection", b"close"))
@@ -424,6 +438,19 @@ def _check_event(body: bytes) -> None:
             raise _Refused(Refusal(400, f"{name} is not of the right type. Load the page anew."))
         if isinstance(value, str) and not _SESSION.fullmatch(value):
             raise _Refused(Refusal(400, f"{name} is none of the page's. Load it anew."))
+    # Gradio would make a list of the request, which belongs to one visitor.
+    if given.get("batched"):
+        raise _Refused(Refusal(400, "No event takes batches. Send one call at a time."))
+
+
+def _check_message(body: bytes) -> None:
+    """Nothing, where a body may be a message of MCP. Raises ``_Refused``."""
+    try:
+        given = json.loads(body)
+    except (ValueError, RecursionError):
+        given = None
+    if not isinstance(given, dict):
+        raise _Refused(Refusal(400, "The request is no JSON object. Send a message of MCP."))
 
 
 class _Upload:

@@ -36,8 +36,8 @@ from biom_demo.show.pubmed import records_html
 from biom_demo.ui.examples import Opening, gold_of_example
 from biom_demo.ui.site import Update
 
-STORED = "an example whose answers are stored with the app"
-READ_HERE = "an example, read by this server when it started"
+STORED = "answers stored with the app"
+READ_HERE = "read by this server when it started"
 HISTORY_KEPT = 20  # runs of a session, with their readings
 HISTORY_CHARS = 1_000_000  # of text in them; logits weigh some hundred bytes a character
 
@@ -237,6 +237,7 @@ def head_of(run: Run | None, boxes: Inquiry | None = None) -> str:
         models,
         stale=stale,
         edit="Ask your own" if run.note else "Edit",
+        example=bool(run.note),
     )
 
 

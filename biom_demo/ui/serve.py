@@ -8,21 +8,27 @@ from __future__ import annotations
 
 import logging
 import threading
+from datetime import date
 from enum import StrEnum
+from functools import cache
 
 import gradio as gr
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from biom_demo import __version__
+from biom_demo.analysis.comparison import Comparison, View
+from biom_demo.analysis.difference import difference_of
 from biom_demo.errors import BioMError
 from biom_demo.qa.datasets.uploads import MAX_UPLOAD_BYTES
 from biom_demo.qa.records import Question
 from biom_demo.settings import ASSETS, Switch
-from biom_demo.ui import guard, metrics, shell
+from biom_demo.show.share_card import share_card
+from biom_demo.ui import guard, mcp, metrics, shell
 from biom_demo.ui.ending import Requests, Signals, Streams, cut_short
+from biom_demo.ui.run import Run, drawn, head_of
 from biom_demo.ui.sessions import MOST_SESSIONS
 from biom_demo.ui.site import PUBMED_AT_ONCE, PUBMED_WAITING, Site, missing
 from biom_demo.ui.wiring import PROGRAMS_READING_AT_ONCE, READING_AT_ONCE
@@ -81,7 +87,10 @@ class Readiness:
 
 
 def routes(site: Site, readiness: Readiness) -> list[Route]:
-    """``/healthz`` and ``/readyz``, answered by the event loop itself: also where all threads are taken."""
+    """``/healthz``, ``/readyz``, and the picture that sites show of a link to the page.
+
+    The first two are answered by the event loop itself: also where all threads are taken.
+    """
 
     async def healthz(_request: Request) -> JSONResponse:
         return JSONResponse(
@@ -98,11 +107,23 @@ def routes(site: Site, readiness: Readiness) -> list[Route]:
             body, status_code=200 if state is State.READY else 503, headers={"Cache-Control": "no-store"}
         )
 
+    @cache
+    def drawn(answered: Comparison) -> bytes:
+        host = site.settings.space_host
+        link = f"https://{host}" if host else ""
+        return share_card(difference_of(answered, View()), link=link, day=date.today())
+
+    def card(_request: Request) -> Response:
+        answered = site.opening.comparison
+        if answered is None:
+            return Response("No example is stored for these models.", 404, media_type="text/plain")
+        return Response(drawn(answered), media_type="image/png", headers={"Cache-Control": "max-age=3600"})
+
     # Of Starlette's, which answer HEAD where they answer GET.
-    return [Route("/healthz", healthz), Route("/readyz", readyz)]
+    return [Route("/healthz", healthz), Route("/readyz", readyz), Route(shell.CARD, card)]
 
 
-def warm_up(site: Site, page: gr.Blocks, readiness: Readiness) -> None:
+def warm_up(site: Site, readiness: Readiness) -> None:
     """Load the default pair and read the opening example, so that the first visitor does not wait for it.
 
     Where that fails it is tried again: somebody may have fetched the models, or made room for them.
@@ -133,7 +154,12 @@ def launch(page: gr.Blocks, site: Site, signals: Signals) -> int:
     ends the process at once.
     """
     readiness, requests = Readiness(), Requests()
-    shell.put_up()
+    opening = Run.of_opening(site.opening, site.pair.name)
+    example = {"head": head_of(opening), **drawn(opening, View())} if opening else None
+    shell.put_up(site.settings.space_host, example)
+    with_tools = mcp.is_on(site.settings)
+    if with_tools:
+        mcp.put_up()
     page.launch(
         server_name=site.settings.host,
         server_port=site.settings.port,
@@ -159,6 +185,7 @@ def launch(page: gr.Blocks, site: Site, signals: Signals) -> int:
         max_threads=THREADS,
         run_history=False,
         ssr_mode=False,
+        mcp_server=with_tools,
         prevent_thread_lock=True,  # the main thread waits for signals
     )
     # Not before: Gradio gives up where its page does not answer at once, and to import torch takes seconds.

@@ -12,7 +12,7 @@ from typing import Any
 
 from biom_demo.analysis.comparison import MAX_SIDES
 from biom_demo.counters import Counters, End, Refusal, Work
-from biom_demo.errors import BioMError, InputError, PubMedCancelled
+from biom_demo.errors import BioMError, BusyError, InputError, PubMedCancelled
 from biom_demo.models.catalogue import (
     CATALOGUE,
     Checkpoint,
@@ -46,6 +46,7 @@ FORWARDED = (
 )  # fmt: skip
 PUBMED_AT_ONCE = 8
 PUBMED_WAITING = 16
+PROGRAMS_NAMING_AT_ONCE = 8
 
 log = logging.getLogger(__name__)
 
@@ -73,10 +74,10 @@ class Gate:
     def passed(self, *, within_s: float, stop: threading.Event | None = None) -> Iterator[None]:
         """Inside, the caller may ask.
 
-        Raises ``InputError`` where too many wait already, or the wait takes longer than ``within_s``
+        Raises ``BusyError`` where too many wait already, or the wait takes longer than ``within_s``
         seconds; ``PubMedCancelled`` once ``stop`` is set.
         """
-        busy = InputError(
+        busy = BusyError(
             "Many visitors are asking PubMed just now. Try again in a minute, or paste the abstract’s text."
         )
         if not self._all.acquire(blocking=False):
@@ -167,9 +168,9 @@ class Stops:
         return RESTARTING if self._going_down else otherwise
 
     def check_open(self) -> None:
-        """Raises ``InputError`` where the server goes down."""
+        """Raises ``BusyError`` where the server goes down."""
         if self._going_down:
-            raise InputError(RESTARTING)
+            raise BusyError(RESTARTING)
 
     def __len__(self) -> int:
         return sum(map(len, self._running.values()))
@@ -184,6 +185,8 @@ class Site:
     models: Models
     pubmed: PubMed
     pubmed_gate: Gate = field(default_factory=Gate)
+    # Programs that name records hold a place among those that read: half of the places are for texts.
+    names_gate: Gate = field(default_factory=lambda: Gate(at_once=PROGRAMS_NAMING_AT_ONCE, waiting=0))
     stops: Stops = field(default_factory=Stops)
     counters: Counters = field(default_factory=Counters)
     opening: Opening = field(default_factory=Opening)

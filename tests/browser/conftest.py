@@ -124,6 +124,7 @@ def open_page(app, browser):
         page.on("request", lambda r: None if is_local(r.url) else outside.append(r.url))
         page.on("console", lambda m: held_back.append(m.text) if "Security Policy" in m.text else None)
         page.goto(f"{address}/?__theme={theme}")
+        page.locator(":root[data-ready]").wait_for(state="attached")
         return page
 
     yield opened

@@ -17,12 +17,13 @@ pytestmark = pytest.mark.browser
 
 def test_the_whole_page_works_under_the_policy(open_page, app, tmp_path):
     page = open_page()
+    page.goto("about:blank")  # what is heard from here on is of one page alone
     told = []
     page.on("console", lambda message: told.append(message.text) if message.type == "error" else None)
     closed = []
     page.on("response", lambda answer: closed.append(answer.url) if answer.status >= 400 else None)
     page.on("pageerror", lambda error: told.append(str(error)))
-    page.reload()
+    page.goto(app)
     ask(page, TEXT, QUESTION)
     unfold(page, "Keep and share")
     for button in ("#as-json", "#as-csv", "#as-png"):

@@ -170,6 +170,7 @@ def test_the_picture_to_share_opens_with_the_right_size(open_page, tmp_path):
 @pytest.mark.parametrize("width", [1280, 390])
 def test_a_question_the_models_cannot_take_is_told_while_typing_and_beside_its_result(open_page, width):
     page = open_page(width=width)
+    edit(page)
     hint = page.locator("#question-hint")
     expect(hint).to_contain_text("point at the answer")
     box = page.get_by_role("textbox", name="Question", exact=True)

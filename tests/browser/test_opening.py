@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from biom_demo.show.about import TITLE
 from biom_demo.ui.examples import OPENING
 from tests.browser.test_compare import QUESTION, SIDES, TEXT, ask, contrast, edit, fill
 
@@ -201,9 +202,13 @@ def test_something_is_shown_before_the_scripts_have_come(browser, app):
         page = context.new_page()
         page.route(re.compile(r"\.js($|\?)"), lambda route: route.abort())
         page.goto(app)
-        said = page.locator("gradio-app").evaluate("e => getComputedStyle(e, '::before').content")
-        assert "loading" in said
-        assert "Ask an abstract" in said
+        said = page.locator("#meanwhile")
+        expect(said).to_contain_text("loading")
+        expect(said).to_contain_text(TITLE)
+        expect(said.locator("p.answer")).to_have_count(2)
+        page.goto(f"{app}/?q=Which+gene%3F")
+        expect(said).to_contain_text("loading")
+        expect(said.locator("p.answer")).to_have_count(0)
     finally:
         context.close()
 

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import running_app
+from tests.browser.test_compare import edit
 from tests.entrez_server import entrez_server, status
 
 pytestmark = pytest.mark.browser
@@ -28,6 +29,7 @@ def pubmed_app(tmp_path_factory):
 
 
 def ask(page, typed, question=QUESTION):
+    edit(page)
     page.locator("#context textarea").fill(typed)
     page.locator("#question textarea").fill(question)
     page.locator("#question textarea").press("Enter")
@@ -152,9 +154,9 @@ def test_the_table_is_sorted_by_its_heads(open_page, pubmed_app):
             rows.nth(i).locator("td").nth(number).get_attribute("data-value") for i in range(rows.count())
         ]
 
-    page.get_by_role("button", name="year", exact=True).click()
+    page.locator('.sort-rows[data-column="1"]').click()
     assert column(1) == sorted(column(1))
-    page.get_by_role("button", name="year", exact=True).click()
+    page.locator('.sort-rows[data-column="1"]').click()
     assert column(1) == sorted(column(1), reverse=True)
     page.locator('.sort-rows[data-column="3"]').click()
     sure = [float(value) for value in column(3) if value]

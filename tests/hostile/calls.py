@@ -7,11 +7,19 @@ from random import Random
 from typing import Any
 
 from tests.hostile import inputs
-from tests.hostile.payloads import BODIES, VALUES
+from tests.hostile.payloads import BODIES, ELSEWHERE, TRAVERSAL, VALUES
 from tests.hostile.visitor import QUIET_S, READING_S, Site, Visitor
 from tests.hostile.wire import ask, exchange, request_bytes
 
 JSON = {"Content-Type": "application/json"}
+VIEW = ("null_threshold", "shown", "max_answer_length", "near_duplicate_threshold")
+NAMES = {
+    "answer": ("text", "question", "pair"),
+    "compare": ("text", "question", "pair", "further", *VIEW, "exactly"),
+    "search_pubmed": ("question", "query", "abstracts"),
+    "ask_pubmed": ("question", "query", "abstracts", "pair"),
+    "evaluate_file": ("file", "pair"),
+}
 
 
 def call_event(site: Site, random: Random, number: int, sent: list[Any]) -> None:
@@ -36,11 +44,18 @@ def call_api(site: Site, random: Random, number: int, sent: list[Any]) -> None:
     """The public endpoints, over each of the ways there are to them."""
     event = site.public[number % len(site.public)]
     name = event["api_name"]
-    if name == "answer":
-        data: list[Any] = [inputs.text(random, number=number), inputs.question(random, number)]
+    pair = random.choice(([], [inputs.payload(random)], ["custom"]))
+    if name in ("answer", "compare"):
+        given = random.choice((inputs.text(random, number=number), inputs.name(random)))
+        data: list[Any] = [given, inputs.question(random, number), *pair]
+        if name == "compare" and pair:
+            data += [random.choice((None, [], [inputs.payload(random)], [inputs.value(random)] * 3))]
+            data += [random.choice((0, 3, -5.5, 1e9, inputs.value(random))) for _ in range(4)]
+    elif name == "evaluate_file":
+        data = [_no_upload(site, random), *pair]
     else:
         data = [inputs.question(random, number), inputs.name(random), random.choice((1, 2.5, 3, 60, 1e9))]
-    data += random.choice(([], [inputs.payload(random)], ["custom"]))
+        data += pair if name == "ask_pubmed" else []
     if random.random() < 0.4:
         data = inputs.bent(random, data)
     way = random.choice(("call", "call", "call/v2", "run", "api", "queue"))
@@ -51,9 +66,7 @@ def call_api(site: Site, random: Random, number: int, sent: list[Any]) -> None:
         return
     given: Any = {"data": data}
     if way == "call/v2":
-        names = (
-            ("text", "question", "pair") if name == "answer" else ("question", "query", "abstracts", "pair")
-        )
+        names = NAMES[name]
         given = dict(
             zip(random.sample(names, len(names)) if random.random() < 0.3 else names, data, strict=False)
         )
@@ -66,6 +79,16 @@ def call_api(site: Site, random: Random, number: int, sent: list[Any]) -> None:
         assert answer.whole, f"no end within {READING_S:g} s"
 
 
+def _no_upload(site: Site, random: Random) -> Any:
+    """What an endpoint may be given in place of a file that was uploaded."""
+    path = random.choice((*TRAVERSAL, *ELSEWHERE, inputs.payload(random), "/etc/passwd", "", "."))
+    path = path.replace("{secret}", str(site.served.secret)).replace("{port}", str(site.served.listener.port))
+    file = {"path": path, "meta": {"_type": "gradio.FileData"}, "orig_name": inputs.payload(random)}
+    if random.random() < 0.3:
+        file["url"] = random.choice(ELSEWHERE).replace("{port}", str(site.served.listener.port))
+    return random.choice((file, file, path, inputs.value(random)))
+
+
 def send_body(site: Site, random: Random, number: int, sent: list[Any]) -> None:
     """Bodies that are no JSON, or no call, or cost more than they weigh."""
     body = BODIES[number] if number < len(BODIES) else random.choice(BODIES)
@@ -74,7 +97,8 @@ def send_body(site: Site, random: Random, number: int, sent: list[Any]) -> None:
     name = random.choice(site.private)["api_name"]
     target = random.choice(
         ("queue/join", "run/predict", "run/answer", f"run/{name}", "call/answer", "call/v2/answer", "cancel",
-         "call/ask_pubmed", "reset", "upload", "component_server", "stream/x", f"call/{name}", "api/predict")
+         "call/ask_pubmed", "call/evaluate_file", "call/compare", "mcp/", "mcp/sse",
+         "reset", "upload", "component_server", "stream/x", f"call/{name}", "api/predict")
     )  # fmt: skip
     headers = (
         JSON

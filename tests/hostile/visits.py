@@ -42,6 +42,10 @@ def ask_about_record(site: Site, random: Random, number: int, sent: list[Any]) -
         visitor.click("ask-pubmed")
         visitor.fill(top=random.randrange(1, 11))
         visitor.click("top", "change")
+        for kind in random.sample(("csv", "markdown", "ris", "bibtex"), 2):
+            visitor.click(f"evidence-{kind}")
+        visitor.fill(opened=random.choice((inputs.name(random), f"{random.randrange(1, 10**8)} 1")))
+        visitor.click("opened", "change")
         return
     broken = f"{random.randrange(1000, 9999)}99" if random.random() < 0.2 else ""
     named = broken or (str(random.randrange(1, 10**8)) if random.random() < 0.7 else inputs.name(random))

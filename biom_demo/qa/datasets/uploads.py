@@ -5,7 +5,7 @@ file is refused by its size before it is opened, and opened by a child process t
 memory and time: the server neither stops nor grows, whatever the file holds. ``read_dataset`` itself,
 for training and the command line, has no such limits.
 
-The child is ``python -m biom_demo.qa.datasets.uploads FILE``; it writes one JSON value.
+The child is ``python -m biom_demo.qa.datasets.uploads FILE [MODE]``; it writes one JSON value.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from biom_demo.errors import DataError, InputError
-from biom_demo.qa.datasets import BioAsqFile, convert, read_dataset
+from biom_demo.errors import BusyError, DataError, InputError
+from biom_demo.qa.datasets import BioAsqFile, BioAsqQuestion, Mode, Snippet, convert, read_dataset
 from biom_demo.qa.records import CharSpan, Example, Question
 
 MAX_UPLOAD_BYTES = 8_000_000  # also of what a .gz file unpacks to; the development set of SQuAD has 4.9
@@ -39,10 +39,14 @@ _TOO_LONG = -int(getattr(signal, "SIGXCPU", 0))  # how a child ends that has use
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """The questions of a visitor's file, and what was mended or left out to read them, as sentences."""
+    """The questions of a visitor's file, and what was mended or left out to read them, as sentences.
+
+    ``questions`` are all of a BioASQ file, of whatever type, where the file was read as gold.
+    """
 
     examples: tuple[Example, ...]
     notes: tuple[str, ...] = ()
+    questions: tuple[BioAsqQuestion, ...] = ()
 
 
 def limits_in_words() -> str:
@@ -50,12 +54,13 @@ def limits_in_words() -> str:
     return f"at most {MAX_UPLOAD_BYTES // 10**6} MB and {MAX_UPLOAD_QUESTIONS:,} questions"
 
 
-def read_upload(path: Path | str) -> Upload:
-    """The questions of a BioASQ or SQuAD file; of BioASQ its factoids, as ``convert`` has them (``wide``).
+def read_upload(path: Path | str, *, mode: Mode = "wide") -> Upload:
+    """The questions of a BioASQ or SQuAD file; of BioASQ its factoids, as ``convert`` has them.
 
-    Raises ``DataError`` for a file that is neither, too large, or that takes more memory or time than
-    there is for it; ``InputError`` where it holds no question that can be asked, or the server has too
-    many files to read.
+    In ``card`` mode the file is read as gold: all questions of a BioASQ file are given too. Raises
+    ``DataError`` for a file that is neither, too large, or that takes more memory or time than there is
+    for it; ``InputError`` where it holds no question that can be asked, ``BusyError`` where the server
+    has too many files to read.
     """
     path = Path(path).resolve()
     name = path.name
@@ -66,9 +71,9 @@ def read_upload(path: Path | str) -> Upload:
     if size > MAX_UPLOAD_BYTES:
         raise DataError(_too_large(f"{name} has {size / 1e6:,.1f} MB"))
     if not _TURNS.acquire(timeout=MAX_SECONDS):
-        raise InputError("Other files are being read. Upload yours again in a minute.")
+        raise BusyError("Other files are being read. Upload yours again in a minute.")
     try:
-        document = _answer_of_child(path)
+        document = _answer_of_child(path, mode)
     finally:
         _TURNS.release()
     return _upload_of(document, name)
@@ -78,12 +83,12 @@ def _too_large(what: str) -> str:
     return f"{what}; a file may have {limits_in_words()}. Give the questions in parts."
 
 
-def _answer_of_child(path: Path) -> dict[str, Any]:
+def _answer_of_child(path: Path, mode: Mode) -> dict[str, Any]:
     """What the child process wrote of the file; where it was ended, which limit ended it."""
     found_in = os.pathsep.join(filter(None, (_PACKAGES, os.environ.get("PYTHONPATH"))))
     try:
         done = subprocess.run(
-            [sys.executable, "-m", __name__, str(path)],
+            [sys.executable, "-m", __name__, str(path), mode],
             env=os.environ | {"PYTHONPATH": found_in},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -106,15 +111,22 @@ def _upload_of(document: dict[str, Any], name: str) -> Upload:
         raise DataError(wrong)
     if document["count"] > MAX_UPLOAD_QUESTIONS:
         raise DataError(_too_large(f"{name} holds {document['count']:,} questions"))
-    if not document["count"]:
-        raise InputError(f"{name} holds no factoid question with an answer in one of its snippets.")
     contexts: list[str] = document["contexts"]
+    questions = tuple(_question_of(row, contexts) for row in document["questions"])
+    if not document["count"] and not any(q.type == "factoid" and q.snippets for q in questions):
+        raise InputError(f"{name} holds no factoid question with an answer in one of its snippets.")
     examples = []
     for context, identity, question, gold, labelled in document["rows"]:
         spans = tuple(CharSpan(start, end) for start, end in gold)
         texts = tuple(span.of(contexts[context]) for span in spans)
         examples.append(Example(Question(question, identity), contexts[context], texts, spans, labelled))
-    return Upload(tuple(examples), tuple(document["notes"]))
+    return Upload(tuple(examples), tuple(document["notes"]), questions)
+
+
+def _question_of(row: Sequence[Any], contexts: Sequence[str]) -> BioAsqQuestion:
+    identity, body, kind, answers, places = row
+    snippets = tuple(Snippet(contexts[place], "") for place in places)
+    return BioAsqQuestion(identity, body, kind, tuple(tuple(names) for names in answers), snippets)
 
 
 # --- the child -----------------------------------------------------------------------------------------
@@ -122,12 +134,12 @@ def _upload_of(document: dict[str, Any], name: str) -> Upload:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Read a file within the limits and write its questions as JSON to standard output; 0, if it could."""
-    (given,) = sys.argv[1:] if argv is None else argv
+    given, *mode = sys.argv[1:] if argv is None else argv
     _limit_this_process()
     path = Path(given)
     os.chdir(path.parent)  # so that messages name the file and not where it lies
     try:
-        document = _document_of(path.name)
+        document = _document_of(path.name, "card" if mode == ["card"] else "wide")
     except DataError as error:
         document = {"wrong": str(error)}
     except MemoryError:
@@ -149,15 +161,17 @@ def _limit_this_process() -> None:
             continue
 
 
-def _document_of(name: str) -> dict[str, Any]:
+def _document_of(name: str, mode: Mode) -> dict[str, Any]:
     """What is read of the file as plain JSON values, each context once; no more than can be used."""
     found = read_dataset(name, max_bytes=MAX_UPLOAD_BYTES)
+    asked: tuple[BioAsqQuestion, ...] = ()
     if isinstance(found, BioAsqFile):
-        examples = convert(found.questions, mode="wide").examples
+        examples = convert(found.questions, mode=mode).examples
+        asked = found.questions if mode == "card" else ()
     else:
         examples = found.examples
-    if len(examples) > MAX_UPLOAD_QUESTIONS:
-        return {"count": len(examples)}
+    if max(len(examples), len(asked)) > MAX_UPLOAD_QUESTIONS:
+        return {"count": max(len(examples), len(asked))}
     if sum(len(text) for example in examples for text in example.gold_texts) > MAX_UPLOAD_BYTES:
         return {"limit": "memory"}  # answers that overlap, and are together larger than the file
     places: dict[str, int] = {}
@@ -171,7 +185,23 @@ def _document_of(name: str) -> dict[str, Any]:
         )
         for example in examples
     ]
-    return {"count": len(rows), "contexts": list(places), "rows": rows, "notes": found.notes}
+    questions = [
+        (
+            question.id,
+            question.body,
+            question.type,
+            question.exact_answer,
+            [places.setdefault(snippet.text, len(places)) for snippet in question.snippets],
+        )
+        for question in asked
+    ]
+    return {
+        "count": len(rows),
+        "contexts": list(places),
+        "rows": rows,
+        "questions": questions,
+        "notes": found.notes,
+    }
 
 
 if __name__ == "__main__":
