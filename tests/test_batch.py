@@ -14,6 +14,7 @@ from biom_demo.analysis import batch
 from biom_demo.analysis.batch import AnsweredRow, Chunks, LocalEngine, Reads
 from biom_demo.analysis.rows import BadRow, Form, Row, open_rows
 from biom_demo.errors import DataError, InputError, PubMedError
+from biom_demo.pubmed.cache import Cache
 from biom_demo.pubmed.pace import Pace
 from biom_demo.pubmed.session import PubMed
 from biom_demo.qa.datasets import read_bioasq, read_squad
@@ -154,6 +155,19 @@ def test_a_run_ends_where_pubmed_cannot_be_asked_and_no_row_is_called_bad(monkey
         pubmed = PubMed(base_url=server.url, pace=Pace(), budget_s=1.0)
         with pytest.raises(PubMedError):
             read([row(1, "CFTR"), row(2, names="90000001")], pubmed=pubmed)
+
+
+def test_an_old_copy_is_read_and_says_so_and_half_of_what_is_named_is_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(batch, "PAUSE_S", 0.0)
+    with entrez_server() as server:
+        cache = Cache(tmp_path, max_bytes=10**7, max_age_s=0.0)
+        pubmed = PubMed(base_url=server.url, pace=Pace(), cache=cache, budget_s=1.0)
+        pubmed.fetch(["90000001"])
+        server.faults = [status(503)] * 100
+        (copy,) = read([row(1, names="90000001")], pubmed=pubmed)
+        assert "Shown is the copy of" in flat_row(copy)["notices"]
+        with pytest.raises(PubMedError):
+            read([row(1, names="90000001, 90000002")], pubmed=pubmed)
 
 
 def test_stop_ends_the_wait_for_pubmed():

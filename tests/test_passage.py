@@ -63,8 +63,8 @@ def test_sections_are_inside_and_in_order(text, position):
     passage = passage_of_text(text)
     ends = 0
     for section, label in zip(passage.sections, passage.labels, strict=True):
-        assert ends <= label.start < label.end <= section.start <= section.end <= len(text)
-        assert label.of(text) == section.label + ":"
+        assert ends <= label.start < label.end <= section.start <= section.end <= len(passage.text)
+        assert label.of(passage.text) == section.label + ":"
         ends = section.end
     assert isinstance(passage.section_at(position), str)
 
