@@ -319,7 +319,7 @@ NOT_DRIVEN = {
         analysis.literature.queries_to_try
         analysis.literature.findings analysis.claims.EvidenceTable.rank show.cards.card_html
         show.export.comparison_document show.difference.attributions_html
-        show.difference.rewordings_html show.words.verdict_words
+        show.difference.rewordings_html show.words.verdict_words show.meanwhile.meanwhile_html
         """,
 }
 EXCUSED = {name for several in NOT_DRIVEN.values() for name in several.split()}
