@@ -109,7 +109,12 @@ def load_pair(
         pair = resolve_pair(settings.pair, biom=settings.biom_model, vanilla=settings.vanilla_model)
     else:
         pair = resolve_pair(name or settings.pair, biom=biom, vanilla=vanilla)
-    loaded = LoadedPair(pair, Models(threads=settings.threads), PubMed.from_settings(settings), settings)
+    loaded = LoadedPair(
+        pair,
+        Models(threads=settings.threads, precision=settings.precision),
+        PubMed.from_settings(settings),
+        settings,
+    )
     for checkpoint in pair.checkpoints:
         loaded.models.reader(checkpoint)
     return loaded

@@ -20,6 +20,13 @@ _INSTALLED = Path(__file__).parent / "assets"
 ASSETS = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parent.parent / "assets"
 
 
+class Precision(StrEnum):
+    """What a model computes in: exact, or half as long and quicker where the processor has it."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+
+
 class Switch(StrEnum):
     """A setting that follows from whether the page is public, unless it is set."""
 
@@ -66,6 +73,11 @@ class Settings:
         "BIOM_PAIRS",
         "Pairs on offer beside the default one: all, or names such as mini,base; auto: all, on a public "
         "page mini.",
+    )
+    precision: Precision = _setting(
+        Precision.FLOAT32,
+        "BIOM_ENGINE",
+        "What models compute in: float32, exact; or bfloat16, quicker where the processor has it.",
     )
     threads: int = _setting(0, "BIOM_THREADS", "CPU threads of a model; 0 is torch's choice.", at_least=0)
     host: str = _setting(
@@ -192,6 +204,7 @@ _PARSERS: dict[str, tuple[Callable[[str], Any], str]] = {
     "int": (int, "a whole number"),
     "float": (float, "a number"),
     "bool": (bool, "anything"),
+    "Precision": (lambda raw: Precision(raw.lower()), "float32 or bfloat16"),
     "Switch": (lambda raw: _SWITCHES[raw.lower()], "auto, on or off"),
 }
 

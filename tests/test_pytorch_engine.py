@@ -17,10 +17,11 @@ import torch
 
 from biom_demo.errors import CheckpointError
 from biom_demo.qa.engines import pytorch
-from biom_demo.qa.engines.pytorch import PyTorchEngine
+from biom_demo.qa.engines.pytorch import PyTorchEngine, has_bfloat16
 from biom_demo.qa.reader import Reader
 from biom_demo.qa.records import Question
 from biom_demo.qa.windows import build_windows
+from biom_demo.settings import Precision
 from tests.conftest import ROOT
 from tests.tiny import (
     ARCHITECTURES,
@@ -102,6 +103,24 @@ def test_padding_is_masked_and_is_the_tokenizers(engine):
     assert (inputs["input_ids"][0, len(short) :] == engine.tokenizer.pad_token_id).all()
     assert inputs["attention_mask"].sum(dim=1).tolist() == [len(short), len(long)]
     assert all(value.dtype == torch.int64 for value in inputs.values())
+
+
+@pytest.mark.skipif(not has_bfloat16(), reason="needs a processor that computes in bfloat16")
+def test_in_bfloat16_logits_are_float32_and_near(engine, tmp_path):
+    engine.model.save_pretrained(tmp_path)
+    engine.tokenizer.save_pretrained(tmp_path)
+    quick = PyTorchEngine.load(tmp_path, precision=Precision.BFLOAT16)
+    windows = windows_of(engine, *CONTEXTS)
+    exact, near = engine.logits(windows), quick.logits(windows)
+    assert all(one.start.dtype == np.float32 for one in near)
+    starts, near_starts = (np.concatenate([one.start for one in found]) for found in (exact, near))
+    assert 0 < np.abs(starts - near_starts).max() < 0.05 * np.abs(starts).max() + 0.01
+
+
+def test_bfloat16_is_refused_where_the_processor_has_none(tiny_checkpoint, monkeypatch):
+    monkeypatch.setattr(pytorch.torch.cpu, "get_capabilities", lambda: {"avx512_bf16": False})
+    with pytest.raises(CheckpointError, match="no instructions for bfloat16"):
+        PyTorchEngine.load(tiny_checkpoint, precision=Precision.BFLOAT16)
 
 
 def test_set_threads_is_what_torch_runs_with():

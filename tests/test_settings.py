@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 
 from biom_demo.errors import InputError
-from biom_demo.settings import Settings, Switch
-from biom_demo.ui.site import FORWARDED, Site
+from biom_demo.settings import Precision, Settings, Switch
+from biom_demo.ui.site import FORWARDED, QUICKER, Site
 from tests.conftest import ROOT
 from tests.site import site_of
 
@@ -138,3 +138,13 @@ def test_what_a_proxy_passed_on_counts_as_from_anyone(header):
     assert site.own_models  # for those who come directly
     trusted = site_of(settings=Settings.from_environment({"BIOM_PUBLIC": "off"}))
     assert trusted.seen_by({header: "x"}).own_models
+
+
+def test_what_models_compute_in_is_set_and_told():
+    assert Settings.from_environment({}).precision is Precision.FLOAT32
+    quick = Settings.from_environment({"BIOM_ENGINE": "BFloat16", "BIOM_PAIR": "mini", "BIOM_CACHE": "off"})
+    assert quick.precision is Precision.BFLOAT16
+    assert QUICKER in Site.from_settings(quick).notices
+    assert QUICKER not in Site.from_settings(replace(quick, precision=Precision.FLOAT32)).notices
+    with pytest.raises(InputError, match="Set it to float32 or bfloat16"):
+        Settings.from_environment({"BIOM_ENGINE": "int4"})

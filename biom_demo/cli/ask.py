@@ -97,7 +97,7 @@ def _ask_passage(arguments: argparse.Namespace, settings: Settings) -> None:
         check_input(text, question, max_chars=most)
         passage = passage_of_text(text)
     checkpoints = pair_of(settings, arguments.pair).checkpoints
-    models = Models(threads=settings.threads)
+    models = Models(threads=settings.threads, precision=settings.precision)
     comparison = compared(Question(question), passage, checkpoints, models.visit())
     if arguments.json:
         print_json(comparison_json(comparison))
@@ -137,7 +137,7 @@ def _ask_literature(arguments: argparse.Namespace, settings: Settings) -> None:
     limit = max(1, min(arguments.top, MAX_ABSTRACTS))
     with PubMed.from_settings(settings).session() as session:
         retrieved = retrieve(question, search(tries, session, limit=limit), session)
-    models = Models(threads=settings.threads)
+    models = Models(threads=settings.threads, precision=settings.precision)
     read: list[Comparison] = []
     with progress_line(f"of {len(retrieved.records)} abstracts read") as progress:
         for comparison in read_abstracts(retrieved, checkpoints, models.visit()):

@@ -42,4 +42,6 @@ def load_source(
 
     if settings.threads:
         set_threads(settings.threads)
-    return Reader.load(source, name=name, decoding=Decoding(run_squad=run_squad))
+    return Reader.load(
+        source, name=name, decoding=Decoding(run_squad=run_squad), precision=settings.precision
+    )

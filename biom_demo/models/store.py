@@ -13,6 +13,7 @@ from biom_demo.models.catalogue import Checkpoint, is_hub_id, locate
 from biom_demo.models.memory import require_memory
 from biom_demo.models.worker import Ended, Job, Progress, Worker
 from biom_demo.qa.records import Question, Reading
+from biom_demo.settings import Precision
 
 if TYPE_CHECKING:
     from biom_demo.qa.reader import Reader
@@ -23,13 +24,14 @@ READERS_KEPT = 4  # two pairs, or the most models of one comparison
 class Models:
     """A thread-safe store of readers by checkpoint folder, and the worker that runs them.
 
-    ``threads`` are a model's CPU threads; 0 is torch's choice. Nothing that costs seconds is imported
-    before the first reading.
+    ``threads`` are a model's CPU threads; 0 is torch's choice. ``precision`` is what models
+    compute in. Nothing that costs seconds is imported before the first reading.
     """
 
-    def __init__(self, *, threads: int = 0) -> None:
+    def __init__(self, *, threads: int = 0, precision: Precision = Precision.FLOAT32) -> None:
         self.worker = Worker()
         self._threads = threads
+        self._precision = precision
         self._readers: OrderedDict[Path, Reader] = OrderedDict()
         self._loading = threading.Lock()
 
@@ -56,7 +58,9 @@ class Models:
             require_memory(folder, checkpoint.label)
             if self._threads:
                 set_threads(self._threads)
-            reader = Reader.load(folder, name=checkpoint.label, cache=LogitsCache())
+            reader = Reader.load(
+                folder, name=checkpoint.label, cache=LogitsCache(), precision=self._precision
+            )
             self._readers[folder] = reader
             while len(self._readers) > READERS_KEPT:
                 self._readers.popitem(last=False)

@@ -20,6 +20,7 @@ from biom_demo.qa.calibration import UNCALIBRATED, Calibration
 from biom_demo.qa.engines import Engine
 from biom_demo.qa.logits_cache import LogitsCache
 from biom_demo.qa.records import Prediction, Question, Reading, SpanLogits, Windows
+from biom_demo.settings import Precision
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -85,6 +86,7 @@ class Reader:
         decoding: Decoding | None = None,
         allow_new_head: bool = False,
         cache: LogitsCache | None = None,
+        precision: Precision = Precision.FLOAT32,
     ) -> Reader:
         """A reader of a checkpoint folder, or of a Hub id whose files lie in the local cache.
 
@@ -95,7 +97,7 @@ class Reader:
         # Imported here: torch takes seconds, and most modules that import this one need none.
         from biom_demo.qa.engines.pytorch import PyTorchEngine
 
-        engine = PyTorchEngine.load(source, name=name, allow_new_head=allow_new_head)
+        engine = PyTorchEngine.load(source, name=name, allow_new_head=allow_new_head, precision=precision)
         return cls(engine, engine.tokenizer, decoding, Calibration.of_folder(Path(source)), cache)
 
     def predictions(

@@ -1,4 +1,4 @@
-"""A checkpoint run by PyTorch on the CPU, in float32: any extractive QA architecture of transformers.
+"""A checkpoint run by PyTorch on the CPU: any extractive QA architecture of transformers.
 
 The only file outside ``train/`` that imports torch and transformers.
 """
@@ -23,6 +23,7 @@ from biom_demo.errors import CheckpointError
 from biom_demo.qa.checkpoint_files import FREE_NUMBERS, Weights, check_checkpoint
 from biom_demo.qa.records import SpanLogits, Window
 from biom_demo.qa.windows import Layout, build_windows
+from biom_demo.settings import Precision
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -55,11 +56,32 @@ def set_threads(threads: int) -> None:
     torch.set_num_threads(threads)
 
 
+def has_bfloat16() -> bool:
+    """Whether the processor multiplies matrices of bfloat16 by instructions of its own."""
+    known = torch.cpu.get_capabilities()
+    return any(known.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
 class PyTorchEngine:
     """A QA model and its tokenizer; it sends the model only what the model's ``forward`` declares."""
 
-    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> None:
-        """Raises ``CheckpointError`` where the two do not fit, or are of a kind that cannot be read."""
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerFast,
+        precision: Precision = Precision.FLOAT32,
+    ) -> None:
+        """``precision`` is what a forward pass computes in; the weights are float32 either way.
+
+        Raises ``CheckpointError`` where the two do not fit, or are of a kind that cannot be read, and where
+        the processor has no instructions for the precision.
+        """
+        if precision is Precision.BFLOAT16 and not has_bfloat16():
+            raise CheckpointError(
+                "This processor has no instructions for bfloat16, and would be slower with it. "
+                "Unset BIOM_ENGINE."
+            )
+        self.precision = precision
         self.model = model
         self.tokenizer = tokenizer
         self.max_positions = _max_positions(model)
@@ -79,7 +101,12 @@ class PyTorchEngine:
 
     @classmethod
     def load(
-        cls, source: str | Path, *, name: str | None = None, allow_new_head: bool = False
+        cls,
+        source: str | Path,
+        *,
+        name: str | None = None,
+        allow_new_head: bool = False,
+        precision: Precision = Precision.FLOAT32,
     ) -> PyTorchEngine:
         """The engine of a checkpoint folder, or of a Hub id whose files lie in the local cache.
 
@@ -124,7 +151,7 @@ class PyTorchEngine:
                 f"{name} has {what}. Choose a checkpoint fine-tuned for extractive question answering."
             )
         try:
-            engine = cls(model.eval(), tokenizer)
+            engine = cls(model.eval(), tokenizer, precision)
         except CheckpointError as error:
             raise CheckpointError(f"{name} cannot be read. {error}") from error
         engine._try_out(name)
@@ -156,7 +183,8 @@ class PyTorchEngine:
 
         All run as one batch, padded to its longest.
         """
-        with torch.inference_mode():
+        half = torch.autocast("cpu", torch.bfloat16, enabled=self.precision is Precision.BFLOAT16)
+        with torch.inference_mode(), half:
             output = self.model(**self.pad(windows))
         starts = output.start_logits.float().numpy()  # (B, T)
         ends = output.end_logits.float().numpy()
