@@ -98,7 +98,7 @@ class Actor:
 
     def __init__(self, reads: Reads, settings: Settings, make: bytes) -> None:
         self._reads = replace(reads, pubmed=PubMed.from_settings(settings))
-        self._visit = Models(threads=settings.threads).visit()
+        self._visit = Models(threads=settings.threads, remembering=False).visit()
         self._make: Make[Any] = _opened(make)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:

@@ -222,7 +222,7 @@ def _engine(
         from biom_demo.analysis.ray_engine import RayEngine
 
         return RayEngine(reads, settings, workers=arguments.workers)
-    visit = Models(threads=settings.threads).visit()
+    visit = Models(threads=settings.threads, remembering=False).visit()
     return nullcontext(LocalEngine(replace(reads, pubmed=PubMed.from_settings(settings)), visit, visit.stop))
 
 

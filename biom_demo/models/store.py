@@ -24,12 +24,14 @@ class Models:
     """A thread-safe store of readers by checkpoint folder, and the worker that runs them.
 
     ``threads`` are a model's CPU threads; 0 is torch's choice. Nothing that costs seconds is imported
-    before the first reading.
+    before the first reading. With ``remembering`` what was read lately is not read again
+    (``qa.logits_cache``); a run that must end the same wherever it was broken off goes without.
     """
 
-    def __init__(self, *, threads: int = 0) -> None:
+    def __init__(self, *, threads: int = 0, remembering: bool = True) -> None:
         self.worker = Worker()
         self._threads = threads
+        self._remembering = remembering
         self._readers: OrderedDict[Path, Reader] = OrderedDict()
         self._loading = threading.Lock()
 
@@ -56,7 +58,9 @@ class Models:
             require_memory(folder, checkpoint.label)
             if self._threads:
                 set_threads(self._threads)
-            reader = Reader.load(folder, name=checkpoint.label, cache=LogitsCache())
+            reader = Reader.load(
+                folder, name=checkpoint.label, cache=LogitsCache() if self._remembering else None
+            )
             self._readers[folder] = reader
             while len(self._readers) > READERS_KEPT:
                 self._readers.popitem(last=False)
