@@ -121,11 +121,14 @@ def wait_for_a_piece(process, out):
 
 
 def test_a_killed_process_is_gone_on_with_to_the_same_bytes(tmp_path, tiny_checkpoint, monkeypatch, capsys):
-    """Real models and a real signal: the rows are long enough that it comes between two pieces."""
+    """Real models and a real signal: the rows are long enough that it comes between two pieces.
+
+    Rows come again in later pieces: what was read before a kill is no help after it, and makes no odds.
+    """
     folders = tiny_checkpoint, save_tiny("albert", tmp_path / "other")
     text = "The virus binds the protein; a drug of the gene causes it, which is the virus in the protein. "
     rows = [
-        {"id": str(i), "question": f"which gene {i}?", "text": f"{i} {text * (1 + i % 7 * 6)}"}
+        {"id": str(i), "question": f"which gene {i % 40}?", "text": f"{text * (1 + i % 40 % 7 * 6)}"}
         for i in range(3 * ROWS_AT_ONCE)
     ]
     table, out, whole = (tmp_path / name for name in ("in.jsonl", "o.jsonl", "whole.jsonl"))

@@ -98,7 +98,9 @@ class Actor:
 
     def __init__(self, reads: Reads, settings: Settings, make: bytes) -> None:
         self._reads = replace(reads, pubmed=PubMed.from_settings(settings))
-        self._visit = Models(threads=settings.threads, precision=settings.precision).visit()
+        self._visit = Models(
+            threads=settings.threads, precision=settings.precision, remembering=False
+        ).visit()
         self._make: Make[Any] = _opened(make)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:

@@ -157,6 +157,7 @@ def run(arguments: argparse.Namespace) -> int:
             "side": how.side,
             "always_answer": how.always_answer,
             "most_characters": settings.max_context_chars,
+            "computed_in": settings.precision,
         },
     }
     lines = arguments.out if how.form.grows else Path(f"{arguments.out}.rows.jsonl")
@@ -222,7 +223,7 @@ def _engine(
         from biom_demo.analysis.ray_engine import RayEngine
 
         return RayEngine(reads, settings, workers=arguments.workers)
-    visit = Models(threads=settings.threads, precision=settings.precision).visit()
+    visit = Models(threads=settings.threads, precision=settings.precision, remembering=False).visit()
     return nullcontext(LocalEngine(replace(reads, pubmed=PubMed.from_settings(settings)), visit, visit.stop))
 
 

@@ -24,14 +24,23 @@ READERS_KEPT = 4  # two pairs, or the most models of one comparison
 class Models:
     """A thread-safe store of readers by checkpoint folder, and the worker that runs them.
 
-    ``threads`` are a model's CPU threads; 0 is torch's choice. ``precision`` is what models
-    compute in. Nothing that costs seconds is imported before the first reading.
+    ``threads`` are a model's CPU threads; 0 is torch's choice. ``precision`` is what models compute in.
+    Nothing that costs seconds is imported before the first reading. With ``remembering`` what was read
+    lately is not read again (``qa.logits_cache``); a run that must end the same wherever it was broken off
+    goes without.
     """
 
-    def __init__(self, *, threads: int = 0, precision: Precision = Precision.FLOAT32) -> None:
+    def __init__(
+        self,
+        *,
+        threads: int = 0,
+        precision: Precision = Precision.FLOAT32,
+        remembering: bool = True,
+    ) -> None:
         self.worker = Worker()
         self._threads = threads
         self._precision = precision
+        self._remembering = remembering
         self._readers: OrderedDict[Path, Reader] = OrderedDict()
         self._loading = threading.Lock()
 
@@ -59,7 +68,10 @@ class Models:
             if self._threads:
                 set_threads(self._threads)
             reader = Reader.load(
-                folder, name=checkpoint.label, cache=LogitsCache(), precision=self._precision
+                folder,
+                name=checkpoint.label,
+                cache=LogitsCache() if self._remembering else None,
+                precision=self._precision,
             )
             self._readers[folder] = reader
             while len(self._readers) > READERS_KEPT:
