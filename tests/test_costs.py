@@ -315,7 +315,7 @@ NOT_DRIVEN = {
         pubmed.local_server.main
         """,
     "it is one slice, or a line around functions that are driven": """
-        qa.records.CharSpan.of qa.reader.size_of analysis.passage.passage_of_input show.batch.submission
+        qa.records.CharSpan.of qa.reader.size_of analysis.passage.passage_of_input show.batch.submitted
         analysis.literature.queries_to_try
         analysis.literature.findings analysis.claims.EvidenceTable.rank show.cards.card_html
         show.export.comparison_document show.difference.attributions_html

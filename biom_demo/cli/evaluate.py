@@ -19,7 +19,7 @@ from biom_demo.analysis.benchmark import (
     submission,
 )
 from biom_demo.cli.loading import PAIR_HELP, load, load_source, pair_of
-from biom_demo.cli.printing import print_json
+from biom_demo.cli.output import print_json
 from biom_demo.errors import DataError, InputError
 from biom_demo.qa.datasets import write_json
 from biom_demo.settings import Settings

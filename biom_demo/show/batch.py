@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from biom_demo.analysis.batch import AnsweredRow, ReadRow
+from biom_demo.analysis.benchmark import submission
 from biom_demo.analysis.comparison import View
 from biom_demo.analysis.rows import BadRow, Form
 from biom_demo.errors import DataError, InputError
@@ -216,7 +217,7 @@ def finish(lines: Path, out: Path, how: Written, questions: Sequence[BioAsqQuest
         if repeated:
             return f"ids that occur again, of which the first answer is written: {repeated:,}"
     elif how.form is OutputForm.BIOASQ:
-        write_json(submission(questions, _read(lines)), out)
+        write_json(submitted(questions, _read(lines)), out)
     return ""
 
 
@@ -226,29 +227,17 @@ def _read(lines: Path) -> Iterator[dict[str, Any]]:
             yield json.loads(line)
 
 
-def submission(questions: Sequence[BioAsqQuestion], read: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """A BioASQ phase B file: an entry for every question, as the official program asks for.
+def submitted(questions: Sequence[BioAsqQuestion], read: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """A BioASQ phase B file (``benchmark.submission``) of the lines that ``lines_of`` makes of what was read.
 
-    A factoid has up to five answers, best first, a list question those with at least half of the best
-    one's score, each as a list of one. Questions of other types, which are not answered by a span, have
-    an entry without an answer. ``read`` are the lines that ``lines_of`` makes of what was read.
+    A factoid has up to five answers, a list question those with at least half of the best one's score.
     """
-    readings: dict[str, list[tuple[str, Prediction]]] = {question.id: [] for question in questions}
+    kinds = {question.id: question.type for question in questions}
+    readings: dict[str, list[tuple[str, Prediction]]] = {}
     for one in read:
-        if one["question_id"] in readings:
-            readings[one["question_id"]].append((one["text"], _prediction_of(one)))
-    return {
-        "questions": [
-            {
-                "id": question.id,
-                "type": question.type,
-                "body": question.body,
-                "ideal_answer": [],
-                **_exact_answer(question, readings[question.id]),
-            }
-            for question in questions
-        ]
-    }
+        readings.setdefault(one["question_id"], []).append((one["text"], _prediction_of(one)))
+    answers = {id_: _pooled(found, kinds.get(id_, "")) for id_, found in readings.items()}
+    return submission(questions, answers)
 
 
 def _prediction_of(line: Mapping[str, Any]) -> Prediction:
@@ -259,13 +248,11 @@ def _prediction_of(line: Mapping[str, Any]) -> Prediction:
     return Prediction(Question(""), answers, *line["null"])
 
 
-def _exact_answer(question: BioAsqQuestion, found: list[tuple[str, Prediction]]) -> dict[str, Any]:
-    if question.type == "factoid":
-        return {"exact_answer": [[one.text] for one in pool(found, top_n=MAX_FACTOID_ANSWERS)]}
-    if question.type == "list":
-        pooled = pool(found, top_n=MAX_LIST_ANSWERS)
-        return {"exact_answer": [[one.text] for one in pooled if one.score >= LIST_SHARE * pooled[0].score]}
-    return {"exact_answer": ""} if question.type == "yesno" else {}
+def _pooled(found: list[tuple[str, Prediction]], kind: str) -> list[str]:
+    if kind == "factoid":
+        return [one.text for one in pool(found, top_n=MAX_FACTOID_ANSWERS)]
+    pooled = pool(found, top_n=MAX_LIST_ANSWERS) if kind == "list" else []
+    return [one.text for one in pooled if one.score >= LIST_SHARE * pooled[0].score]
 
 
 def _write_parquet(rows: Iterable[Mapping[str, Any]], out: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
@@ -300,23 +300,24 @@ def _prediction_row(example: Example, label: str, pair: PairScore) -> dict[str, 
     }
 
 
-def submission(questions: Sequence[BioAsqQuestion], pooled: dict[str, list[str]]) -> dict[str, Any]:
+def submission(questions: Sequence[BioAsqQuestion], answers: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """A BioASQ phase B file with an entry for every question, of whatever type.
 
-    A factoid has at most five answers, one-element lists, best first. What the models do not answer is
-    there without an answer, as the official program needs the entry: a list question with an empty list,
-    yes/no with "", which the program takes for neither; a summary has no exact answer.
+    ``answers`` are those of factoid and list questions by id, best first; each becomes a list of one, and a
+    factoid has at most five. What the models do not answer is there without an answer, as the official
+    program needs the entry: a list question with an empty list, yes/no with "", which the program takes
+    for neither; a summary has no exact answer.
     """
-    return {"questions": [_submitted(question, pooled.get(question.id, [])) for question in questions]}
+    return {"questions": [_submitted(question, answers.get(question.id, ())) for question in questions]}
 
 
 def _submitted(question: BioAsqQuestion, answers: Sequence[str]) -> dict[str, Any]:
-    nothing: dict[str, Any] = {"list": [], "yesno": ""}
-    exact = {}
-    if question.type == "factoid":
-        exact = {"exact_answer": [[text] for text in answers[:SUBMITTED]]}
-    elif question.type in nothing:
-        exact = {"exact_answer": nothing[question.type]}
+    exact: dict[str, Any] = {}
+    if question.type in ("factoid", "list"):
+        most = SUBMITTED if question.type == "factoid" else None
+        exact = {"exact_answer": [[text] for text in answers[:most]]}
+    elif question.type == "yesno":
+        exact = {"exact_answer": ""}
     return {
         "id": question.id,
         "type": question.type,
