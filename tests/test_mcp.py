@@ -21,6 +21,7 @@ from tests.served import QUESTION, served
 from tests.site import TEXT
 
 README = (ROOT / "README.md").read_text("utf-8")
+SIDES = ("biom", "vanilla")
 TOOLS = {"answer", "compare", "search_pubmed", "ask_pubmed", "evaluate_file"}
 needs_mcp = pytest.mark.skipif(
     importlib.util.find_spec("mcp") is None, reason="needs the extra mcp: pip install -r requirements-mcp.txt"
@@ -77,6 +78,18 @@ def test_the_endpoints_are_tools_with_described_parameters(page):
             assert parameter["description"], f"{tool.name}: {name}"
     (answer,) = (tool for tool in listed.tools if tool.name == "answer")
     assert answer.inputSchema["required"] == ["text", "question"]
+
+
+@needs_mcp
+def test_a_tool_gives_what_the_endpoint_gives(page):
+    asked = {"text": TEXT, "question": QUESTION}
+    given = told(of_session(page, lambda session: session.call_tool("answer", asked)))
+    document = page.call("answer", [TEXT, QUESTION, "mini"])
+
+    def timeless(found):
+        return {name: {**value, "seconds": None} if name in SIDES else value for name, value in found.items()}
+
+    assert timeless(given) == timeless(document)
 
 
 @needs_mcp

@@ -1,4 +1,7 @@
-"""The same question over the same text: page, API, command line and evaluation give the same answer."""
+"""The same question over the same text: page, API, command line, library, batch and evaluation agree.
+
+The MCP tools give what the API gives: ``test_mcp.py``.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import json
 
 import pytest
 
+from biom_demo import ask, load_pair
 from biom_demo.analysis.comparison import View
 from biom_demo.cli import main
 from biom_demo.qa.datasets import write_squad
@@ -77,6 +81,26 @@ def test_the_command_line_answers_as_the_page(folders, on_page, tmp_path, monkey
             assert as_seen(prediction) == [seen(a) for a in document[side]["n_best"]]
             best = document[side]["answer"]
             assert (best is None) == (prediction.best() is None)
+
+
+def test_the_library_answers_as_the_page(folders, on_page):
+    pair = load_pair(biom=str(folders[0]), vanilla=str(folders[1]), settings=Settings(threads=1))
+    for text, predictions in zip(TEXTS, on_page, strict=True):
+        document = ask(ASKED, text, pair).to_json()
+        for side, prediction in zip(("biom", "vanilla"), predictions, strict=True):
+            assert as_seen(prediction) == [seen(a) for a in document[side]["n_best"]]
+
+
+def test_a_batch_answers_as_the_page(folders, on_page, tmp_path, monkeypatch):
+    monkeypatch.setenv("BIOM_MODEL", str(folders[0]))
+    monkeypatch.setenv("VANILLA_MODEL", str(folders[1]))
+    data, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    data.write_text("".join(json.dumps({"question": ASKED, "text": text}) + "\n" for text in TEXTS))
+    assert main(["batch", str(data), "--out", str(out)]) == 0
+    for line, predictions in zip(out.read_text().splitlines(), on_page, strict=True):
+        document = json.loads(line)
+        for side, prediction in zip(("biom", "vanilla"), predictions, strict=True):
+            assert as_seen(prediction) == [seen(a) for a in document[side]["n_best"]]
 
 
 def test_evaluation_answers_as_the_page(folders, on_page, tmp_path):
