@@ -134,7 +134,7 @@ def test_the_table_has_a_row_a_paper_that_can_be_sorted():
     rows = html.split("<tr>")[2:]
     assert [row.count("<td") for row in rows] == [7] * 4
     page = Page(html)
-    assert [v for n, v in page.attributes if n == "data-pmid"] == ["1", "2", "3", "4"]
+    assert [v for n, v in page.attributes if n == "data-record"] == ["1", "2", "3", "4"]
     assert [v for n, v in page.attributes if n == "data-column"] == list("123456")
     values = [re.findall(r'data-value="([^"]*)"', row) for row in rows]
     assert [v[0] for v in values] == ["2001", "2008", "2005", ""]
