@@ -20,7 +20,7 @@ from typing import Any
 from biom_demo.analysis.hints import paste_hint
 from biom_demo.analysis.literature import MAX_ABSTRACTS
 from biom_demo.analysis.passage import Passage
-from biom_demo.analysis.rows import BadRow, Form, form_of_text, open_rows
+from biom_demo.analysis.rows import BadRow, Form, form_of_text, open_rows, opens_json
 from biom_demo.errors import DataError, InputError, RecordError
 from biom_demo.pubmed.abstract import Abstract
 from biom_demo.pubmed.exports import medline_records, ris_records
@@ -152,7 +152,7 @@ def together(given: Sequence[Given], *, max_chars: int) -> Given:
             " ".join([*notices, "There is no abstract yet. Paste some, one a paragraph, or upload a file."])
         )
     if twice:
-        notices.append(f"{twice:,} given twice: read once.")
+        notices.append(f"{twice:,} given more than once: read once.")
     if cut or count > len(records) + twice:
         notices.append(
             f"{count:,} abstracts were given; the first {len(records):,} are read (at most {MAX_ABSTRACTS}, "
@@ -197,6 +197,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _document_of(name: str) -> dict[str, Any]:
     """What is read of the file as plain JSON values. Raises ``DataError``, ``InputError``."""
+    if opens_json(name):
+        if name.lower().endswith(".txt"):  # "[Article in German]"
+            return _written(_of_plain_text(name), name)
+        raise DataError(f"{name} is JSON, of questions perhaps. Give {FILES_IN_WORDS}.")
     try:
         # A question of nobody's: a file of abstracts has none.
         rows = open_rows(name, question="?")
@@ -208,6 +212,11 @@ def _document_of(name: str) -> dict[str, Any]:
         if rows.form in (Form.CSV, Form.TSV) and not rows.columns.get("context"):
             raise InputError(_NO_TEXTS.format(name))
         given = _given(rows.abstracts())
+    return _written(given, name)
+
+
+def _written(given: Given, name: str) -> dict[str, Any]:
+    """The abstracts as plain JSON values. Raises ``InputError`` where there is none."""
     if not given.records:
         raise InputError(" ".join([f"{name} holds no abstract.", *given.notices]))
     records = [record.as_json() for record in given.records]

@@ -452,6 +452,11 @@ def _head(path: Path) -> tuple[str, bool]:
         raise DataError(f"{path} is not UTF-8 text. Give a text file saved as UTF-8.") from None
 
 
+def opens_json(path: Path | str) -> bool:
+    """Whether the file begins as JSON does. Raises ``DataError`` where it is missing or damaged."""
+    return _head(Path(path))[0].lstrip("\ufeff \t\r\n").startswith(("{", "["))
+
+
 def form_of_text(text: str) -> Form | None:
     """``MEDLINE`` or ``RIS`` where a text is such an export, ``None`` for any other."""
     start = text[:4_000].lstrip("\ufeff \t\r\n")
