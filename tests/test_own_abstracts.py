@@ -220,6 +220,9 @@ def test_a_damaged_row_is_left_out_and_those_behind_it_are_read(tmp_path):
     rows = b"abstract\nCFTR is it.\n\xff\xfe\nFBN1 is it.\n"
     found = list(open_rows(saved(tmp_path, "a.csv", rows), question="?").abstracts())
     assert [isinstance(one, BadRow) for one in found] == [False, True, False]
+    cited = RIS.encode().replace(b"Okoye", b"Ok\xffye")
+    found = list(open_rows(saved(tmp_path, "a.ris", cited), question="?").abstracts())
+    assert [isinstance(one, BadRow) for one in found] == [True, False]
 
 
 def test_the_file_is_read_in_a_process_of_its_own(tmp_path):

@@ -187,7 +187,7 @@ class RowFile:
                     yield BadRow(0, 0, str(found))
                 elif not found.found.has_abstract:
                     yield BadRow(0, found.line, "The record has no abstract.", found.found.pmid)
-                elif _NO_UTF_8.search(found.found.text):
+                elif _NO_UTF_8.search("\n".join(_texts_of(found.found))):
                     yield BadRow(0, found.line, "The record is not UTF-8 text. Save the file as UTF-8.")
                 else:
                     yield found.found
@@ -450,6 +450,13 @@ def _head(path: Path) -> tuple[str, bool]:
         raise DataError(f"{path} is a damaged .gz file. Download it again.") from None
     except UnicodeDecodeError:
         raise DataError(f"{path} is not UTF-8 text. Give a text file saved as UTF-8.") from None
+
+
+def _texts_of(record: Abstract) -> Iterator[str]:
+    """All that an export may have put into a record."""
+    yield from (record.text, record.title, record.vernacular_title, record.journal, record.date, record.doi)
+    yield from (*record.authors, *record.mesh, *record.keywords, *record.publication_types)
+    yield from (record.pmcid, *record.languages, *(f"{note.source}{note.pmid}" for note in record.notes))
 
 
 def opens_json(path: Path | str) -> bool:
