@@ -285,7 +285,8 @@ NOT_DRIVEN = {
         qa.datasets.uploads.read_in_child analysis.own_abstracts.abstracts_of_file
         analysis.own_abstracts.main qa.datasets.uploads.main qa.reader.Reader.load
         qa.checkpoint_files.check_config qa.checkpoint_files.check_tokenizer_config
-        qa.checkpoint_files.check_tables analysis.benchmark.evaluation.score analysis.benchmark.report.progress_line
+        qa.checkpoint_files.check_tables analysis.benchmark.evaluation.score
+        analysis.benchmark.report.progress_line
         analysis.benchmark.report.submission analysis.benchmark.scores.measured
         analysis.benchmark.scores.benchmark show.reliability.measured_html
         analysis.benchmark.gold.read_gold analysis.stored.comparison_of

@@ -38,6 +38,7 @@ from biom_demo.ui.pubmed_tab import (
     EXAMPLES,
     OTHER_WAYS,
     ToRead,
+    asking_of,
     asked_of,
     find_abstracts,
     halt,
@@ -455,7 +456,7 @@ def test_an_abstract_of_ones_own_opens_in_compare_with_its_text():
     assert update["context"] == "Marfan syndrome is of FBN1."
     assert update["placed"].text == update["context"]
     assert update["run"].passage.named == ""  # its link has no text and no name
-    assert "Abstract 2" in update["record"]
+    assert update["record"].count("Abstract 2") == 1
     assert site.models.calls == calls
     named = read_own(site, own_of("PMID- 123\nTI  - Of CFTR\nAB  - CFTR is it.\n"))["read"]
     update = open_abstract("123 2", named, History(), View())
@@ -539,4 +540,8 @@ def test_of_boxes_that_are_not_about_what_is_read_nothing_is_kept():
     given = ("q", "query", "mini", 20, "newest")
     assert asked_of(*given, OWN, "text", file) == Asked("q", "", "mini", 0, False, OWN, "text", file)
     assert asked_of(*given, BUILT_IN, "text", file) == Asked("q", "", "mini", 0, False, BUILT_IN)
+    assert asking_of(OWN)["ask"]["value"] == "Ask these abstracts"
+    assert (
+        asking_of(PUBMED)["question"]["label"] == asking_of(None)["question"]["label"] == "Question to PubMed"
+    )
     assert asked_of(*given, PUBMED, "text", file) == Asked("q", "query", "mini", 20, True)

@@ -34,8 +34,8 @@ def builtin_html(records: Sequence[Abstract]) -> Markup:
     """What the built-in records are, and their titles."""
     titles = Markup().join(Markup("<li>{}</li>").format(record.title) for record in records)
     return Markup(
-        '<div class="builtin"><p>{count} of our own writing come with the app, true in substance and not '
-        "published anywhere. Nothing is sent to NCBI. They are about:</p><ul>{titles}</ul></div>"
+        '<div class="builtin"><p>{count} of our own writing, published nowhere, come with the app to '
+        "try it out. Nothing is sent to NCBI. They are about:</p><ul>{titles}</ul></div>"
     ).format(count=counted(len(records), "record"), titles=titles)
 
 

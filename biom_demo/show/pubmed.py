@@ -31,7 +31,7 @@ def record_html(record: Abstract, notices: Sequence[str] = ()) -> Markup:
     if len(names) > SHOWN_AUTHORS:
         people += f" and {len(names) - SHOWN_AUTHORS} more"
     parts = [people, record.journal, record.date, "; ".join(record.shown_types)]
-    links = [name_html(record)]
+    links = [name_html(record)] if record.pmid or record.title else []  # else it is the heading
     if record.doi:
         address = f"https://doi.org/{quote(record.doi, safe='/:;()', errors='replace')}"
         links.append(_link(address, f"DOI {record.doi}"))

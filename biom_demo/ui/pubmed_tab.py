@@ -76,6 +76,7 @@ BOXES = ("question", "query", "pair", "count", "order", "source", "own", "file")
 FOUND = ("found-head", "query", "generated", "to_read", "pubmed_status", "stop")
 # What the button says, and the choice, by where the abstracts are from.
 ASKS = {PUBMED: "Ask PubMed", OWN: "Ask these abstracts", BUILT_IN: "Ask these records"}
+QUESTION = "Question to PubMed"
 SOURCE_NAMES = {PUBMED: "PubMed", OWN: "abstracts of your own", BUILT_IN: "built-in records"}
 OTHER_WAYS = (
     f"Without PubMed, choose “{SOURCE_NAMES[OWN]}” or “{SOURCE_NAMES[BUILT_IN]}” above, and ask those."
@@ -110,6 +111,12 @@ def asked_of(
     if source == BUILT_IN:
         return Asked(readable(question), "", pair, 0, False, BUILT_IN)
     return Asked(readable(question), readable(query), pair, int(count), order == NEWEST)
+
+
+def asking_of(source: str | None) -> Update:
+    """What the button and the question's box are called, by where the abstracts are from."""
+    label = QUESTION if source in (None, PUBMED) else "Question"
+    return {"ask": gr.update(value=ASKS[source or PUBMED]), "question": gr.update(label=label)}
 
 
 def find_abstracts(
@@ -307,7 +314,7 @@ def _layout_sources(parts: Parts) -> None:
     parts["source"] = gr.Radio(
         [(words, name) for name, words in SOURCE_NAMES.items()],
         value=PUBMED,
-        label="Abstracts to read",
+        label="Abstracts from",
         elem_id="read-from",
     )
     with gr.Column(elem_id="own-panel"):
@@ -334,7 +341,7 @@ def _layout_boxes(site: Site, parts: Parts) -> None:
     gr.HTML(str(introduction_html()), elem_id="pubmed-about", padding=False)
     with gr.Row(equal_height=False, elem_id="pubmed-ask"):
         parts["question"] = gr.Textbox(
-            label="Question to PubMed",
+            label=QUESTION,
             placeholder="Which gene …? What drug …? (Enter asks)",
             lines=1,
             max_lines=3,
@@ -536,9 +543,9 @@ def _wire_asking(site: Site, parts: Parts, page: gr.Blocks) -> None:
     on_session(parts["stop"].click, lambda session: halt(site, session), parts.of("pubmed_status"))
 
     parts["source"].change(
-        lambda source: gr.update(value=ASKS.get(source, ASKS[PUBMED])),
+        lambda source: parts.changed(asking_of(source)),
         parts.of("source"),
-        parts.of("ask"),
+        parts.of("ask", "question"),
         **QUIET,
     )
     on_file = ("file", "own_told", "drop")
