@@ -220,7 +220,9 @@ def test_without_pubmed_own_abstracts_and_the_built_in_records_are_read(
         expect(page.locator("#own-told")).to_contain_text("Nothing is sent to NCBI")
         page.locator("#own-abstracts textarea").fill(OWN_TEXT)
         file = {"name": "mine.csv", "mimeType": "text/csv", "buffer": b"abstract\nSickle cells are of HBB.\n"}
-        page.locator("#own-file input, input#own-file").first.set_input_files(file)
+        with page.expect_file_chooser() as chooser:
+            page.locator("#own-file").click()
+        chooser.value.set_files(file)
         expect(page.locator("#own-told")).to_contain_text("mine.csv: 1 abstract.", timeout=30_000)
         expect(page.locator("#ask-pubmed")).to_have_text("Ask these abstracts")
         page.locator("#ask-pubmed").click()
