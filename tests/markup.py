@@ -16,7 +16,7 @@ ATTRIBUTES = {
     "class", "id", "href", "title", "dir", "role", "style", "tabindex", "value", "scope", "target",
     "rel", "type", "aria-label", "aria-labelledby", "aria-hidden", "aria-sort", "data-label",
     "data-value", "data-column", "data-kind", "data-rank", "data-ranks", "data-w", "data-who",
-    "data-question", "data-pmid", "data-first", "data-curves", "data-example", "data-text", "data-only",
+    "data-question", "data-record", "data-first", "data-curves", "data-example", "data-text", "data-only",
     "data-together", "data-number", "aria-pressed",
     "viewbox", "preserveaspectratio", "d", "x", "y", "width", "height",
 }  # fmt: skip

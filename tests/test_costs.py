@@ -282,13 +282,15 @@ NOT_DRIVEN = {
         qa.datasets.files.document_of qa.datasets.files.write_json qa.datasets.files.identity_of
         qa.datasets.files.Notes.form qa.datasets.files.Notes.fault qa.datasets.squad.read_squad
         qa.datasets.squad.examples_of qa.datasets.squad.write_squad qa.datasets.uploads.read_upload
-        qa.datasets.uploads.main qa.reader.Reader.load qa.checkpoint_files.check_config
-        qa.checkpoint_files.check_tokenizer_config qa.checkpoint_files.check_tables
-        analysis.benchmark.evaluation.score analysis.benchmark.report.progress_line
+        qa.datasets.uploads.read_in_child analysis.own_abstracts.abstracts_of_file
+        analysis.own_abstracts.main qa.datasets.uploads.main qa.reader.Reader.load
+        qa.checkpoint_files.check_config qa.checkpoint_files.check_tokenizer_config
+        qa.checkpoint_files.check_tables analysis.benchmark.evaluation.score
+        analysis.benchmark.report.progress_line
         analysis.benchmark.report.submission analysis.benchmark.scores.measured
         analysis.benchmark.scores.benchmark show.reliability.measured_html
         analysis.benchmark.gold.read_gold analysis.stored.comparison_of
-        analysis.rows.open_rows show.growing.Growing.append
+        analysis.rows.open_rows analysis.rows.opens_json show.growing.Growing.append
         """,
     "it passes a bounded text on to a model, to PubMed or to its cache": """
         analysis.attribution.reworded analysis.comparison.Readers.read analysis.literature.search

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import socket
 import struct
 import threading
@@ -9,8 +11,9 @@ import urllib.request
 
 import pytest
 
-from biom_demo.pubmed.local_server import Library, serve
+from biom_demo.pubmed.local_server import RECORDS_FILE, Library, serve
 from biom_demo.pubmed.parse import parse_search
+from tests.conftest import ROOT
 
 RECORDS = [
     {
@@ -109,3 +112,10 @@ def test_a_fault_of_the_server_itself_is_shown(capfd):
         server.handle_request()
         assert client.recv(1) == b""
     assert "broken" in capfd.readouterr().err
+
+
+def test_the_readme_names_the_records_there_are_and_asks_for_one_of_them():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    there = {record["pmid"] for record in json.loads(RECORDS_FILE.read_text("utf-8"))}
+    assert set(re.findall(r"\b9\d{7}\b", readme)) == there
+    assert set(re.findall(r"--pmid (\d+)", readme)) <= there

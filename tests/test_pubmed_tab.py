@@ -12,26 +12,34 @@ from urllib.parse import parse_qs
 import pytest
 
 from biom_demo.analysis.comparison import View
+from biom_demo.analysis.own_abstracts import abstracts_of_text, builtin_records
 from biom_demo.pubmed.session import Pace, PubMed
 from biom_demo.settings import Settings, Switch
 from biom_demo.show.export import read_link
 from biom_demo.ui.evidence import (
+    BUILT_IN,
     FILES,
+    OWN,
+    PUBMED,
     SEARCHES_KEPT,
     Asked,
     Generated,
+    OwnFile,
     again,
     as_file,
     drawn,
     head_of,
     link_of,
     listed_searches,
+    take_file,
     with_search,
 )
 from biom_demo.ui.pubmed_tab import (
     EXAMPLES,
+    OTHER_WAYS,
     ToRead,
     asked_of,
+    asking_of,
     find_abstracts,
     halt,
     missing_words,
@@ -367,3 +375,173 @@ def test_the_examples_find_something_on_the_local_server(server):
     site = site_at(server)
     for question in EXAMPLES:
         assert isinstance(asked(site, question)["to_read"], ToRead), question
+
+
+OWN_TEXT = (
+    "Cystic fibrosis is caused by mutations of CFTR.\n\nMarfan syndrome is of FBN1.\n\nBRCA1 is of cancer."
+)
+
+
+def own_of(text=OWN_TEXT, file=None, question=QUESTION):
+    return Asked(question, "", "mini", 0, False, OWN, text, file)
+
+
+def read_own(site, asked_for, searches=(), session="me"):
+    """All that a question to abstracts that were given leaves on the page."""
+    found = last(find_abstracts(site, asked_for, None, None, api_key="", session=session))
+    return found | last(read_found(site, found["to_read"], View(), searches, session))
+
+
+def test_abstracts_of_ones_own_are_read_in_the_same_way_and_pubmed_is_not_asked():
+    site = site_of()  # whose PubMed never answers
+    left = read_own(site, own_of())
+    assert "3 abstracts of your own" in left["found-head"]
+    assert "PubMed" not in left["found-head"]
+    assert "Nothing was sent to NCBI" in left["pubmed_status"]
+    assert "supported by 1 of 3 abstracts" in left["found-biom"]
+    assert "Abstract 1" in left["found-biom"]
+    assert "Cystic fibrosis is caused by mutations of CFTR." in left["abstracts"]
+    assert "pubmed.ncbi.nlm.nih.gov" not in left["abstracts"] + left["found-biom"]
+    assert "query" not in left  # the box of a query stays as it is
+    assert len(site.stops) == 0
+
+
+def test_the_built_in_records_are_read_in_the_same_way():
+    left = read_own(site_of(), Asked(QUESTION, "", "mini", 0, False, BUILT_IN))
+    count = len(builtin_records().records)
+    assert f"{count} built-in records" in left["found-head"]
+    assert "retracted" in left["abstracts"]
+    assert "pubmed.ncbi.nlm.nih.gov" not in left["abstracts"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "There is no abstract yet"),
+        ("  \n\n -- ", "There is no abstract yet"),
+        ("%PDF-1.7 x", "a PDF file"),
+    ],
+)
+def test_why_there_is_nothing_of_ones_own_to_read(text, words):
+    site = site_of()
+    before = read_own(site, own_of())["read"]
+    left = last(find_abstracts(site, own_of(text), None, before, api_key="", session="me"))
+    assert words in left["pubmed_status"]
+    assert left["to_read"] is None
+    assert "found-biom" not in left  # what was read stays
+    assert len(site.stops) == 0
+
+
+def test_a_text_and_a_file_are_read_together_up_to_the_longest_text():
+    file = OwnFile("a.nbib", abstracts_of_text("Sickle cell disease is of HBB."))
+    left = read_own(site_of(), own_of(file=file))
+    assert "4 abstracts of your own" in left["found-head"]
+    short = site_of(settings=Settings(max_context_chars=60))
+    assert (
+        "4 abstracts were given; the first 1 are read" in read_own(short, own_of(file=file))["pubmed_status"]
+    )
+
+
+def test_where_pubmed_cannot_be_asked_both_ways_out_are_named():
+    dead = site_of(pubmed=PubMed(base_url="http://127.0.0.1:9", pace=Pace(), budget_s=1.0))
+    assert OTHER_WAYS in asked(dead)["pubmed_status"]
+    assert "Without PubMed" not in asked(site_of(), "")["pubmed_status"]
+
+
+def test_an_abstract_of_ones_own_opens_in_compare_with_its_text():
+    site = site_of()
+    read = read_own(site, own_of())["read"]
+    calls = list(site.models.calls)
+    update = open_abstract("Abstract-2 1", read, History(), View())
+    assert update["context"] == "Marfan syndrome is of FBN1."
+    assert update["placed"].text == update["context"]
+    assert update["run"].passage.named == ""  # its link has no text and no name
+    assert update["record"].count("Abstract 2") == 1
+    assert site.models.calls == calls
+    named = read_own(site, own_of("PMID- 123\nTI  - Of CFTR\nAB  - CFTR is it.\n"))["read"]
+    update = open_abstract("123 2", named, History(), View())
+    assert update["context"] == "Of CFTR.\nCFTR is it."
+    assert "https://pubmed.ncbi.nlm.nih.gov/123/" in update["record"]
+
+
+def test_searches_of_a_session_know_what_they_were_of():
+    site = site_of()
+    file = OwnFile("a.nbib", abstracts_of_text("Sickle cell disease is of HBB."))
+    first = read_own(site, own_of(file=file))
+    second = read_own(site, Asked(QUESTION, "", "mini", 0, False, BUILT_IN), first["searches"])
+    (own, _), (builtin, _) = second["past"]["choices"]
+    assert "4 abstracts of your own" in own
+    assert "built-in records" in builtin
+    back = again(1, second["searches"], View())
+    assert (back["source"], back["own"], back["file"]) == (OWN, OWN_TEXT, file)
+    assert back["drop"]["visible"] is True
+    assert not {"query", "count", "order"} & set(back)
+    assert again(2, second["searches"], View())["source"] == BUILT_IN
+    assert "previous question" not in head_of(back["read"], own_of(file=file))
+    assert "previous question" in head_of(back["read"], own_of())
+    assert "previous question" in head_of(back["read"], boxes())
+
+
+def test_a_text_of_ones_own_is_in_no_link_and_a_link_to_it_asks_nothing():
+    site = site_of()
+    read = read_own(site, own_of())["read"]
+    update = link_of(read, View())
+    assert "Marfan" not in update["search_query"]
+    assert "not in the link" in update["kept_status"]
+    parameters = {key: values[0] for key, values in parse_qs(update["search_query"][1:]).items()}
+    opened = open_link(site, parameters)
+    assert (opened["source"], opened["linked"], opened["question"]) == (OWN, "", QUESTION)
+    assert "paste yours" in opened["pubmed_status"]
+    builtin = read_own(site, Asked(QUESTION, "", "mini", 0, False, BUILT_IN))["read"]
+    update = link_of(builtin, View())
+    parameters = {key: values[0] for key, values in parse_qs(update["search_query"][1:]).items()}
+    opened = open_link(site, parameters)
+    assert (opened["source"], opened["linked"]) == (BUILT_IN, QUESTION)
+    assert open_link(site, {"tab": "ask", "from": "elsewhere", "q": QUESTION})["source"] == PUBMED
+
+
+def test_files_leave_out_what_a_text_of_ones_own_has_not():
+    read = read_own(site_of(), own_of())["read"]
+    made = {kind: as_file(kind, read, View()) for kind in FILES}
+    markdown = json.loads(made["markdown"]["search_payload"])["text"]
+    assert "3 abstracts of your own" in markdown
+    assert "Abstract 1" in markdown
+    assert "PMID" not in markdown
+    rows = list(csv.DictReader(io.StringIO(json.loads(made["csv"]["search_payload"])["text"])))
+    assert {(row["pmid"], row["record"]) for row in rows} == {("", f"Abstract {n}") for n in (1, 2, 3)}
+    assert "nothing to cite" in made["ris"]["kept_status"]
+    export = "TY  - JOUR\nTI  - Of CFTR\nAB  - CFTR is it.\nDO  - 10.5555/own.1\nPY  - 2003\nER  -\n"
+    read = read_own(site_of(), own_of(export))["read"]
+    ris, bibtex = (
+        json.loads(as_file(kind, read, View())["search_payload"])["text"] for kind in ("ris", "bibtex")
+    )
+    assert "TI  - Of CFTR" in ris
+    assert "UR  - https://doi.org/10.5555/own.1" in ris
+    assert not any(line.startswith(("AN", "DB")) for line in ris.splitlines())
+    assert "pmid" not in bibtex
+    assert "url = {https://doi.org/10.5555/own.1}" in bibtex
+
+
+def test_a_file_that_cannot_be_read_leaves_the_one_before(tmp_path):
+    good, bad = tmp_path / "good.csv", tmp_path / "bad.csv"
+    good.write_text("abstract\nCFTR is it.\n", "utf-8")
+    bad.write_text("pmid\n1\n", "utf-8")
+    update = take_file(str(good), None)
+    assert (update["file"].name, update["drop"]["visible"]) == ("good.csv", True)
+    assert "good.csv: 1 abstract." in update["own_told"]
+    refused = take_file(str(bad), update["file"])
+    assert set(refused) == {"own_told"}
+    assert "no column of abstracts" in refused["own_told"]
+    assert "Still read: good.csv." in refused["own_told"]
+
+
+def test_of_boxes_that_are_not_about_what_is_read_nothing_is_kept():
+    file = OwnFile("a", abstracts_of_text(OWN_TEXT))
+    given = ("q", "query", "mini", 20, "newest")
+    assert asked_of(*given, OWN, "text", file) == Asked("q", "", "mini", 0, False, OWN, "text", file)
+    assert asked_of(*given, BUILT_IN, "text", file) == Asked("q", "", "mini", 0, False, BUILT_IN)
+    assert asking_of(OWN)["ask"]["value"] == "Ask these abstracts"
+    assert (
+        asking_of(PUBMED)["question"]["label"] == asking_of(None)["question"]["label"] == "Question to PubMed"
+    )
+    assert asked_of(*given, PUBMED, "text", file) == Asked("q", "query", "mini", 20, True)

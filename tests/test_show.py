@@ -133,6 +133,7 @@ class Hostile:
         }
         table = evidence_table(h, [self.comparison], self.comparison.checkpoints, view)
         ballot = practice.Ballot(h, h, h, h, h, h, h)
+        nameless = Abstract("", h, h, (), has_abstract=True, called=h)
         rewordings = [(persona, [Rewording(h, h, 0.5, True), Rewording(h, None, 0.0, False)])]
         marks = [Mark(CharSpan(0, 3), 1, "a-1", h), Mark(CharSpan(2, 8), 2, "a-2", h)]
         pair = ModelPair(h, Checkpoint(h, h, h), Checkpoint(h, h, h))
@@ -166,6 +167,9 @@ class Hostile:
             "warning_html": (pubmed.warning_html(self.record), 2),
             "warnings_html": (pubmed.warnings_html((self.record, self.record)), 4),
             "pmid_link": (pubmed.pmid_link(h, h), 1),
+            "name_html": (pubmed.name_html(nameless), 1),
+            "names_html": (pubmed.names_html([self.record, nameless]), 2),
+            "builtin_html": (claims.builtin_html([self.record]), 1),
             "elsewhere_html": (pubmed.elsewhere_html(h), 1),
             "status_of_record_html": (pubmed.status_of_record_html(self.record), 0),
             "introduction_html": (claims.introduction_html(), 0),

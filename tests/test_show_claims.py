@@ -134,7 +134,7 @@ def test_the_table_has_a_row_a_paper_that_can_be_sorted():
     rows = html.split("<tr>")[2:]
     assert [row.count("<td") for row in rows] == [7] * 4
     page = Page(html)
-    assert [v for n, v in page.attributes if n == "data-pmid"] == ["1", "2", "3", "4"]
+    assert [v for n, v in page.attributes if n == "data-record"] == ["1", "2", "3", "4"]
     assert [v for n, v in page.attributes if n == "data-column"] == list("123456")
     values = [re.findall(r'data-value="([^"]*)"', row) for row in rows]
     assert [v[0] for v in values] == ["2001", "2008", "2005", ""]
@@ -165,3 +165,26 @@ def test_a_table_of_a_hundred_abstracts_can_be_sent():
     ]
     table = evidence_table("?", read_of(*papers), read_of(papers[0])[0].checkpoints, View())
     assert len(drawn(table)) + len(papers_html(table)) < 250_000
+
+
+def test_a_record_without_a_pmid_goes_by_its_name_wherever_it_is_named():
+    records = [
+        record_of("", text, called=f"Abstract {n}") for n, text in enumerate(("It is CFTR.", "Of CFTR."))
+    ]
+    quiet = record_of("", "Nothing <b>here</b>.", called="Abstract 2")
+    table = table_of(
+        (records[0], "CFTR", ""), (records[1], "CFTR", ""), (quiet, "", ""), (SHORT, "TNF-alpha", "")
+    )
+    page = Page(drawn(table))
+    assert "“TNF-alpha”: PMID 2" in page.text
+    assert "no answer: Abstract 2" in page.text
+    assert {v for n, v in page.attributes if n == "href"} == {"https://pubmed.ncbi.nlm.nih.gov/2/"}
+    page = Page(papers_html(table))
+    assert [v for n, v in page.attributes if n == "data-record"] == [
+        "Abstract-0",
+        "Abstract-1",
+        "Abstract-2",
+        "2",
+    ]
+    assert "Nothing <b>here</b>. Abstract 2" in page.text
+    assert "PMID ," not in page.text

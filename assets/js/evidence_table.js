@@ -8,9 +8,9 @@
   document.addEventListener('click', event => {
     const button = closest(event, '.open-abstract');
     if (!button) return;
-    left = {pmid: button.dataset.pmid, at: window.scrollY};
+    left = {record: button.dataset.record, at: window.scrollY};
     // A second click on the same abstract is another value.
-    window.biomAddress.fill('#opened :is(textarea, input)', `${left.pmid} ${++clicks}`);
+    window.biomAddress.fill('#opened :is(textarea, input)', `${left.record} ${++clicks}`);
   });
   // What the server has put into Compare is shown there.
   const show = () => {
@@ -22,7 +22,7 @@
     window.biomAddress.open('ask');
     if (left) requestAnimationFrame(() => requestAnimationFrame(() => {
       window.scrollTo({top: left.at});
-      const button = document.querySelector(`#abstracts .open-abstract[data-pmid="${CSS.escape(left.pmid)}"]`);
+      const button = document.querySelector(`#abstracts .open-abstract[data-record="${CSS.escape(left.record)}"]`);
       if (button) button.focus({preventScroll: true});
     }));
   };

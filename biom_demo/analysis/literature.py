@@ -52,10 +52,13 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
-    """The abstracts to read for a question, the search that found them, and notes for the user."""
+    """The abstracts to read for a question, the search that found them, and notes for the user.
+
+    ``search`` is ``None`` where they were given and not searched for.
+    """
 
     question: str
-    search: Search
+    search: Search | None
     records: tuple[Abstract, ...]
     notices: tuple[str, ...] = ()
 

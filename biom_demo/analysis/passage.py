@@ -44,12 +44,14 @@ class Passage:
 
     @property
     def pmids(self) -> tuple[str, ...]:
-        """The records' PMIDs, in the order of their texts."""
-        return tuple(record.pmid for record in self.records)
+        """The records' PMIDs, of those that have one, in the order of their texts."""
+        return tuple(record.pmid for record in self.records if record.pmid)
 
     @property
     def source(self) -> str:
         """Where the text is from, in words."""
+        if len(self.pmids) < len(self.records):
+            return ", ".join(record.name for record in self.records)
         return f"PubMed, PMID {', '.join(self.pmids)}" if self.records else "pasted text"
 
     @property

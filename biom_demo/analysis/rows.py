@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, TextIO, cast
 
 from biom_demo.errors import DataError, InputError, RecordError
-from biom_demo.pubmed.abstract import Abstract
+from biom_demo.pubmed.abstract import Abstract, joined
 from biom_demo.pubmed.exports import Export, medline_records, ris_records
-from biom_demo.pubmed.parse import stream_articles
+from biom_demo.pubmed.parse import stream_articles, year_of
 from biom_demo.qa.datasets import BioAsqQuestion
 from biom_demo.qa.datasets.bioasq import is_bioasq, questions_of
 from biom_demo.qa.datasets.files import document_of
@@ -107,6 +107,7 @@ _CALLED: Mapping[str, tuple[str, ...]] = {
     "id": ("id", "qid", "questionid", "uid", "rowid", "key"),
 }
 _TITLES = ("title", "articletitle")
+_YEARS = ("year", "publicationyear", "pubyear", "date", "publicationdate", "pubdate")
 _MEDLINE = re.compile(r"(?:(?!\w{2,4} *- ).*\n){0,5}PMID- ?\d")  # PubMed puts lines of its own before it
 _RIS = re.compile(r"TY  - ?\w")
 _NO_UTF_8 = re.compile("[\udc80-\udcff]")
@@ -149,7 +150,71 @@ class RowFile:
         Raises ``DataError`` where the file is damaged, behind the rows before the damage.
         """
         self._counted = (0, 0)
-        made = {
+        with self._told():
+            for number, row in enumerate(self._rows(), start=1):
+                if isinstance(row, Row) and not row.question.strip() and self.question:
+                    row = replace(row, question=self.question)
+                yield replace(row, number=number)
+            self._counted = (1, 1)
+
+    def abstracts(self) -> Iterator[Abstract | BadRow]:
+        """What the file holds to read, whatever it asks: a record a row, its PMID "" where it has none.
+
+        A row that only names a record is bad, as nothing is fetched. Raises ``DataError`` where the file
+        holds questions and no abstracts, or is damaged, behind the records before the damage.
+        """
+        made: Iterator[Abstract | BadRow]
+        with self._told():
+            match self.form:
+                case Form.CSV | Form.TSV:
+                    made = (row if isinstance(row, BadRow) else self._of_cells(*row) for row in self._cells())
+                case Form.MEDLINE:
+                    made = self._records(medline_records)
+                case Form.RIS:
+                    made = self._records(ris_records)
+                case Form.PUBMED_XML:
+                    made = (row.records[0] if isinstance(row, Row) else row for row in self._articles())
+                case _:
+                    raise DataError(f"{self.path} is a file of questions, not of abstracts.")
+            yield from made
+
+    def _records(
+        self, read: Callable[[Iterable[str]], Iterator[Export | RecordError]]
+    ) -> Iterator[Abstract | BadRow]:
+        with self._text() as text:
+            for found in read(text):
+                if isinstance(found, RecordError):
+                    yield BadRow(0, 0, str(found))
+                elif not found.found.has_abstract:
+                    yield BadRow(0, found.line, "The record has no abstract.", found.found.pmid)
+                elif _NO_UTF_8.search("\n".join(_texts_of(found.found))):
+                    yield BadRow(0, found.line, "The record is not UTF-8 text. Save the file as UTF-8.")
+                else:
+                    yield found.found
+
+    def _of_cells(self, line: int, cells: Mapping[str, str]) -> Abstract | BadRow:
+        """The record that a row of named cells is."""
+        by_bare = {_bare(name): (cell or "").strip() for name, cell in reversed(list(cells.items()))}
+
+        def taken(*called: str) -> str:
+            return next((by_bare[name] for name in called if by_bare.get(name)), "")
+
+        title, body = taken(*_TITLES), taken(*_CALLED["context"])
+        if not body:
+            return BadRow(0, line, "The row has no abstract or text.")
+        if any(map(_NO_UTF_8.search, by_bare.values())):
+            return BadRow(0, line, "The row is not UTF-8 text. Save the file as UTF-8.")
+        pmid, date = taken("pmid", "pubmedid"), taken(*_YEARS)
+        text, sections = joined(title, [("", body)])
+        return Abstract(
+            pmid if re.fullmatch(r"[1-9][0-9]{0,8}", pmid) else "", title, text, sections, has_abstract=True,
+            journal=taken("journal", "journalbook", "journaltitle", "sourcetitle"), year=year_of(date),
+            date=date, doi=taken("doi").removeprefix("https://doi.org/"),
+            authors=tuple(filter(None, (name.strip(" .") for name in taken("authors").split(",")))),
+        )  # fmt: skip
+
+    def _rows(self) -> Iterator[Row | BadRow]:
+        return {
             Form.CSV: self._delimited,
             Form.TSV: self._delimited,
             Form.JSONL: self._json_lines,
@@ -159,12 +224,12 @@ class RowFile:
             Form.RIS: lambda: self._exported(ris_records),
             Form.PUBMED_XML: self._articles,
         }[self.form]()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Damage as a ``DataError``."""
         try:
-            for number, row in enumerate(made, start=1):
-                if isinstance(row, Row) and not row.question.strip() and self.question:
-                    row = replace(row, question=self.question)
-                yield replace(row, number=number)
-            self._counted = (1, 1)
+            yield
         except (EOFError, zlib.error, gzip.BadGzipFile):
             raise DataError(f"{self.path} is a damaged .gz file. Download it again.") from None
         except OSError as error:
@@ -187,6 +252,11 @@ class RowFile:
             yield text
 
     def _delimited(self) -> Iterator[Row | BadRow]:
+        for row in self._cells():
+            yield row if isinstance(row, BadRow) else self._of_columns(row[1], row[0])
+
+    def _cells(self) -> Iterator[tuple[int, Mapping[str, str]] | BadRow]:
+        """The line and the named cells of each row."""
         with self._text() as text:
             reader = csv.reader(text, delimiter=self._delimiter)
             # The limit is one of the process: what is larger is a quotation mark that was left open.
@@ -214,7 +284,7 @@ class RowFile:
                         f"The row has {found} cells under {wanted} names. Put texts in quotation marks.",
                     )
                     continue
-                yield self._of_columns(dict(zip(header, cells, strict=False)), line)
+                yield line, dict(zip(header, cells, strict=False))
 
     def _of_columns(self, cells: Mapping[str, Any], line: int) -> Row | BadRow:
         """The row that a record of named values is."""
@@ -382,6 +452,26 @@ def _head(path: Path) -> tuple[str, bool]:
         raise DataError(f"{path} is not UTF-8 text. Give a text file saved as UTF-8.") from None
 
 
+def _texts_of(record: Abstract) -> Iterator[str]:
+    """All that an export may have put into a record."""
+    yield from (record.text, record.title, record.vernacular_title, record.journal, record.date, record.doi)
+    yield from (*record.authors, *record.mesh, *record.keywords, *record.publication_types)
+    yield from (record.pmcid, *record.languages, *(f"{note.source}{note.pmid}" for note in record.notes))
+
+
+def opens_json(path: Path | str) -> bool:
+    """Whether the file begins as JSON does. Raises ``DataError`` where it is missing or damaged."""
+    return _head(Path(path))[0].lstrip("\ufeff \t\r\n").startswith(("{", "["))
+
+
+def form_of_text(text: str) -> Form | None:
+    """``MEDLINE`` or ``RIS`` where a text is such an export, ``None`` for any other."""
+    start = text[:4_000].lstrip("\ufeff \t\r\n")
+    if _RIS.match(start):
+        return Form.RIS
+    return Form.MEDLINE if _MEDLINE.match(start) else None
+
+
 def _form_of(head: str, cut: bool, path: Path) -> Form:
     start = head.lstrip()
     if not start:
@@ -394,10 +484,8 @@ def _form_of(head: str, cut: bool, path: Path) -> Form:
         raise DataError(f"{path} is no XML of PubMed. Give CSV, TSV, JSON, MEDLINE, RIS or PubMed XML.")
     if start.startswith(("{", "[")):
         return _json_form(start, cut, path)
-    if _RIS.match(start):
-        return Form.RIS
-    if _MEDLINE.match(start[:4_000]):
-        return Form.MEDLINE
+    if exported := form_of_text(start):
+        return exported
     first = start.split("\n", 1)[0]
     if path.name.removesuffix(".gz").lower().endswith((".tsv", ".tab")) or (
         "\t" in first and "," not in first and ";" not in first

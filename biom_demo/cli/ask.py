@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from biom_demo.analysis.benchmark import progress_line
+from biom_demo.analysis.claims import evidence_table
 from biom_demo.analysis.comparison import Comparison, Side, View, compared
 from biom_demo.analysis.literature import (
     MAX_ABSTRACTS,
-    findings,
     queries_to_try,
     read_abstracts,
     retrieve,
@@ -26,8 +26,9 @@ from biom_demo.pubmed.identify import Kind, identify
 from biom_demo.pubmed.session import PubMed
 from biom_demo.qa.records import Question
 from biom_demo.settings import Settings
+from biom_demo.show.claims import support_words
 from biom_demo.show.export import comparison_json, literature_json
-from biom_demo.show.words import as_sure_words, percent, search_words, verdict_words
+from biom_demo.show.words import as_sure_words, named, percent, search_words, verdict_words
 
 if TYPE_CHECKING:
     from biom_demo.cli import Commands
@@ -136,7 +137,8 @@ def _ask_literature(arguments: argparse.Namespace, settings: Settings) -> None:
     checkpoints = pair_of(settings, arguments.pair).checkpoints
     limit = max(1, min(arguments.top, MAX_ABSTRACTS))
     with PubMed.from_settings(settings).session() as session:
-        retrieved = retrieve(question, search(tries, session, limit=limit), session)
+        made = search(tries, session, limit=limit)
+        retrieved = retrieve(question, made, session)
     models = Models(threads=settings.threads, precision=settings.precision)
     read: list[Comparison] = []
     with progress_line(f"of {len(retrieved.records)} abstracts read") as progress:
@@ -148,15 +150,15 @@ def _ask_literature(arguments: argparse.Namespace, settings: Settings) -> None:
         return
     for notice in retrieved.notices:
         print(f"note: {notice}")
-    print(search_words(retrieved.search, len(read)))
-    for side, checkpoint in enumerate(checkpoints):
-        print(checkpoint.label)
-        for finding in findings(read, side, top_n=5):
-            pmids = ", ".join(
-                e.record.pmid + (f" ({e.record.status})" if e.record.status else "")
-                for e in finding.evidence[:5]
-            )
-            print(f"  {finding.share:6.1%}  {finding.text}   PMID {pmids}")
+    print(search_words(made, len(read)))
+    table = evidence_table(question, read, checkpoints, View())
+    for model in table.models:
+        print(model.checkpoint.label)
+        for claim in model.claims[: View().shown]:
+            names = named([evidence.record for evidence in claim.evidence], shown=5)
+            print(f"  {claim.text}   {support_words(claim, len(read))}   {names}")
+        if not model.claims:
+            print("  no answer in any of these abstracts")
     for comparison in read:
         for record in comparison.passage.records:
             if record.warnings:

@@ -332,6 +332,9 @@ class Abstract:
     is (``Publisher``, ``plain-language-summary``, ...) and in what language where there is none.
     ``languages`` are those of the article, as PubMed's codes (``LANGUAGES``).
 
+    A record that a user gave may have no PMID: ``pmid`` is then "", and ``called`` is what tells it from
+    others ("Abstract 3").
+
     ``notes`` come with the links to other records; what the publication types, the title ("RETRACTED:
     ...") and the text add is put beside them here, so that no record is without its warnings.
 
@@ -360,14 +363,25 @@ class Abstract:
     languages: tuple[str, ...] = ()
     keywords: tuple[str, ...] = ()
     editors: tuple[str, ...] = ()
+    called: str = ""
 
     def __post_init__(self) -> None:
         for section in self.sections:
             if not 0 <= section.start <= section.end <= len(self.text):
-                raise ValueError(f"{self.pmid}: section {section.label!r} is outside the text")
+                raise ValueError(f"{self.name}: section {section.label!r} is outside the text")
         body = next((self.text[s.start : s.start + 200] for s in self.sections if s.label != "TITLE"), "")
         notes = _completed(self.notes, title=self.title, publication_types=self.publication_types, body=body)
         object.__setattr__(self, "notes", notes)
+
+    @property
+    def name(self) -> str:
+        """What the record is named by: "PMID 123", or what it is called where it has none."""
+        return f"PMID {self.pmid}" if self.pmid else self.called or "an abstract without a PMID"
+
+    @property
+    def key(self) -> str:
+        """What tells the record from others that are read with it, without a space; "" for nothing."""
+        return self.pmid or "-".join(self.called.split())
 
     @property
     def retracted(self) -> bool:

@@ -39,16 +39,29 @@ _LINKS = {
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """One record of an export, and the ``line`` it begins on, from 1.
+    """One record of an export, the ``line`` it begins on, from 1, and its ``abstract`` on one line.
 
-    ``record`` is ``None`` where it has no PMID; ``title``, ``abstract`` and ``doi`` are then what there is.
+    ``found`` is all there is of it; its ``pmid`` is "" where the export has none.
     """
 
     line: int
-    record: Abstract | None
-    title: str = ""
-    abstract: str = ""
-    doi: str = ""
+    found: Abstract
+    abstract: str
+
+    @property
+    def record(self) -> Abstract | None:
+        """The record, ``None`` where it has no PMID."""
+        return self.found if self.found.pmid else None
+
+    @property
+    def title(self) -> str:
+        """Its title, or ""."""
+        return self.found.title
+
+    @property
+    def doi(self) -> str:
+        """Its DOI, or ""."""
+        return self.found.doi
 
 
 def medline_records(lines: Iterable[str]) -> Iterator[Export | RecordError]:
@@ -127,7 +140,7 @@ def _sections(abstract: str) -> list[tuple[str, str]]:
     return [(label, body) for label, body in found if body]
 
 
-def _of_medline(fields: Fields) -> tuple[Abstract | None, str, str, str]:
+def _of_medline(fields: Fields) -> tuple[Abstract, str]:
     own, vernacular = title_of(_first(fields, "TI", "BTI", "CTI")), title_of(_first(fields, "TT"))
     title = own or vernacular
     abstract = _first(fields, "AB")
@@ -136,8 +149,6 @@ def _of_medline(fields: Fields) -> tuple[Abstract | None, str, str, str]:
         (m[1] for value in _all(fields, "LID", "AID") if "[doi]" in value and (m := _DOI.match(value))), ""
     )
     pmid = _first(fields, "PMID")
-    if not _PMID.fullmatch(pmid):
-        return None, title, abstract or other, doi
     written = _sections(abstract or other)
     text, sections = joined(title, written)
     date = _first(fields, "DP")
@@ -148,7 +159,7 @@ def _of_medline(fields: Fields) -> tuple[Abstract | None, str, str, str]:
             source = value[: linked.start()].strip() if linked else value
             notes.append(Note(kind, linked[1] if linked else "", source))
     record = Abstract(
-        pmid=pmid,
+        pmid=pmid if _PMID.fullmatch(pmid) else "",
         title=title,
         text=text,
         sections=sections,
@@ -170,20 +181,17 @@ def _of_medline(fields: Fields) -> tuple[Abstract | None, str, str, str]:
         languages=tuple(code.lower() for code in _all(fields, "LA")),
         keywords=_all(fields, "OT"),
     )
-    return record, title, abstract or other, doi
+    return record, abstract or other
 
 
-def _of_ris(fields: Fields) -> tuple[Abstract | None, str, str, str]:
+def _of_ris(fields: Fields) -> tuple[Abstract, str]:
     title, abstract = title_of(_first(fields, "TI", "T1")), _first(fields, "AB", "N2")
     doi = next((m[1] for value in _all(fields, "DO", "M3", "UR") if (m := _DOI.search(value))), "")
-    pmid = _pmid_of_ris(fields)
-    if not pmid:
-        return None, title, abstract, doi
     written = _sections(abstract)
     text, sections = joined(title, written)
     date = _first(fields, "PY", "Y1", "DA")
     record = Abstract(
-        pmid=pmid,
+        pmid=_pmid_of_ris(fields),
         title=title,
         text=text,
         sections=sections,
@@ -196,7 +204,7 @@ def _of_ris(fields: Fields) -> tuple[Abstract | None, str, str, str]:
         pmcid=next((v.upper() for v in _all(fields, "C2") if v.upper().startswith("PMC")), ""),
         mesh=_all(fields, "KW"),
     )
-    return record, title, abstract, doi
+    return record, abstract
 
 
 def _pmid_of_ris(fields: Fields) -> str:

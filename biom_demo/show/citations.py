@@ -1,4 +1,4 @@
-"""PubMed records -> RIS and BibTeX, for reference managers.
+"""Records -> RIS and BibTeX, for reference managers; what a record lacks is left out.
 
 A record has no volume or pages here; its PMID, DOI and address lead to them.
 
@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from urllib.parse import quote
 
 from biom_demo.pubmed.abstract import Abstract
 
@@ -39,9 +40,16 @@ def citation_text(record: Abstract) -> str:
         _one_line(record.journal),
         str(record.year or ""),
         f"doi:{_one_line(record.doi)}" if record.doi else "",
-        f"PMID {record.pmid}",
+        record.name if record.pmid or not record.title else "",
     ]
     return " ".join(part if part.endswith((".", "?", "!")) else f"{part}." for part in parts if part)
+
+
+def address_of(record: Abstract) -> str:
+    """Where the record stands: at PubMed, else where its DOI leads, "" where it has neither."""
+    if record.pmid:
+        return f"https://pubmed.ncbi.nlm.nih.gov/{record.pmid}/"
+    return f"https://doi.org/{quote(record.doi, safe='/:;()', errors='replace')}" if record.doi else ""
 
 
 def ris(records: Sequence[Abstract]) -> str:
@@ -61,8 +69,8 @@ def _ris_of(record: Abstract) -> str:
         ("DO", record.doi),
         ("AN", record.pmid),
         ("C2", record.pmcid),
-        ("DB", "PubMed"),
-        ("UR", f"https://pubmed.ncbi.nlm.nih.gov/{record.pmid}/"),
+        ("DB", "PubMed" if record.pmid else ""),
+        ("UR", address_of(record)),
     ]
     tags += [("KW", term) for term in record.mesh]
     tags += [("N1", note.sentence) for note in record.warnings]
@@ -91,7 +99,7 @@ def _bibtex_of(record: Abstract, key: str) -> str:
         "doi": _in_braces(record.doi),
         "pmid": _in_braces(record.pmid),
         "pmcid": _in_braces(record.pmcid),
-        "url": f"https://pubmed.ncbi.nlm.nih.gov/{_in_braces(record.pmid)}/",
+        "url": _in_braces(address_of(record)),
         "note": " ".join(latex(note.sentence) for note in record.warnings),
     }
     lines = [f"  {name} = {{{value}}}," for name, value in fields.items() if value]
@@ -123,7 +131,7 @@ def _stem(record: Abstract) -> str:
     person = _PERSON.fullmatch(name)
     family = person[1] if person else name.partition(" ")[0]
     plain = unicodedata.normalize("NFKD", family).encode("ascii", "ignore").decode()
-    plain = re.sub(r"[^A-Za-z]", "", plain) or "PMID" + re.sub(r"\D", "", record.pmid)
+    plain = re.sub(r"[^A-Za-z]", "", plain) or re.sub(r"[^A-Za-z0-9]", "", record.name)
     return f"{plain}{record.year or ''}"
 
 

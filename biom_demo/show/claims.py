@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from textwrap import shorten
 
 from markupsafe import Markup
 
@@ -12,11 +13,12 @@ from biom_demo.analysis.literature import Evidence
 from biom_demo.pubmed.abstract import Abstract
 from biom_demo.qa.records import Answer, CharSpan
 from biom_demo.show.cards import Persona
-from biom_demo.show.pubmed import pmid_link, status_of_record_html, warnings_html
+from biom_demo.show.pubmed import name_html, names_html, status_of_record_html, warnings_html
 from biom_demo.show.words import AGREEMENT_WORDS, counted, listed, ordinal, percent
 
 SHOWN_QUOTES = 20
 NAMED_CLAIMS = 3
+SHOWN_BEGINNING = 80  # characters
 
 
 def introduction_html() -> Markup:
@@ -24,8 +26,17 @@ def introduction_html() -> Markup:
     return Markup(
         '<p class="introduction">Ask PubMed in your own words. Both models read the abstracts that it finds; '
         "each answer is listed with the abstracts that say so, those that say something else, and those that "
-        "are silent. Words of the question go to NCBI.</p>"
+        "are silent. Words of the question go to NCBI, unless you give the abstracts yourself.</p>"
     )
+
+
+def builtin_html(records: Sequence[Abstract]) -> Markup:
+    """What the built-in records are, and their titles."""
+    titles = Markup().join(Markup("<li>{}</li>").format(record.title) for record in records)
+    return Markup(
+        '<div class="builtin"><p>{count} of our own writing, published nowhere, come with the app to '
+        "try it out. Nothing is sent to NCBI. They are about:</p><ul>{titles}</ul></div>"
+    ).format(count=counted(len(records), "record"), titles=titles)
 
 
 def claims_html(table: EvidenceTable, model: int, persona: Persona, *, shown: int) -> Markup:
@@ -132,7 +143,7 @@ def _quote_html(record: Abstract, around: CharSpan, answer: Answer) -> Markup:
 
 def _cite_html(found: Evidence) -> Markup:
     record = found.record
-    parts = [pmid_link(record.pmid, f"PMID {record.pmid}")]
+    parts = [name_html(record)]
     parts += [Markup.escape(word) for word in (record.year or "", record.journal) if word]
     parts.append(Markup.escape(f"confidence {percent(found.answer.probability)}"))
     if record.notes:
@@ -144,9 +155,9 @@ def _cite_html(found: Evidence) -> Markup:
 def open_html(record: Abstract, words: str) -> Markup:
     """A button that opens an abstract in Compare, from what was read."""
     return Markup(
-        '<button type="button" class="open-abstract" data-pmid="{pmid}" '
-        'aria-label="Open PMID {pmid} in Compare">{words}</button>'
-    ).format(pmid=record.pmid, words=words)
+        '<button type="button" class="open-abstract" data-record="{key}" '
+        'aria-label="Open {name} in Compare">{words}</button>'
+    ).format(key=record.key, name=record.name, words=words)
 
 
 def _more_html(claim: Claim) -> Markup:
@@ -168,8 +179,8 @@ def _quotes_html(found: Sequence[Evidence], summary: str) -> Markup:
         for e in found[:SHOWN_QUOTES]
     )
     if len(found) > SHOWN_QUOTES:
-        rest = (pmid_link(e.record.pmid, e.record.pmid) for e in found[SHOWN_QUOTES:])
-        rows += Markup('<li class="cite">and PMID {}</li>').format(Markup(", ").join(rest))
+        rest = names_html([e.record for e in found[SHOWN_QUOTES:]])
+        rows += Markup('<li class="cite">and {}</li>').format(rest)
     return Markup("<details><summary>{}</summary><ul>{}</ul></details>").format(summary, rows)
 
 
@@ -186,23 +197,17 @@ def _against_html(table: EvidenceTable, model: int, claim: Claim) -> Markup:
     if not words:
         return Markup()
     rows = [
-        Markup("<li>“{}”: {}</li>").format(text, _pmids_html(papers)) for text, papers in otherwise.items()
+        Markup("<li>“{}”: {}</li>").format(text, _names_html(papers)) for text, papers in otherwise.items()
     ]
     if silent:
-        rows.append(Markup("<li>no answer: {}</li>").format(_pmids_html(silent)))
+        rows.append(Markup("<li>no answer: {}</li>").format(_names_html(silent)))
     return Markup('<details class="against"><summary>{}</summary><ul>{}</ul></details>').format(
         ", ".join(words), Markup().join(rows)
     )
 
 
-def _pmids_html(papers: Iterable[Paper]) -> Markup:
-    return Markup("PMID {}").format(
-        Markup(", ").join(
-            pmid_link(paper.record.pmid, paper.record.pmid)
-            + (Markup(" ({})").format(status_of_record_html(paper.record)) if paper.record.warnings else "")
-            for paper in papers
-        )
-    )
+def _names_html(papers: Iterable[Paper]) -> Markup:
+    return names_html([paper.record for paper in papers])
 
 
 def shared_html(table: EvidenceTable, *, shown: int) -> Markup:
@@ -284,8 +289,8 @@ def _row_html(paper: Paper, labels: Sequence[str]) -> Markup:
     record, told = paper.record, AGREEMENT_WORDS[paper.agreement]
     cells = [
         Markup('<td>{open} <span class="cite">{link}</span> {status}</td>').format(
-            open=open_html(record, record.title or f"PMID {record.pmid}"),
-            link=pmid_link(record.pmid, f"PMID {record.pmid}"),
+            open=open_html(record, record.title or _beginning(record)),
+            link=name_html(record),
             status=status_of_record_html(record),
         ),
         _cell(labels[1], str(record.year) if record.year else "", value=str(record.year or "")),
@@ -294,6 +299,11 @@ def _row_html(paper: Paper, labels: Sequence[str]) -> Markup:
         cells += _said_html(said, labels[2 + 2 * place], labels[3 + 2 * place])
     cells.append(_cell(labels[-1], f"{told.icon} {told.short}", value=told.short))
     return Markup("<tr>{}</tr>").format(Markup().join(cells))
+
+
+def _beginning(record: Abstract) -> str:
+    """The first words of a text that has no title."""
+    return shorten(record.text[: 4 * SHOWN_BEGINNING], SHOWN_BEGINNING, placeholder=" …") or record.name
 
 
 def _said_html(said: Said, model: str, confidence: str) -> list[Markup]:

@@ -23,9 +23,9 @@ from biom_demo.pubmed.abstract import Abstract
 from biom_demo.qa.metrics import squad_exact_match
 from biom_demo.qa.records import Answer
 from biom_demo.qa.sentences import sentence_around
-from biom_demo.show.citations import citation_text
+from biom_demo.show.citations import address_of, citation_text
 from biom_demo.show.claims import shared_words, support_words
-from biom_demo.show.words import as_sure_words, counted, in_words, percent, verdict_words
+from biom_demo.show.words import as_sure_words, counted, in_words, named, percent, verdict_words
 
 MAX_LINKED_TEXT_CHARS = 6_000  # longer addresses are cut off by servers and mail programs
 MAX_LINK_VALUE_CHARS = 20_000
@@ -38,6 +38,7 @@ VIEW_LIMITS: dict[str, tuple[float, float]] = {
 }
 OTHERWISE = "other"
 NEWEST = "newest"
+SOURCES = ("own", "built-in")  # of abstracts, beside PubMed, which needs no name
 TABS = ("ask", "about")  # beside Compare, which needs no name
 MAX_FURTHER = MAX_SIDES - 2
 _VIEW_KEYS = {
@@ -47,7 +48,20 @@ _VIEW_KEYS = {
     "near_duplicate_threshold": "dup",
 }
 _FURTHER_KEYS = tuple(f"model{place}" for place in range(3, 3 + MAX_FURTHER))
-_KEYS = ("id", "text", "q", "pair", "as", "tab", "query", "sort", "n", *_FURTHER_KEYS, *_VIEW_KEYS.values())
+_KEYS = (
+    "id",
+    "text",
+    "q",
+    "pair",
+    "as",
+    "tab",
+    "query",
+    "sort",
+    "n",
+    "from",
+    *_FURTHER_KEYS,
+    *_VIEW_KEYS.values(),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +83,7 @@ class Link:
     query: str = ""  # the user's own, "" for one made of the question
     newest_first: bool = False
     abstracts: int = 0  # to read, 0 for as many as usual
+    source: str = ""  # one of SOURCES where Ask PubMed asks not PubMed: no text is in a link
 
 
 def link_query(link: Link) -> str:
@@ -89,6 +104,7 @@ def link_query(link: Link) -> str:
         "query": link.query,
         "sort": NEWEST if link.newest_first else "",
         "n": f"{link.abstracts}" if link.abstracts else "",
+        "from": link.source,
         "pair": link.pair,
         **dict(zip(_FURTHER_KEYS, link.further, strict=False)),
         "as": OTHERWISE if link.otherwise else "",
@@ -131,6 +147,7 @@ def read_link(parameters: Mapping[str, str]) -> Link | None:
         query=given["query"],
         newest_first=given["sort"] == NEWEST,
         abstracts=int(_number(given["n"], 1, MAX_ABSTRACTS) or 0),
+        source=given["from"] if given["from"] in SOURCES else "",
     )
 
 
@@ -155,13 +172,13 @@ def markdown(found: Difference, *, gold: Sequence[str] | None = None) -> str:
     lines += [f"**Text:** {_plain(passage.source)}", ""]
     for record in passage.records:
         for note in record.warnings:
-            lines += [f"**PMID {_plain(record.pmid)}:** {_plain(note.sentence)}", ""]
+            lines += [f"**{_plain(record.name)}:** {_plain(note.sentence)}", ""]
     first, second = (side.label for side in found.sides[:2])
     lines += [f"**Verdict:** {_plain(verdict_words(found.verdict, first, second))}", ""]
     if gold is not None:
         known = " or ".join(dict.fromkeys(gold)) if gold else "the text does not say"
         lines += [f"**Known answer:** {_plain(known)}", ""]
-    where = f"PMID {_plain(', '.join(passage.pmids))}, " if passage.records else ""
+    where = f"PMID {_plain(', '.join(passage.pmids))}, " if passage.pmids else ""
     for side in found.sides:
         right = _right(side.answer, gold)
         met = "" if right is None else "; ✓ as known" if right else "; ✗ not as known"
@@ -269,7 +286,7 @@ def record_json(record: Abstract) -> dict[str, Any]:
         "journal": record.journal,
         "year": record.year,
         "doi": record.doi,
-        "url": f"https://pubmed.ncbi.nlm.nih.gov/{record.pmid}/",
+        "url": address_of(record),
         "citation": citation_text(record),
         **_standing_json(record),
         "notes": [note.as_json() for note in record.notes],
@@ -401,6 +418,8 @@ def literature_json(
 
 
 def _search_json(retrieved: Retrieved) -> dict[str, Any]:
+    if retrieved.search is None:
+        return {"question": retrieved.question}
     telling = retrieved.search.telling
     return {
         "question": retrieved.question,
@@ -469,9 +488,7 @@ def comparison_csv(found: Difference, *, gold: Sequence[str] | None = None) -> s
     is ``None``: not known; ``gold`` is empty where the text holds none.
     """
     passage = found.comparison.passage
-    warnings = [
-        f"PMID {record.pmid}: {note.sentence}" for record in passage.records for note in record.warnings
-    ]
+    warnings = [f"{record.name}: {note.sentence}" for record in passage.records for note in record.warnings]
     known = "" if gold is None else " | ".join(dict.fromkeys(gold)) or "(the text does not say)"
     rows = [
         {
@@ -564,6 +581,7 @@ def evidence_csv(table: EvidenceTable, *, query: str) -> str:
                     "question": table.question,
                     "query": query,
                     "pmid": record.pmid,
+                    "record": record.name,
                     "year": record.year or "",
                     "title": record.title,
                     "journal": record.journal,
@@ -583,12 +601,14 @@ def evidence_csv(table: EvidenceTable, *, query: str) -> str:
     return csv_text(rows)
 
 
-def evidence_markdown(table: EvidenceTable, *, query: str, shown: int) -> str:
+def evidence_markdown(table: EvidenceTable, *, query: str, shown: int, source: str = "") -> str:
     """The first ``shown`` claims of each model to paste into a note, with support, quote and PMIDs.
 
-    What came from outside is escaped, as in ``markdown``.
+    ``source`` says what was read where that was not found by a ``query``. What came from outside
+    is escaped, as in ``markdown``.
     """
-    lines = [f"**Question:** {_plain(table.question)}", "", f"**PubMed query:** {_plain(query)}", ""]
+    read = f"**PubMed query:** {_plain(query)}" if query else f"**Read:** {_plain(source)}"
+    lines = [f"**Question:** {_plain(table.question)}", "", read, ""]
     if words := shared_words(table, shown=shown):
         lines += [_plain(words), ""]
     for place, model in enumerate(table.models):
@@ -602,8 +622,6 @@ def evidence_markdown(table: EvidenceTable, *, query: str, shown: int) -> str:
 
 def _claim_markdown(claim: Claim, table: EvidenceTable) -> Iterator[str]:
     quoted = claim.quoted
-    pmids = ", ".join(
-        f"{e.record.pmid} ({e.record.status})" if e.record.warnings else e.record.pmid for e in claim.evidence
-    )
-    yield f"- **{_plain(claim.text)}**: {support_words(claim, len(table.papers))}. PMID {_plain(pmids)}"
-    yield f"  > {_plain(quoted.sentence)} (PMID {_plain(quoted.record.pmid)})"
+    names = named([e.record for e in claim.evidence])
+    yield f"- **{_plain(claim.text)}**: {support_words(claim, len(table.papers))}. {_plain(names)}"
+    yield f"  > {_plain(quoted.sentence)} ({_plain(quoted.record.name)})"

@@ -31,7 +31,7 @@ def record_html(record: Abstract, notices: Sequence[str] = ()) -> Markup:
     if len(names) > SHOWN_AUTHORS:
         people += f" and {len(names) - SHOWN_AUTHORS} more"
     parts = [people, record.journal, record.date, "; ".join(record.shown_types)]
-    links = [pmid_link(record.pmid, f"PMID {record.pmid}")]
+    links = [name_html(record)] if record.pmid or record.title else []  # else it is the heading
     if record.doi:
         address = f"https://doi.org/{quote(record.doi, safe='/:;()', errors='replace')}"
         links.append(_link(address, f"DOI {record.doi}"))
@@ -43,7 +43,7 @@ def record_html(record: Abstract, notices: Sequence[str] = ()) -> Markup:
         '<article class="record"><h3 dir="auto">{title}{vernacular}</h3><p class="source">{parts}</p>'
         '<p class="source">{links}</p>{mesh}{keywords}{warning}{notes}</article>'
     ).format(
-        title=record.title or "(no title)",
+        title=record.title or (record.name if record.called else "(no title)"),
         vernacular=vernacular,
         parts=". ".join(part for part in parts if part),
         links=Markup(" · ").join(links),
@@ -70,7 +70,7 @@ def warning_html(record: Abstract, *, named: bool = False) -> Markup:
     if not record.warnings:
         return Markup()
     return Markup('<p class="warning" role="note"><b aria-hidden="true">!</b> {}{}</p>').format(
-        f"PMID {record.pmid}: " if named else "", Markup(" ").join(map(_note_html, record.warnings))
+        f"{record.name}: " if named else "", Markup(" ").join(map(_note_html, record.warnings))
     )
 
 
@@ -101,6 +101,26 @@ def _linked(note: Note, words: str) -> Markup:
     if note.url and not note.pmid:
         return _link(quote(note.url, safe="/:;()", errors="replace"), words)
     return Markup.escape(words)
+
+
+def name_html(record: Abstract, *, short: bool = False) -> Markup:
+    """A record by name: "PMID 123" as a link (``short``: the number), or what it is called."""
+    if not record.pmid:
+        return Markup.escape(record.name)
+    return pmid_link(record.pmid, record.pmid if short else record.name)
+
+
+def names_html(records: Sequence[Abstract]) -> Markup:
+    """Several records by name, "PMID" once: "PMID 1, 2", "Abstract 3, Abstract 4"."""
+    named = [
+        Markup("{}{}").format(
+            name_html(record, short=True),
+            Markup(" ({})").format(status_of_record_html(record)) if record.warnings else "",
+        )
+        for record in sorted(records, key=lambda record: not record.pmid)
+    ]
+    first = "PMID " if any(record.pmid for record in records) else ""
+    return Markup("{}{}").format(first, Markup(", ").join(named))
 
 
 def pmid_link(pmid: str, words: str) -> Markup:

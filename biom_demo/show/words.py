@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from biom_demo.analysis.comparison import Agreement, Verdict
 from biom_demo.analysis.difference import Difference, ViewedSide
 from biom_demo.analysis.literature import Search
+from biom_demo.pubmed.abstract import Abstract
 from biom_demo.qa.calibration import Bin
 
 
@@ -204,6 +205,18 @@ def _abstains(side: ViewedSide) -> str:
     if side.top is None:
         return f"{side.name} finds nothing to point at."
     return f"{side.name} finds no answer; if it had to, it would point at “{side.top.text}” in {side.place}."
+
+
+def named(records: Sequence[Abstract], *, shown: int | None = None) -> str:
+    """The first records by name, with what warns of them: "PMID 1, 2 (retracted), Abstract 3"."""
+    ordered = sorted(records, key=lambda record: not record.pmid)
+    words = [
+        (record.pmid or record.name) + (f" ({record.status})" if record.warnings else "")
+        for record in ordered[:shown]
+    ]
+    rest = len(ordered) - len(words)
+    more = f" and {rest:,} more" if rest else ""
+    return f"{'PMID ' if ordered and ordered[0].pmid else ''}{', '.join(words)}{more}"
 
 
 def search_words(search: Search, read: int) -> str:

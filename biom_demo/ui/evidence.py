@@ -10,6 +10,13 @@ import gradio as gr
 from biom_demo.analysis.claims import EvidenceTable, evidence_table
 from biom_demo.analysis.comparison import Comparison, View
 from biom_demo.analysis.difference import short_names
+from biom_demo.analysis.own_abstracts import (
+    Given,
+    abstracts_of_file,
+    abstracts_of_text,
+    builtin_records,
+    together,
+)
 from biom_demo.errors import BioMError
 from biom_demo.models.catalogue import Checkpoint
 from biom_demo.show.cards import head_html, no_head_html, personas, status_html
@@ -17,23 +24,61 @@ from biom_demo.show.citations import bibtex, ris
 from biom_demo.show.claims import claims_html, papers_html, shared_html
 from biom_demo.show.export import Link, as_download, evidence_csv, evidence_markdown, link_query
 from biom_demo.show.words import counted
-from biom_demo.ui.run import HISTORY_CHARS, Inquiry, Run
-from biom_demo.ui.site import Update
+from biom_demo.ui.run import HISTORY_CHARS, Inquiry, Placed, Run
+from biom_demo.ui.site import Update, words_of
 
 CARDS = ("found-biom", "found-vanilla")
 DRAWN = ("shared", *CARDS, "abstracts")
 SEARCHES_KEPT = 10  # of a session, with their readings
 
 
+PUBMED, OWN, BUILT_IN = "pubmed", "own", "built-in"  # where the abstracts are from
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OwnFile:
+    """A visitor's file of abstracts: its name and what was read of it."""
+
+    name: str
+    given: Given
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What stood in the boxes at the click; ``query`` is the user's own, "" where it is made."""
+    """What stood in the boxes at the click; ``query`` is the user's own, "" where it is made.
+
+    ``own`` and ``file`` are the abstracts that the user gave, where these are read; of the boxes that are
+    about PubMed nothing is here then.
+    """
 
     question: str
     query: str
     pair: str
     limit: int
     newest_first: bool
+    source: str = PUBMED
+    own: str = ""
+    file: OwnFile | None = None
+
+    def given(self, *, max_chars: int) -> Given:
+        """The records to read without asking PubMed.
+
+        Raises ``InputError`` where the user gave none that can be read.
+        """
+        if self.source == BUILT_IN:
+            return builtin_records()
+        gifts = [abstracts_of_text(self.own)] if self.own.strip() else []
+        gifts += [self.file.given] if self.file else []
+        return together(gifts, max_chars=max_chars)
+
+
+def source_words(source: str, count: int) -> str:
+    """What was read, in words: "PubMed, 20 abstracts", "20 abstracts of your own"."""
+    if source == OWN:
+        return f"{counted(count, 'abstract')} of your own"
+    return (
+        counted(count, "built-in record") if source == BUILT_IN else f"PubMed, {counted(count, 'abstract')}"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +112,26 @@ class ReadSoFar:
         """Whether it answers what stands in the boxes; the query that was sent may stand there too."""
         return boxes in (self.asked, replace(self.asked, query=self.sent))
 
-    def opened(self, pmid: str) -> Run | None:
-        """The run of Compare over one of the abstracts, of what was read; ``None`` where there is none."""
-        for comparison in self.comparisons:
-            if comparison.passage.pmids == (pmid,):
-                passage = replace(comparison.passage, named=pmid)
-                asked = Inquiry(pmid, self.asked.question, self.asked.pair)
-                return Run.begin(asked, replace(comparison, passage=passage))
-        return None
+    @property
+    def source(self) -> str:
+        """What was read, in words."""
+        return source_words(self.asked.source, len(self.comparisons))
+
+    def opened(self, key: str) -> Run | None:
+        """The run of Compare over the abstract of that key, of what was read; ``None`` where there is none.
+
+        One of PubMed's stands there by its PMID, one that was given by its text.
+        """
+        found = (one for one in self.comparisons if key and one.passage.records[0].key == key)
+        comparison = next(found, None)
+        if comparison is None:
+            return None
+        question, pair = self.asked.question, self.asked.pair
+        if self.asked.source != PUBMED:
+            text = comparison.passage.text
+            return Run.begin(Inquiry(text, question, pair, placed=Placed(text)), comparison)
+        passage = replace(comparison.passage, named=key)
+        return Run.begin(Inquiry(key, question, pair), replace(comparison, passage=passage))
 
 
 def drawn(read: ReadSoFar | None, view: View) -> Update:
@@ -97,10 +154,9 @@ def head_of(read: ReadSoFar | None, boxes: Asked | None = None) -> str:
     """What the results on the page are of; ``boxes``: what stands in the boxes now."""
     if read is None:
         return no_head_html()
-    source = f"PubMed, {counted(len(read.comparisons), 'abstract')}"
     models = " · ".join(short_names([checkpoint.label for checkpoint in read.checkpoints]))
     stale = boxes is not None and not read.is_of(boxes)
-    return head_html(read.asked.question, source, models, stale=stale)
+    return head_html(read.asked.question, read.source, models, stale=stale)
 
 
 def with_search(earlier: Sequence[ReadSoFar], current: ReadSoFar) -> tuple[ReadSoFar, ...]:
@@ -114,15 +170,14 @@ def with_search(earlier: Sequence[ReadSoFar], current: ReadSoFar) -> tuple[ReadS
 
 
 def _chars(search: ReadSoFar) -> int:
-    return sum(len(comparison.passage.text) for comparison in search.comparisons)
+    return len(search.asked.own) + sum(len(one.passage.text) for one in search.comparisons)
 
 
 def listed_searches(searches: Sequence[ReadSoFar]) -> Update:
     """The session's searches to choose from, newest last."""
     choices = [
         (
-            f"{search.number}. {search.asked.question[:80]} — "
-            f"{counted(len(search.comparisons), 'abstract')}, {search.asked.pair}",
+            f"{search.number}. {search.asked.question[:80]} — {_listed(search)}, {search.asked.pair}",
             search.number,
         )
         for search in searches
@@ -132,6 +187,10 @@ def listed_searches(searches: Sequence[ReadSoFar]) -> Update:
     if dropped > 1:
         words = f"The first {dropped:,} searches of this session: no longer kept."
     return {"past": gr.update(choices=choices, value=None, info=words)}
+
+
+def _listed(search: ReadSoFar) -> str:
+    return search.source.removeprefix("PubMed, ")
 
 
 def again(number: int | None, searches: Sequence[ReadSoFar], view: View) -> Update | None:
@@ -150,11 +209,47 @@ def again(number: int | None, searches: Sequence[ReadSoFar], view: View) -> Upda
         "found-head": head_of(read),
         "pubmed_status": status_html(f"From this session; nothing was read anew. {read.told}"),
         "question": asked.question,
-        "query": read.sent,
         "pair": asked.pair,
-        "count": asked.limit,
-        "order": order_of(asked.newest_first),
+        "source": asked.source,
+        **_source_boxes(read),
     }
+
+
+def _source_boxes(read: ReadSoFar) -> Update:
+    """The boxes of where the abstracts were from; those of elsewhere stay as they are."""
+    asked = read.asked
+    if asked.source == OWN:
+        return {"own": asked.own, **file_of(asked.file)}
+    if asked.source == BUILT_IN:
+        return {}
+    return {"query": read.sent, "count": asked.limit, "order": order_of(asked.newest_first)}
+
+
+OWN_WORDS = "Nothing is sent to NCBI. Your texts are read on this server, and are never in a link."
+
+
+def file_of(file: OwnFile | None) -> Update:
+    """The file that is read with the pasted abstracts, what there is to know of it, and a way to drop it."""
+    words = [OWN_WORDS]
+    if file is not None:
+        words = [f"{file.name}: {counted(file.given.count, 'abstract')}.", *file.given.notices, OWN_WORDS]
+    return {
+        "file": file,
+        "own_told": status_html(" ".join(words)),
+        "drop": gr.update(visible=file is not None),
+    }
+
+
+def take_file(path: str, before: OwnFile | None) -> Update:
+    """An uploaded file's abstracts; why there are none, and the file ``before`` stays."""
+    try:
+        given = abstracts_of_file(path)
+    except Exception as error:
+        words = words_of(error, "reading an uploaded file")
+        if before is not None:
+            words = f"{words} Still read: {before.name}."
+        return {"own_told": status_html(words, kind="error")}
+    return file_of(OwnFile(path.replace("\\", "/").rsplit("/", 1)[-1], given))
 
 
 NEWEST, RELEVANT = "newest", "most relevant"
@@ -163,6 +258,11 @@ NEWEST, RELEVANT = "newest", "most relevant"
 def order_of(newest_first: bool) -> str:
     """The choice of the box "Sort by"."""
     return NEWEST if newest_first else RELEVANT
+
+
+NOT_IN_LINK = (
+    "Your abstracts are not in the link: it has the question and the settings. CSV and Markdown keep all."
+)
 
 
 def link_of(read: ReadSoFar | None, view: View) -> Update:
@@ -177,10 +277,13 @@ def link_of(read: ReadSoFar | None, view: View) -> Update:
         pair=asked.pair,
         newest_first=asked.newest_first,
         abstracts=asked.limit,
+        source="" if asked.source == PUBMED else asked.source,
         view=View(null_threshold=view.null_threshold, shown=view.shown),
     )
+    # Whoever opens it asks about abstracts of theirs.
+    told = {"kept_status": status_html(NOT_IN_LINK)} if asked.source == OWN else {}
     try:
-        return {"search_query": link_query(link)}
+        return {"search_query": link_query(link), **told}
     except BioMError as error:
         return {"search_query": "", "kept_status": status_html(str(error), kind="error")}
 
@@ -200,13 +303,16 @@ def as_file(kind: str, read: ReadSoFar | None, view: View) -> Update:
         words = "There is nothing to keep yet. Ask a question first."
         return {"search_payload": "", "kept_status": status_html(words, kind="error")}
     table = read.table(view)
-    cited = table.cited(view.shown)
+    # A text alone is nothing that can be cited.
+    cited = [one for one in table.cited(view.shown) if one.pmid or one.doi or one.title]
     if kind in ("ris", "bibtex") and not cited:
         words = "No record is cited: no abstract holds an answer."
+        if table.cited(view.shown):
+            words = "There is nothing to cite: the abstracts have neither title, PMID nor DOI."
         return {"search_payload": "", "kept_status": status_html(words, kind="error")}
     text = {
         "csv": lambda: evidence_csv(table, query=read.sent),
-        "markdown": lambda: evidence_markdown(table, query=read.sent, shown=view.shown),
+        "markdown": lambda: evidence_markdown(table, query=read.sent, shown=view.shown, source=read.source),
         "ris": lambda: ris(cited),
         "bibtex": lambda: bibtex(cited),
     }[kind]()

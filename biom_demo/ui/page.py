@@ -24,7 +24,9 @@ def build_page(site: Site) -> Page:
 
     page = Page(
         # What is somewhat too long is told beside its box: that takes no more than to count it.
-        longest=dict.fromkeys(("context", "stored-text", "restore"), 2 * site.settings.max_context_chars),
+        longest=dict.fromkeys(
+            ("context", "stored-text", "restore", "own-abstracts"), 2 * site.settings.max_context_chars
+        ),
         title=TITLE,
         analytics_enabled=False,
         delete_cache=(SWEPT_EVERY_S, UPLOADS_KEPT_S),

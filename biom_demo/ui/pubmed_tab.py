@@ -18,26 +18,32 @@ from biom_demo.analysis.literature import (
     retrieve,
     search,
 )
+from biom_demo.analysis.own_abstracts import FILE_TYPES, FILES_IN_WORDS, builtin_records
 from biom_demo.analysis.passage import check_question, readable
 from biom_demo.counters import Work
-from biom_demo.errors import BioMError, InputError
+from biom_demo.errors import BioMError, InputError, PubMedCancelled, PubMedError, RefusedError
 from biom_demo.models.catalogue import Checkpoint
 from biom_demo.show.cards import status_html
-from biom_demo.show.claims import introduction_html
+from biom_demo.show.claims import builtin_html, introduction_html
 from biom_demo.show.export import VIEW_LIMITS, read_link
 from biom_demo.show.words import search_words
 from biom_demo.ui import evidence
 from biom_demo.ui.compare_tab import SHOWN, Tab, pair_choices
 from biom_demo.ui.evidence import (
+    BUILT_IN,
     CARDS,
     DRAWN,
     FILES,
     NEWEST,
+    OWN,
+    PUBMED,
     RELEVANT,
     Asked,
     Generated,
+    OwnFile,
     ReadSoFar,
     drawn,
+    file_of,
     head_of,
     link_of,
     listed_searches,
@@ -66,8 +72,15 @@ EXAMPLES = (
     "Which enzyme does metformin activate?",
 )
 USUAL_COUNT, LEAST_COUNT = 20, 5
-BOXES = ("question", "query", "pair", "count", "order")
+BOXES = ("question", "query", "pair", "count", "order", "source", "own", "file")
 FOUND = ("found-head", "query", "generated", "to_read", "pubmed_status", "stop")
+# What the button says, and the choice, by where the abstracts are from.
+ASKS = {PUBMED: "Ask PubMed", OWN: "Ask these abstracts", BUILT_IN: "Ask these records"}
+QUESTION = "Question to PubMed"
+SOURCE_NAMES = {PUBMED: "PubMed", OWN: "abstracts of your own", BUILT_IN: "built-in records"}
+OTHER_WAYS = (
+    f"Without PubMed, choose “{SOURCE_NAMES[OWN]}” or “{SOURCE_NAMES[BUILT_IN]}” above, and ask those."
+)
 READ = ("found-head", "read", *DRAWN, "pubmed_status", "stop", "searches", "past")
 DRAWN_EVERY = 8  # abstracts
 
@@ -82,9 +95,28 @@ class ToRead:
     stop: threading.Event
 
 
-def asked_of(question: str | None, query: str | None, pair: str, count: float, order: str) -> Asked:
-    """What stands in the boxes, in the order of ``BOXES``."""
+def asked_of(
+    question: str | None,
+    query: str | None,
+    pair: str,
+    count: float,
+    order: str,
+    source: str | None = PUBMED,
+    own: str | None = "",
+    file: OwnFile | None = None,
+) -> Asked:
+    """What stands in the boxes, in the order of ``BOXES``; of where the abstracts are from, that alone."""
+    if source == OWN:
+        return Asked(readable(question), "", pair, 0, False, OWN, readable(own), file)
+    if source == BUILT_IN:
+        return Asked(readable(question), "", pair, 0, False, BUILT_IN)
     return Asked(readable(question), readable(query), pair, int(count), order == NEWEST)
+
+
+def asking_of(source: str | None) -> Update:
+    """What the button and the question's box are called, by where the abstracts are from."""
+    label = QUESTION if source in (None, PUBMED) else "Question"
+    return {"ask": gr.update(value=ASKS[source or PUBMED]), "question": gr.update(label=label)}
 
 
 def find_abstracts(
@@ -108,6 +140,16 @@ def find_abstracts(
         checkpoints = site.checkpoints(boxes.pair)
         if missing(checkpoints):
             raise InputError(missing_words(site, checkpoints))
+        if boxes.source != PUBMED:
+            given = boxes.given(max_chars=site.settings.max_context_chars)
+            retrieved = Retrieved(boxes.question, None, given.records, given.notices)
+            yield {
+                "to_read": ToRead(boxes, retrieved, checkpoints, stop),
+                "found-head": head_of(before, boxes),
+                "pubmed_status": status_html("Reading …"),
+                "stop": visible,
+            }
+            return
         own = boxes.query if generated is None or boxes.query != generated.query else ""
         asked = replace(boxes, query=own)
         tries = queries_to_try(asked.question, own)
@@ -127,7 +169,10 @@ def find_abstracts(
         }
     except Exception as error:
         site.stops.end(session, "search", stop)
-        status = status_html(site.stops.words(words_of(error, "searching PubMed")), kind="error")
+        words = site.stops.words(words_of(error, "searching PubMed"))
+        if isinstance(error, PubMedError) and not isinstance(error, PubMedCancelled | RefusedError):
+            words = f"{words} {OTHER_WAYS}"
+        status = status_html(words, kind="error")
         head = head_of(before, boxes)
         yield {"to_read": None, "found-head": head, "pubmed_status": status, "stop": hidden}
 
@@ -154,7 +199,8 @@ def read_found(
         return
     records, made = to_read.retrieved.records, to_read.retrieved.search
     number = searches[-1].number + 1 if searches else 1
-    read = ReadSoFar(to_read.asked, made.telling.query, to_read.checkpoints, number=number)
+    sent = made.telling.query if made else ""
+    read = ReadSoFar(to_read.asked, sent, to_read.checkpoints, number=number)
 
     def so_far(status: str) -> Update:
         return {"read": read, "found-head": head_of(read), **drawn(read, view), "pubmed_status": status}
@@ -179,7 +225,8 @@ def read_found(
                     words = f"Read {done} of {len(records)} …"
                     yield so_far(status_html(words, progress=done / len(records)))
         done = len(read.comparisons)
-        words = " ".join([search_words(made, len(records)), *to_read.retrieved.notices])
+        words = search_words(made, done) if made else f"Read: {read.source}. Nothing was sent to NCBI."
+        words = " ".join([words, *to_read.retrieved.notices])
         if done < len(records):
             words = f"{ended_words(visit)} {done} of {len(records)} abstracts were read."
         read = replace(read, told=words)
@@ -195,7 +242,7 @@ def read_found(
 def open_abstract(wanted: str | None, read: ReadSoFar | None, history: History, view: View) -> Update:
     """One of the abstracts on the page of Compare, from what was read; it is in Compare's history then.
 
-    ``wanted`` is a PMID and what tells this click from others; ``view`` is Compare's.
+    ``wanted`` is a record's key and what tells this click from others; ``view`` is Compare's.
     """
     run = read.opened((wanted or " ").split(" ")[0]) if read else None
     if run is None:
@@ -222,9 +269,13 @@ def open_link(site: Site, parameters: Mapping[str, str]) -> Update:
         "query": readable(link.query),
         "count": max(LEAST_COUNT, link.abstracts or USUAL_COUNT),
         "order": order_of(link.newest_first),
+        "source": link.source or PUBMED,
         "threshold": link.view.null_threshold,
         "top": link.view.shown,
     }
+    if link.source == OWN:
+        words = "The link asks about abstracts of one’s own, and holds none: paste yours, and ask."
+        return update | {"linked": "", "pubmed_status": status_html(words)}
     if link.pair in site.pairs:
         update["pair"] = link.pair
     elif link.pair:
@@ -247,7 +298,7 @@ def build(site: Site, page: gr.Blocks, tab: Tab, back: gr.Button) -> None:
     _layout_boxes(site, parts)
     _layout_results(parts)
     _layout_keeping(parts)
-    for name in ("to_read", "read", "generated"):
+    for name in ("to_read", "read", "generated", "file"):
         parts[name] = kept(None)
     parts["searches"], parts["linked"] = kept(()), kept("")
     _wire_asking(site, parts, page)
@@ -257,11 +308,40 @@ def build(site: Site, page: gr.Blocks, tab: Tab, back: gr.Button) -> None:
     page.load(None, None, None, js=script("evidence_table"))
 
 
+def _layout_sources(parts: Parts) -> None:
+    """Where the abstracts are from. ``style.css`` shows what belongs to the choice."""
+    builtin = builtin_records().records
+    parts["source"] = gr.Radio(
+        [(words, name) for name, words in SOURCE_NAMES.items()],
+        value=PUBMED,
+        label="Abstracts from",
+        elem_id="read-from",
+    )
+    with gr.Column(elem_id="own-panel"):
+        parts["own"] = gr.Textbox(
+            label="Abstracts of your own: one a paragraph, with a blank line between",
+            placeholder="Paste them here; what PubMed saves in its format, or RIS, is read as it is.",
+            lines=6,
+            max_lines=14,
+            elem_id="own-abstracts",
+        )
+        with gr.Row():
+            parts["upload"] = gr.UploadButton(
+                f"Upload a file of abstracts ({FILES_IN_WORDS})",
+                file_types=list(FILE_TYPES),
+                elem_id="own-file",
+                size="sm",
+            )
+            parts["drop"] = gr.Button("Remove the file", visible=False, elem_id="drop-file", size="sm")
+        parts["own_told"] = gr.HTML(str(file_of(None)["own_told"]), elem_id="own-told", padding=False)
+    gr.HTML(str(builtin_html(builtin)), elem_id="builtin-panel", padding=False)
+
+
 def _layout_boxes(site: Site, parts: Parts) -> None:
     gr.HTML(str(introduction_html()), elem_id="pubmed-about", padding=False)
     with gr.Row(equal_height=False, elem_id="pubmed-ask"):
         parts["question"] = gr.Textbox(
-            label="Question to PubMed",
+            label=QUESTION,
             placeholder="Which gene …? What drug …? (Enter asks)",
             lines=1,
             max_lines=3,
@@ -284,7 +364,8 @@ def _layout_boxes(site: Site, parts: Parts) -> None:
             type="index",
             elem_id="pubmed-example",
         )
-    with gr.Row(equal_height=False):
+    _layout_sources(parts)
+    with gr.Row(equal_height=False, elem_id="pubmed-settings"):
         parts["count"] = gr.Slider(
             LEAST_COUNT, MAX_ABSTRACTS, value=USUAL_COUNT, step=5, label="Abstracts to read", elem_id="count"
         )
@@ -367,6 +448,9 @@ def _wire_asking(site: Site, parts: Parts, page: gr.Blocks) -> None:
         pair: str,
         count: float,
         order: str,
+        source: str | None,
+        own: str | None,
+        file: OwnFile | None,
         made: Generated | None,
         before: ReadSoFar | None,
         own_key: str | None,
@@ -374,7 +458,7 @@ def _wire_asking(site: Site, parts: Parts, page: gr.Blocks) -> None:
     ) -> Iterator[dict[Any, Any]]:
         updates = find_abstracts(
             site.seen_by(request.headers),
-            asked_of(question, query, pair, count, order),
+            asked_of(question, query, pair, count, order, source, own, file),
             made,
             before,
             api_key=(own_key or "").strip(),
@@ -400,6 +484,9 @@ def _wire_asking(site: Site, parts: Parts, page: gr.Blocks) -> None:
         pair: str,
         count: float,
         order: str,
+        source: str | None,
+        own: str | None,
+        file: OwnFile | None,
         made: Generated | None,
         before: ReadSoFar | None,
         own_key: str | None,
@@ -407,7 +494,8 @@ def _wire_asking(site: Site, parts: Parts, page: gr.Blocks) -> None:
     ) -> Iterator[dict[Any, Any]]:
         # Gradio tells of a state also when the page has just been opened, and nothing was linked to.
         if linked:
-            yield from on_ask(question, query, pair, count, order, made, before, own_key, request)
+            boxes = (question, query, pair, count, order, source, own, file)
+            yield from on_ask(*boxes, made, before, own_key, request)
         else:
             yield from parts.streamed((), *FOUND)
 
@@ -453,6 +541,21 @@ def _wire_asking(site: Site, parts: Parts, page: gr.Blocks) -> None:
         .then
     )
     on_session(parts["stop"].click, lambda session: halt(site, session), parts.of("pubmed_status"))
+
+    parts["source"].change(
+        lambda source: parts.changed(asking_of(source)),
+        parts.of("source"),
+        parts.of("ask", "question"),
+        **QUIET,
+    )
+    on_file = ("file", "own_told", "drop")
+    parts["upload"].upload(
+        lambda path, before: parts.changed(evidence.take_file(path, before)),
+        parts.of("upload", "file"),
+        parts.of(*on_file),
+        **QUIET_IN_QUEUE,
+    )
+    parts["drop"].click(lambda: parts.changed(file_of(None)), None, parts.of(*on_file), **QUIET_IN_QUEUE)
 
     def on_load(request: gr.Request) -> dict[Any, Any]:
         seen = site.seen_by(request.headers)
@@ -522,7 +625,7 @@ def _wire_keeping(parts: Parts) -> None:
     parts["past"].input(
         on_again,
         [*parts.of("past", "searches"), *sliders],
-        parts.of(*DRAWN, "read", "generated", "found-head", "pubmed_status", *BOXES),
+        parts.of(*DRAWN, "read", "generated", "found-head", "pubmed_status", *BOXES, "own_told", "drop"),
         **QUIET_IN_QUEUE,
     )
 

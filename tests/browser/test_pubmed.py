@@ -200,6 +200,51 @@ def test_results_are_kept_as_files_a_link_and_a_history(open_page, pubmed_app):
     assert page.locator("#found-biom .card").inner_html() == found
 
 
+OWN_TEXT = "Cystic fibrosis is caused by mutations of the CFTR gene.\n\nMarfan syndrome is of FBN1."
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1280, "dark"), (390, "light")])
+def test_without_pubmed_own_abstracts_and_the_built_in_records_are_read(
+    open_page, tmp_path_factory, width, theme, tmp_path
+):
+    folder = tmp_path_factory.mktemp("dead")
+    nowhere = "http://127.0.0.1:9"
+    with running_app(folder / "log", BIOM_ENTREZ_URL=nowhere, BIOM_CACHE=str(folder)) as address:
+        page = open_page(address=address, width=width, theme=theme)
+        ask_pubmed(page)
+        status = page.locator("#pubmed-status")
+        expect(status).to_contain_text("choose “abstracts of your own” or “built-in", timeout=60_000)
+        expect(page.locator("#own-abstracts")).to_be_hidden()
+        page.get_by_role("radio", name="abstracts of your own").check()
+        expect(page.locator("#pubmed-query")).to_be_hidden()
+        expect(page.locator("#own-told")).to_contain_text("Nothing is sent to NCBI")
+        page.locator("#own-abstracts textarea").fill(OWN_TEXT)
+        file = {"name": "mine.csv", "mimeType": "text/csv", "buffer": b"abstract\nSickle cells are of HBB.\n"}
+        with page.expect_file_chooser() as chooser:
+            page.locator("#own-file").click()
+        chooser.value.set_files(file)
+        expect(page.locator("#own-told")).to_contain_text("mine.csv: 1 abstract.", timeout=30_000)
+        expect(page.locator("#ask-pubmed")).to_have_text("Ask these abstracts")
+        page.locator("#ask-pubmed").click()
+        expect(page.locator("#found-head")).to_contain_text("3 abstracts of your own", timeout=60_000)
+        expect(page.locator("#abstracts tbody tr")).to_have_count(3)
+        expect(status).to_contain_text("Nothing was sent to NCBI")
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        page.screenshot(path=tmp_path / "own.png", full_page=True)
+        page.locator("#abstracts .open-abstract").nth(1).click()
+        expect(page.locator("#context textarea")).to_have_value("Marfan syndrome is of FBN1.", timeout=10_000)
+        expect(page.locator("#record")).to_contain_text("Abstract 2")
+        page.locator("#back-to-table").click()
+        page.get_by_role("radio", name="built-in records").check()
+        expect(page.locator("#builtin-panel")).to_contain_text("Ivacaftor opens the CFTR channel")
+        expect(page.locator("#found-head")).to_contain_text("for the previous question")
+        page.locator("#ask-pubmed").click()
+        expect(page.locator("#found-head")).to_contain_text("7 built-in records", timeout=60_000)
+        page.get_by_role("radio", name="PubMed").check()
+        expect(page.locator("#ask-pubmed")).to_have_text("Ask PubMed")
+        expect(page.locator("#pubmed-query")).to_be_visible()
+
+
 def test_a_question_without_a_hit_is_told(open_page, pubmed_app):
     page = open_page(address=pubmed_app[0])
     ask_pubmed(page, "Which xyzzy plugh?")

@@ -39,12 +39,14 @@ def ask_about_record(site: Site, random: Random, number: int, sent: list[Any]) -
         visitor.fill(pubmed_question=inputs.question(random, number), count=5)
         visitor.fill(pubmed_query=inputs.name(random) if random.random() < 0.5 else "")
         visitor.fill(order=random.choice(("newest", "most relevant")))
+        give_abstracts(visitor, random, number)
         visitor.click("ask-pubmed")
         visitor.fill(top=random.randrange(1, 11))
         visitor.click("top", "change")
         for kind in random.sample(("csv", "markdown", "ris", "bibtex"), 2):
             visitor.click(f"evidence-{kind}")
-        visitor.fill(opened=random.choice((inputs.name(random), f"{random.randrange(1, 10**8)} 1")))
+        keys = (inputs.name(random), f"{random.randrange(1, 10**8)} 1", "Abstract-1 1", "Abstract-2 2")
+        visitor.fill(opened=random.choice(keys))
         visitor.click("opened", "change")
         return
     broken = f"{random.randrange(1000, 9999)}99" if random.random() < 0.2 else ""
@@ -55,6 +57,28 @@ def ask_about_record(site: Site, random: Random, number: int, sent: list[Any]) -
         visitor.click("take-otherwise")
     visitor.click("ask")
     use_answer(visitor, random)
+
+
+def give_abstracts(visitor: Visitor, random: Random, number: int) -> None:
+    """Now and then abstracts of one's own, or the built-in ones, in the place of PubMed's."""
+    visitor.fill(read_from=random.choice(("pubmed", "own", "own", "own", "built-in")))
+    paragraphs = [inputs.text(random, number=number, most=400) for _ in range(random.randrange(1, 5))]
+    exported = "\n\n".join(f"PMID- {inputs.name(random)}\nTI  - {one}\nAB  - {one}" for one in paragraphs)
+    visitor.fill(own_abstracts=random.choice(("\n\n".join(paragraphs), exported, "")))
+    if random.random() < 0.3:
+        upload(visitor, random, "own-file", table(random), file_name(random, "csv"))
+        if random.random() < 0.2:
+            visitor.click("drop-file")
+    visitor.click("read-from", "change")
+
+
+def table(random: Random) -> bytes:
+    """A file of abstracts, or of something else."""
+    cells = [[f'"{inputs.text(random, most=200)}"' for _ in range(3)] for _ in range(3)]
+    rows = ["title,abstract,pmid", *(",".join(row) for row in cells)]
+    ris = f"TY  - JOUR\nTI  - {inputs.payload(random)}\nAB  - {inputs.text(random, most=200)}\nER  - \n"
+    written = random.choice(("\n".join(rows), ris, ris * 3)).encode("utf-8", "surrogatepass")
+    return random.choice((written, written, bomb(random), foreign(random)))
 
 
 def use_answer(visitor: Visitor, random: Random) -> None:
@@ -110,10 +134,20 @@ def open_link(site: Site, random: Random, number: int, sent: list[Any]) -> None:
 
 def upload_file(site: Site, random: Random, number: int, sent: list[Any]) -> None:
     """A file of any format under any name, loaded, gone through and asked about."""
-    name, content = file_name(random), FORMATS[number % len(FORMATS)](random)
-    content = packed(random, content)
     visitor = Visitor(site, random, sent)
-    sent.append({"file": name, "bytes": len(content), "begins": repr(content[:300])})
+    upload(visitor, random, "deck", FORMATS[number % len(FORMATS)](random), file_name(random))
+    for button in random.sample(("previous", "next", "random"), 2):
+        visitor.click(button)
+    if visitor.value("deck-ready") == "ask":
+        visitor.click("ask")
+        use_answer(visitor, random)
+        visitor.click("disagreement")
+
+
+def upload(visitor: Visitor, random: Random, part: str, content: bytes, name: str) -> None:
+    """Load a file, packed in some way, with an upload button; now and then a file that was never uploaded."""
+    site, content = visitor.site, packed(random, content)
+    visitor.sent.append({"file": name, "bytes": len(content), "begins": repr(content[:300])})
     boundary = "----qzx7"
     quoted = (
         name.encode("utf-8", "replace").replace(b'"', b"%22").replace(b"\r", b"%0D").replace(b"\n", b"%0A")
@@ -138,20 +172,14 @@ def upload_file(site: Site, random: Random, number: int, sent: list[Any]) -> Non
     if random.random() < 0.15:  # a file that was never uploaded
         path = random.choice(TRAVERSAL).replace("{secret}", str(site.served.secret))
     file = {"path": path, "orig_name": name, "meta": {"_type": "gradio.FileData"}, "size": len(content)}
-    visitor.fill(deck=[file] if random.random() < 0.05 else file)
-    visitor.click("deck", "upload")
-    for button in random.sample(("previous", "next", "random"), 2):
-        visitor.click(button)
-    if visitor.value("deck-ready") == "ask":
-        visitor.click("ask")
-        use_answer(visitor, random)
-        visitor.click("disagreement")
+    visitor.fill(**{part.replace("-", "_"): [file] if random.random() < 0.05 else file})
+    visitor.click(part, "upload")
 
 
-def file_name(random: Random) -> str:
+def file_name(random: Random, ending: str = "json") -> str:
     """A name of a file that may lead elsewhere, be markup, or be no name."""
     if random.random() < 0.4:
-        return "a.json"
+        return f"a.{ending}"
     return random.choice(
         ("a.json", "a.json.gz", "a", "", ".", "..", "a" * 300 + ".json", "con.json", "a.html", "a\x00.json",
          "\u202enosj.a",
