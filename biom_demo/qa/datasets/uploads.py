@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -63,32 +63,49 @@ def read_upload(path: Path | str, *, mode: Mode = "wide") -> Upload:
     has too many files to read.
     """
     path = Path(path).resolve()
-    name = path.name
-    try:
-        size = path.stat().st_size
-    except OSError:
-        raise DataError(f"{name} has not arrived. Upload it again.") from None
-    if size > MAX_UPLOAD_BYTES:
-        raise DataError(_too_large(f"{name} has {size / 1e6:,.1f} MB"))
-    if not _TURNS.acquire(timeout=MAX_SECONDS):
-        raise BusyError("Other files are being read. Upload yours again in a minute.")
-    try:
-        document = _answer_of_child(path, mode)
-    finally:
-        _TURNS.release()
-    return _upload_of(document, name)
+    return _upload_of(read_in_child(path, __name__, mode, too_large=_too_large), path.name)
 
 
 def _too_large(what: str) -> str:
     return f"{what}; a file may have {limits_in_words()}. Give the questions in parts."
 
 
-def _answer_of_child(path: Path, mode: Mode) -> dict[str, Any]:
+def read_in_child(
+    path: Path, module: str, *arguments: str, too_large: Callable[[str], str]
+) -> dict[str, Any]:
+    """The JSON value that ``python -m MODULE PATH ARGUMENTS`` writes of an uploaded file.
+
+    The module's ``main`` is to call ``limit_this_process`` first. A ``wrong`` in what it writes is raised as
+    ``DataError``, and so is a ``limit``, which it is, or was ended by, in the words of ``too_large`` (given
+    what is). Raises ``DataError`` for a file that is not there or too large, too; ``BusyError`` where the
+    server has too many files to read.
+    """
+    name = path.name
+    try:
+        size = path.stat().st_size
+    except OSError:
+        raise DataError(f"{name} has not arrived. Upload it again.") from None
+    if size > MAX_UPLOAD_BYTES:
+        raise DataError(too_large(f"{name} has {size / 1e6:,.1f} MB"))
+    if not _TURNS.acquire(timeout=MAX_SECONDS):
+        raise BusyError("Other files are being read. Upload yours again in a minute.")
+    try:
+        document = _answer_of_child(path, module, arguments)
+    finally:
+        _TURNS.release()
+    if limit := document.get("limit"):
+        raise DataError(too_large(f"{name} takes more {limit} to read than there is for it"))
+    if wrong := document.get("wrong"):
+        raise DataError(wrong)
+    return document
+
+
+def _answer_of_child(path: Path, module: str, arguments: Sequence[str]) -> dict[str, Any]:
     """What the child process wrote of the file; where it was ended, which limit ended it."""
     found_in = os.pathsep.join(filter(None, (_PACKAGES, os.environ.get("PYTHONPATH"))))
     try:
         done = subprocess.run(
-            [sys.executable, "-m", __name__, str(path), mode],
+            [sys.executable, "-m", module, str(path), *arguments],
             env=os.environ | {"PYTHONPATH": found_in},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -105,10 +122,6 @@ def _answer_of_child(path: Path, mode: Mode) -> dict[str, Any]:
 
 def _upload_of(document: dict[str, Any], name: str) -> Upload:
     """The records of what the child wrote. Raises what it was to raise."""
-    if limit := document.get("limit"):
-        raise DataError(_too_large(f"{name} takes more {limit} to read than there is for it"))
-    if wrong := document.get("wrong"):
-        raise DataError(wrong)
     if document["count"] > MAX_UPLOAD_QUESTIONS:
         raise DataError(_too_large(f"{name} holds {document['count']:,} questions"))
     contexts: list[str] = document["contexts"]
@@ -135,7 +148,7 @@ def _question_of(row: Sequence[Any], contexts: Sequence[str]) -> BioAsqQuestion:
 def main(argv: Sequence[str] | None = None) -> int:
     """Read a file within the limits and write its questions as JSON to standard output; 0, if it could."""
     given, *mode = sys.argv[1:] if argv is None else argv
-    _limit_this_process()
+    limit_this_process()
     path = Path(given)
     os.chdir(path.parent)  # so that messages name the file and not where it lies
     try:
@@ -148,7 +161,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _limit_this_process() -> None:
+def limit_this_process() -> None:
     """Bound the memory and processor time of this process, where the system knows how to."""
     if find_spec("resource") is None:  # Windows: the parent's clock and the size of the file are left
         return
