@@ -288,7 +288,8 @@ NOT_DRIVEN = {
         analysis.benchmark.report.submission analysis.benchmark.scores.measured
         analysis.benchmark.scores.benchmark show.reliability.measured_html
         analysis.benchmark.gold.read_gold analysis.stored.comparison_of
-        analysis.rows.open_rows show.growing.Growing.append
+        analysis.rows.open_rows analysis.uploaded_rows.read_rows analysis.uploaded_rows.main
+        qa.datasets.uploads.read_in_child show.growing.Growing.append
         """,
     "it passes a bounded text on to a model, to PubMed or to its cache": """
         analysis.attribution.reworded analysis.comparison.Readers.read analysis.literature.search
@@ -315,7 +316,8 @@ NOT_DRIVEN = {
         pubmed.local_server.main
         """,
     "it is one slice, or a line around functions that are driven": """
-        qa.records.CharSpan.of qa.reader.size_of analysis.passage.passage_of_input show.batch.submission
+        qa.records.CharSpan.of analysis.uploaded_rows.UploadedRows.asked qa.reader.size_of analysis.passage.passage_of_input show.batch.submission
+        show.batch.predictions show.batch_table.answers_html
         analysis.literature.queries_to_try
         analysis.literature.findings analysis.claims.EvidenceTable.rank show.cards.card_html
         show.export.comparison_document show.difference.attributions_html

@@ -32,12 +32,12 @@ FORM_WORDS: Mapping[Form, str] = {
 NO_ROWS = "No file yet. Its rows are shown here as they are understood, and nothing is read before you start."
 
 
-def introduction_html() -> Markup:
+def about_batch_html() -> Markup:
     """What the tab does, what it takes, and where there is more."""
     return Markup(
         '<p class="introduction">Ask both models about every row of a file: CSV, TSV, JSON lines, SQuAD, '
         "BioASQ, PubMed’s MEDLINE, RIS or XML, gzipped or not; here {}. A row has a question, and a text, "
-        "PMIDs or a PubMed query. Files of any length: <code>{}</code> on your own machine.</p>"
+        "PMIDs or a PubMed query. Files of any length: <b>{}</b> on your own machine.</p>"
     ).format(rows_in_words(), COMMAND)
 
 
@@ -52,22 +52,22 @@ def file_html(file: UploadedRows | None) -> Markup:
     return status_html(" ".join([*words, *file.notes]))
 
 
-def preview_html(rows: Sequence[Row | BadRow]) -> Markup:
+def rows_html(rows: Sequence[Row | BadRow]) -> Markup:
     """The first rows as they are understood: what is asked, and of what; of bad ones the reason."""
     if not rows:
         return Markup()
     lines = Markup().join(_preview_row(row) for row in rows[:PREVIEWED_ROWS])
-    return _table("The first rows as they are understood", ("row", "question", "read", ""), lines)
+    return _table("The first rows as they are understood", ("row", "question", "read"), lines)
 
 
 def _preview_row(row: Row | BadRow) -> Markup:
     if isinstance(row, BadRow):
-        return Markup('<tr><th scope="row">{}</th><td colspan="3">bad: {}</td></tr>').format(
+        return Markup('<tr><th scope="row">{}</th><td><i>bad</i></td><td>{}</td></tr>').format(
             _place(row), row.reason
         )
     what, text = row.read_of
-    return Markup('<tr><th scope="row">{}</th><td>{}</td><td>{}</td><td>{}</td></tr>').format(
-        _place(row), _short(row.question) or Markup("<em>no question</em>"), what, _short(text)
+    return Markup('<tr><th scope="row">{}</th><td>{}</td><td><i>{}</i> {}</td></tr>').format(
+        _place(row), _short(row.question) or Markup("<i>no question</i>"), what, _short(text)
     )
 
 
@@ -75,7 +75,11 @@ def answers_html(title: str, labels: Sequence[str], rows: Sequence[Mapping[str, 
     """Both models' answers to the first rows (each as ``show.batch.flat_row`` has it), ``read`` of all."""
     if not rows:
         return Markup()
-    head = ("row", "question", *labels, "they")
+    models = [
+        Markup('<th scope="col" class="{}">{}</th>').format(accent, label)
+        for accent, label in zip(SIDES, labels, strict=False)
+    ]
+    head = ("row", "question", *models, "they")
     body = Markup().join(_answer_row(row) for row in rows[:SHOWN_ROWS])
     more = read - min(len(rows), SHOWN_ROWS)
     rest = (
@@ -101,10 +105,10 @@ def _answer_row(row: Mapping[str, Any]) -> Markup:
 def _said(row: Mapping[str, Any], side: str) -> Markup:
     answer = row[f"{side}_answer"]
     if answer is None:
-        return Markup("<em>not in the text</em> {}").format(percent(row[f"{side}_p_no_answer"]))
+        return Markup("<i>not in the text</i> {}").format(percent(row[f"{side}_p_no_answer"]))
     pmid = row[f"{side}_pmid"]
     link = Markup(" {}").format(pmid_link(pmid, f"PMID {pmid}")) if pmid else Markup()
-    return Markup("<strong>{}</strong> {}{}").format(
+    return Markup("<b>{}</b> {}{}").format(
         _short(answer), percent(row[f"{side}_probability"]), link
     )
 
@@ -134,7 +138,10 @@ def _place(row: Row | BadRow) -> Markup:
 
 
 def _table(title: str, head: Sequence[str], body: Markup) -> Markup:
-    cells = Markup().join(Markup('<th scope="col">{}</th>').format(name) for name in head)
+    names = [
+        name if isinstance(name, Markup) else Markup('<th scope="col">{}</th>').format(name) for name in head
+    ]
+    cells = Markup().join(names)
     return Markup(
         '<h3 class="rows-title">{title}</h3>'
         '<div class="table-scroll" tabindex="0" role="region" aria-label="{title}"><table class="cross rows">'

@@ -40,11 +40,11 @@ from biom_demo.show.batch import (
 )
 from biom_demo.show.batch_table import (
     SHOWN_ROWS,
+    about_batch_html,
     answers_html,
     bad_rows_html,
     file_html,
-    introduction_html,
-    preview_html,
+    rows_html,
 )
 from biom_demo.show.cards import status_html
 from biom_demo.show.export import as_download, csv_text
@@ -113,6 +113,11 @@ class Answered:
     def complete(self) -> bool:
         """Whether all rows were read."""
         return self.done >= self.rows
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is anything to go on from."""
+        return bool(self.done or self.known or self.too_long)
 
     @classmethod
     def begin(cls, file: UploadedRows, wanted: Wanted, checkpoints: Sequence[Checkpoint]) -> Answered:
@@ -400,7 +405,7 @@ def _save_buttons(answered: Answered) -> dict[str, dict[str, Any]]:
 def start_of(answered: Answered | None, wanted: Wanted | None) -> Update:
     """The button that starts: it goes on where there is something of the same to go on with."""
     same = answered is not None and wanted is not None and answered.wanted == wanted
-    goes_on = same and answered is not None and not answered.complete and answered.done > 0
+    goes_on = same and answered is not None and not answered.complete and answered.begun
     return {"start": gr.update(value="Go on" if goes_on else "Start", visible=True)}
 
 
@@ -413,7 +418,7 @@ def looked_at(
     wanted = wanted_of(file, question, pair)
     start = start_of(answered, wanted)["start"]
     start.pop("visible")  # while a run is under way there is none
-    return {"preview": preview_html(file.asked(wanted.question)), "start": start}
+    return {"preview": rows_html(file.asked(wanted.question)), "start": start}
 
 
 def as_file(name: str, answered: Answered | None, always: bool | None) -> Update:
@@ -463,7 +468,7 @@ def build(site: Site, page: gr.Blocks) -> None:
 
 
 def _layout_file(site: Site, parts: Parts) -> None:
-    gr.HTML(str(introduction_html()), elem_id="batch-about", padding=False)
+    gr.HTML(str(about_batch_html()), elem_id="batch-about", padding=False)
     with gr.Row(equal_height=False):
         parts["file"] = gr.UploadButton(
             f"Upload a file of rows ({rows_in_words()})", file_types=TYPES, elem_id="batch-file", scale=2
