@@ -316,7 +316,8 @@ NOT_DRIVEN = {
         pubmed.local_server.main
         """,
     "it is one slice, or a line around functions that are driven": """
-        qa.records.CharSpan.of analysis.uploaded_rows.UploadedRows.asked qa.reader.size_of analysis.passage.passage_of_input show.batch.submission
+        qa.records.CharSpan.of analysis.uploaded_rows.UploadedRows.asked
+        qa.reader.size_of analysis.passage.passage_of_input show.batch.submission
         show.batch.predictions show.batch_table.answers_html
         analysis.literature.queries_to_try
         analysis.literature.findings analysis.claims.EvidenceTable.rank show.cards.card_html

@@ -108,9 +108,7 @@ def _said(row: Mapping[str, Any], side: str) -> Markup:
         return Markup("<i>not in the text</i> {}").format(percent(row[f"{side}_p_no_answer"]))
     pmid = row[f"{side}_pmid"]
     link = Markup(" {}").format(pmid_link(pmid, f"PMID {pmid}")) if pmid else Markup()
-    return Markup("<b>{}</b> {}{}").format(
-        _short(answer), percent(row[f"{side}_probability"]), link
-    )
+    return Markup("<b>{}</b> {}{}").format(_short(answer), percent(row[f"{side}_probability"]), link)
 
 
 def _warned(row: Mapping[str, Any]) -> Markup:
