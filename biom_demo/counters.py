@@ -28,6 +28,7 @@ class Work(StrEnum):
     ASK_PUBMED = "ask_pubmed"
     WHY = "why"
     PRACTICE = "practice"
+    BATCH = "batch"
     API = "api"
 
 

@@ -9,6 +9,7 @@ from biom_demo.analysis.attribution import MAX_REWORDINGS
 from biom_demo.analysis.comparison import MAX_SIDES
 from biom_demo.analysis.literature import MAX_ABSTRACTS, MAX_QUERY_CHARS
 from biom_demo.analysis.passage import MAX_QUESTION_CHARS
+from biom_demo.analysis.uploaded_rows import MAX_PAGE_ROWS
 from biom_demo.qa.datasets.uploads import MAX_SECONDS, MAX_UPLOAD_BYTES, MAX_UPLOAD_QUESTIONS
 from biom_demo.settings import Settings
 from biom_demo.ui.practice_panel import SEARCHED
@@ -31,6 +32,10 @@ ROWS = (
     (
         "an uploaded file",
         f"{MAX_UPLOAD_BYTES / 1e6:.0f} MB unpacked, {MAX_UPLOAD_QUESTIONS:,} questions, {MAX_SECONDS} s",
+    ),
+    (
+        "a file of rows on the Batch tab",
+        f"{MAX_UPLOAD_BYTES / 1e6:.0f} MB, {MAX_PAGE_ROWS:,} rows, {MAX_SECONDS} s",
     ),
     ("questions searched for a disagreement", f"{SEARCHED} at a time"),
     ("a session's history", f"{HISTORY_KEPT} questions, {HISTORY_CHARS:,} characters"),

@@ -291,6 +291,7 @@ NOT_DRIVEN = {
         analysis.benchmark.scores.benchmark show.reliability.measured_html
         analysis.benchmark.gold.read_gold analysis.stored.comparison_of
         analysis.rows.open_rows analysis.rows.opens_json show.growing.Growing.append
+        analysis.uploaded_rows.read_rows analysis.uploaded_rows.main qa.datasets.uploads.read_in_child
         """,
     "it passes a bounded text on to a model, to PubMed or to its cache": """
         analysis.attribution.reworded analysis.comparison.Readers.read analysis.literature.search
@@ -317,7 +318,9 @@ NOT_DRIVEN = {
         pubmed.local_server.main
         """,
     "it is one slice, or a line around functions that are driven": """
-        qa.records.CharSpan.of qa.reader.size_of analysis.passage.passage_of_input show.batch.submitted
+        qa.records.CharSpan.of analysis.uploaded_rows.UploadedRows.asked
+        qa.reader.size_of analysis.passage.passage_of_input show.batch.submitted
+        show.batch.predictions show.batch_table.answers_html
         analysis.literature.queries_to_try
         analysis.literature.findings analysis.claims.EvidenceTable.rank show.cards.card_html
         show.export.comparison_document show.difference.attributions_html

@@ -19,7 +19,14 @@ from biom_demo.ui.serve import WARM_AGAIN_S, State
 from tests.conftest import ROOT
 from tests.limits import table
 
-DOCUMENTS = ["SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md", "README.md", "docs/operating.md"]
+DOCUMENTS = [
+    "SECURITY.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "README.md",
+    "docs/operating.md",
+    "docs/scale.md",
+]
 VARIABLES = {item.metadata["env"] for item in fields(Settings)}
 
 

@@ -8,19 +8,24 @@ import re
 import time
 from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 from markupsafe import Markup
 
 from biom_demo.analysis.attribution import Attribution, Effect, Rewording
+from biom_demo.analysis.batch import AnsweredRow
 from biom_demo.analysis.claims import evidence_table
 from biom_demo.analysis.comparison import Verdict, View
 from biom_demo.analysis.difference import difference_of, words_of
 from biom_demo.analysis.passage import Passage, passage_of_records
+from biom_demo.analysis.rows import BadRow, Columns, Form, Row
+from biom_demo.analysis.uploaded_rows import UploadedRows
 from biom_demo.models.catalogue import Checkpoint, ModelPair
 from biom_demo.pubmed.abstract import Abstract, Note, NoteKind, Section
 from biom_demo.qa.records import Answer, CharSpan, Question
-from biom_demo.show import about, cards, claims, difference, practice, pubmed, reliability
+from biom_demo.show import about, batch_table, cards, claims, difference, practice, pubmed, reliability
+from biom_demo.show.batch import flat_row
 from biom_demo.show.cards import ACCENTS, Mark, Persona, card_html, personas, text_html, verdict_html
 from biom_demo.show.difference import difference_html, merged_html
 from biom_demo.show.export import csv_text, markdown
@@ -112,6 +117,25 @@ class Hostile:
             (Effect(CharSpan(0, len(hostile)), 0.0, hostile, False, False),),
         )
 
+    def batch(self):
+        """What the Batch tab draws; the words of a row are shown on one line, and cut."""
+        h = self.hostile
+        rows = (
+            Row(1, 2, h, h, records=(self.record,)), Row(2, 0, h, "", context=h), Row(3, 4, h, h, names=h),
+            BadRow(4, 5, h, h),
+        )  # fmt: skip
+        file = UploadedRows(Path("a.csv"), Form.CSV, (h,), Columns(), rows, more=True, notes=(h,))
+        answered = [flat_row(AnsweredRow(rows[0], self.comparison)) | {"warnings": h}]
+        answered.append(answered[0] | {"biom_answer": None, "vanilla_answer": h, "vanilla_pmid": h})
+        shown = {" ".join(h.split())} == {h}
+        return {
+            "about_batch_html": (batch_table.about_batch_html(), 0),
+            "file_html": (batch_table.file_html(file), 1),
+            "rows_html": (batch_table.rows_html(rows), 1 + 4 * shown),
+            "answers_html": (batch_table.answers_html(h, (h, h), answered, 9), 5 + 2 * shown),
+            "bad_rows_html": (batch_table.bad_rows_html(rows[3:]), 1),
+        }
+
     def drawn(self):
         """Every public function's HTML by a name, and how often at least the hostile text is in its words."""
         h, view, persona = self.hostile, View(), self.personas[0]
@@ -185,6 +209,7 @@ class Hostile:
                 6,
             ),
             "title_html": (about.title_html(), 0),
+            **self.batch(),
         }
 
 

@@ -71,7 +71,7 @@ def test_one_context_is_held_once(tmp_path):
 
 
 def test_a_file_too_large_is_refused_before_it_is_opened(tmp_path, monkeypatch):
-    monkeypatch.setattr(uploads, "_answer_of_child", lambda path: pytest.fail("it was opened"))
+    monkeypatch.setattr(uploads, "_answer_of_child", lambda *_: pytest.fail("it was opened"))
     path = tmp_path / "large.json"
     with path.open("wb") as file:
         file.truncate(MAX_UPLOAD_BYTES + 1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import count, islice
 from typing import Protocol, TypeVar
@@ -25,19 +26,30 @@ from biom_demo.analysis.passage import (
     readable,
 )
 from biom_demo.analysis.rows import BadRow, Row
-from biom_demo.errors import BioMError, InputError, PubMedCancelled, PubMedError, RecordError, RefusedError
+from biom_demo.errors import (
+    BioMError,
+    BusyError,
+    InputError,
+    PubMedCancelled,
+    PubMedError,
+    RecordError,
+    RefusedError,
+)
 from biom_demo.models.catalogue import Checkpoint
 from biom_demo.pubmed.abstract import Abstract
 from biom_demo.pubmed.identify import Identified, Kind, Scheme, identify
 from biom_demo.pubmed.names import Name
 from biom_demo.pubmed.query import with_abstracts
-from biom_demo.pubmed.session import Fetched, PubMed, Resolved, Searched, Session
+from biom_demo.pubmed.session import Fetched, Resolved, Searched, Session
 from biom_demo.pubmed.transport import BAD_KEY
 from biom_demo.qa.records import Question, Reading
 
 ROWS_AT_ONCE = 32
 TRIES = 3  # of a row that PubMed does not answer for, before the run ends
 PAUSE_S = 20.0  # between them
+
+# The types of BioASQ questions that a span can answer.
+SPAN_KINDS = frozenset({"factoid", "list"})
 
 T = TypeVar("T")
 
@@ -116,14 +128,26 @@ class Chunks:
         return not self.kinds or row.kind in self.kinds
 
 
+class Asks(Protocol):
+    """What gives a session that asks PubMed: ``PubMed``, or whoever bounds what visitors ask."""
+
+    def session(self, *, cancelled: threading.Event | None = None) -> AbstractContextManager[Session]:
+        """A session for a few questions, which ends once ``cancelled`` is set."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Reads:
-    """How rows are read: ``abstracts`` of a query's, at most ``max_chars`` of a text."""
+    """How rows are read: ``abstracts`` of a query's, at most ``max_chars`` of a text.
+
+    What PubMed does not answer is asked ``tries`` times in all, with pauses between.
+    """
 
     checkpoints: tuple[Checkpoint, ...]
     max_chars: int
     abstracts: int = 1
-    pubmed: PubMed | None = None
+    pubmed: Asks | None = None
+    tries: int = TRIES
 
 
 Make = Callable[[Sequence[ReadRow]], T]
@@ -235,6 +259,8 @@ def _passages(
             made.append(_passage(row, identified, fetched, reads, stop))
         except PubMedCancelled:
             return None
+        except BusyError:  # no row's fault
+            raise
         except (InputError, RefusedError, RecordError) as error:
             if str(error) == BAD_KEY:
                 raise
@@ -283,12 +309,12 @@ def _passage(
     if wanted and not fetched:
         everything = [pmid for one in identified.values() for pmid in _pmids(one)]
         try:
-            fetched.append(_asked(reads.pubmed, stop, lambda session: session.fetch(everything)))
+            fetched.append(_asked(reads, stop, lambda session: session.fetch(everything)))
         except RecordError:  # one of them cannot be read: each for itself
             fetched.append(Fetched(()))
     at_hand = fetched[0] if fetched else Fetched(())
     return _asked(
-        reads.pubmed,
+        reads,
         stop,
         lambda session: passage_of_names(
             named, typed, _Ahead(session, at_hand), max_chars=reads.max_chars, limit=reads.abstracts
@@ -327,14 +353,15 @@ class _Ahead:
         return found
 
 
-def _asked(pubmed: PubMed, stop: threading.Event, ask: Callable[[Session], T]) -> T:
+def _asked(reads: Reads, stop: threading.Event, ask: Callable[[Session], T]) -> T:
     """What PubMed answers, asked again after a pause where it has trouble.
 
     Raises ``PubMedError`` where it cannot be asked: no row's fault, and no reason to leave it out.
     """
-    for left in reversed(range(TRIES)):
+    assert reads.pubmed is not None
+    for left in reversed(range(reads.tries)):
         try:
-            with pubmed.session(cancelled=stop) as session:
+            with reads.pubmed.session(cancelled=stop) as session:
                 return ask(session)
         except (PubMedCancelled, RefusedError):
             raise

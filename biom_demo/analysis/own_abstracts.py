@@ -93,7 +93,7 @@ def abstracts_of_file(path: Path | str) -> Given:
     where the server has too many files to read.
     """
     path = Path(path).resolve()
-    document = read_in_child(__name__, path, too_large=_too_large)
+    document = read_in_child(path, __name__, too_large=_too_large)
     records = tuple(map(Abstract.from_json, document["records"]))
     return Given(records, tuple(document["notices"]), document["count"])
 

@@ -29,7 +29,7 @@ from biom_demo.pubmed.exports import Export, medline_records, ris_records
 from biom_demo.pubmed.parse import stream_articles, year_of
 from biom_demo.qa.datasets import BioAsqQuestion
 from biom_demo.qa.datasets.bioasq import is_bioasq, questions_of
-from biom_demo.qa.datasets.files import document_of
+from biom_demo.qa.datasets.files import MAX_FILE_BYTES, document_of
 
 HEAD_BYTES = 1 << 20  # by so much of a file its form is known
 MAX_CELL_CHARS = 10_000_000  # far beyond any text that is read; what an open quotation mark swallows at most
@@ -56,7 +56,8 @@ WITHOUT_QUESTIONS = frozenset({Form.MEDLINE, Form.RIS, Form.PUBMED_XML})
 class Columns:
     """The names of the columns (of JSON: the keys) to take; () for whichever is named as one expects.
 
-    Several ``context`` columns are read as one text, line by line: a title and an abstract, say.
+    Several ``context`` columns are read as one text, line by line: a title and an abstract, say. With
+    ``only`` nothing is taken but what is named.
     """
 
     question: tuple[str, ...] = ()
@@ -64,6 +65,7 @@ class Columns:
     pmids: tuple[str, ...] = ()
     query: tuple[str, ...] = ()
     id: tuple[str, ...] = ()
+    only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,17 @@ class Row:
     exactly: bool = False
     kind: str = ""
     question_id: str = ""
+
+    @property
+    def read_of(self) -> tuple[str, str]:
+        """What is read for the row: a word for what it is, and that itself."""
+        if self.records:
+            return f"PMID {self.records[0].pmid}", self.records[0].text
+        if self.context.strip():
+            return "text", self.context
+        if self.names.strip():
+            return "records", self.names
+        return ("query", self.query) if self.query.strip() else ("nothing to read", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +134,16 @@ def _bare(name: str) -> str:
 class RowFile:
     """An opened file of rows. Iterating reads it from the start, once at a time.
 
-    ``columns`` are those that are taken, by what for, where the file has any. ``share`` tells how much of
-    the file has been read, from 0 to 1.
+    ``names`` are the file's columns (of JSON: keys), and ``columns`` those that are taken, by what for, where
+    the file has any. ``share`` tells how much of the file has been read, from 0 to 1.
     """
 
     path: Path
     form: Form
     columns: Mapping[str, Sequence[str]]
     question: str = ""
+    names: Sequence[str] = ()
+    max_bytes: int = MAX_FILE_BYTES
     _delimiter: str = ","
     _raw: BinaryIO | None = field(default=None, repr=False)
     _size: int = 1
@@ -336,7 +351,7 @@ class RowFile:
             yield self._of_columns(value, line)
 
     def _whole(self) -> Iterator[Row | BadRow]:
-        document = document_of(self.path)
+        document = document_of(self.path, max_bytes=self.max_bytes)
         if self.form is Form.BIOASQ:
             questions = questions_of(document, self.path, strict=False).questions
             rows = [row for question in questions for row in _of_bioasq(question, 0)]
@@ -390,26 +405,37 @@ class RowFile:
 
 
 def open_rows(
-    path: Path | str, *, columns: Columns | None = None, form: Form | None = None, question: str = ""
+    path: Path | str,
+    *,
+    columns: Columns | None = None,
+    form: Form | None = None,
+    question: str = "",
+    whole: bool = True,
+    max_bytes: int = MAX_FILE_BYTES,
 ) -> RowFile:
     """The file's form and columns, known by its first megabyte; nothing else is read yet.
 
     ``form`` is used instead of what the file looks like; ``question`` is asked where a row has none.
     Raises ``DataError`` for a file that is missing or of no form that is read, ``InputError`` where a
-    column that is named is not there, or none is that could be read.
+    column that is named is not there, or none is that could be read: not without ``whole``, for whoever
+    asks for what is missing. A file that is one JSON value may unpack to ``max_bytes``.
     """
     path, given = Path(path), columns or Columns()
     head, cut = _head(path)
-    form = form or _form_of(head, cut, path)
-    made = RowFile(path, form, {}, question)
-    if form in WITHOUT_QUESTIONS and not question.strip():
+    form = form or _form_of(head, cut, path, max_bytes)
+    made = RowFile(path, form, {}, question, max_bytes=max_bytes)
+    if whole and form in WITHOUT_QUESTIONS and not question.strip():
         raise InputError(f"{path} has records and no questions. Give one with --question.")
     if form in (Form.CSV, Form.TSV):
         made._delimiter = "\t" if form is Form.TSV else _delimiter(head)
         header = next(csv.reader(io.StringIO(head), delimiter=made._delimiter), [])
-        made.columns = _taken([name.strip() for name in header], given, path, question)
+        made.names = [name.strip() for name in header]
     elif form in (Form.JSONL, Form.SQUAD):
-        made.columns = _taken_of_json(head, given, path, question, form)
+        made.names = _keys(head, given, made)
+    if made.names or form in (Form.CSV, Form.TSV):
+        made.columns = _taken(made.names, given, path)
+        if whole:
+            _check_whole(made)
     return made
 
 
@@ -472,7 +498,7 @@ def form_of_text(text: str) -> Form | None:
     return Form.MEDLINE if _MEDLINE.match(start) else None
 
 
-def _form_of(head: str, cut: bool, path: Path) -> Form:
+def _form_of(head: str, cut: bool, path: Path, max_bytes: int) -> Form:
     start = head.lstrip()
     if not start:
         raise DataError(f"{path} is empty.")
@@ -483,7 +509,7 @@ def _form_of(head: str, cut: bool, path: Path) -> Form:
             return Form.PUBMED_XML
         raise DataError(f"{path} is no XML of PubMed. Give CSV, TSV, JSON, MEDLINE, RIS or PubMed XML.")
     if start.startswith(("{", "[")):
-        return _json_form(start, cut, path)
+        return _json_form(start, cut, path, max_bytes)
     if exported := form_of_text(start):
         return exported
     first = start.split("\n", 1)[0]
@@ -494,7 +520,7 @@ def _form_of(head: str, cut: bool, path: Path) -> Form:
     return Form.CSV
 
 
-def _json_form(start: str, cut: bool, path: Path) -> Form:
+def _json_form(start: str, cut: bool, path: Path, max_bytes: int) -> Form:
     first, _, rest = start.partition("\n")
     try:
         value = json.loads(first)
@@ -515,7 +541,7 @@ def _json_form(start: str, cut: bool, path: Path) -> Form:
     if start.startswith("[") or re.search(r'"(?:data|paragraphs|qas)"\s*:', start[:200_000]):
         return Form.SQUAD
     if not cut:
-        document = document_of(path)  # raises, for what is no JSON, with what to do
+        document = document_of(path, max_bytes=max_bytes)  # raises, for what is no JSON, with what to do
         if is_bioasq(document):
             return Form.BIOASQ
     raise DataError(
@@ -531,62 +557,74 @@ def _delimiter(head: str) -> str:
     return max(",;\t", key=unquoted.count)
 
 
-def _taken(names: Sequence[str], given: Columns, path: Path, question: str) -> dict[str, tuple[str, ...]]:
-    """Which of the names are taken for what. Raises ``InputError`` where that is not enough."""
+def _taken(names: Sequence[str], given: Columns, path: Path) -> dict[str, tuple[str, ...]]:
+    """Which of the names are taken for what. Raises ``InputError`` where one that is given is not there."""
     by_bare: dict[str, str] = {}
     for name in names:
         by_bare.setdefault(_bare(name), name)
-    there = f"The columns of {path} are: {', '.join(names[:20]) or 'none'}."
     made: dict[str, tuple[str, ...]] = {}
     for what, called in _CALLED.items():
         wanted: tuple[str, ...] = getattr(given, what)
         missing = [name for name in wanted if name not in names and _bare(name) not in by_bare]
         if missing:
-            raise InputError(f"There is no column {missing[0]!r}. {there}")
-        if wanted:
+            raise InputError(f"There is no column {missing[0]!r}. {_there(path, names)}")
+        if wanted or given.only:
             made[what] = tuple(name if name in names else by_bare[_bare(name)] for name in wanted)
         else:
             made[what] = tuple(by_bare[name] for name in called if name in by_bare)[:1]
     title = [by_bare[name] for name in _TITLES if name in by_bare][:1]
-    if title and not given.context and made["context"] and "abstract" in _bare(made["context"][0]):
+    if (
+        title
+        and not given.context
+        and not given.only
+        and made["context"]
+        and "abstract" in _bare(made["context"][0])
+    ):
         made["context"] = (*title, *made["context"])  # as PubMed's records are read
-    if not made["question"] and not question.strip():
+    return made
+
+
+def _there(path: Path, names: Sequence[str]) -> str:
+    return f"The columns of {path} are: {', '.join(names[:20]) or 'none'}."
+
+
+def _check_whole(file: RowFile) -> None:
+    """Nothing, where rows have all that is needed. Raises ``InputError``."""
+    there, taken = _there(file.path, file.names), file.columns
+    if not taken["question"] and not file.question.strip():
         raise InputError(
             f"No column holds questions. {there} Name one with --question-column, or ask --question."
         )
-    if not (made["context"] or made["pmids"] or made["query"]):
+    if not (taken["context"] or taken["pmids"] or taken["query"]):
         raise InputError(
             f"No column holds a text, PMIDs or a query. {there} Name one with --context-column, "
             "--pmid-column or --query-column."
         )
-    return made
 
 
-def _taken_of_json(
-    head: str, given: Columns, path: Path, question: str, form: Form
-) -> dict[str, tuple[str, ...]]:
-    """The keys taken of rows that are flat JSON objects; none of SQuAD's and BioASQ's own forms."""
+def _keys(head: str, given: Columns, file: RowFile) -> list[str]:
+    """The keys of rows that are flat JSON objects; none of SQuAD's and BioASQ's own forms."""
     names: dict[str, None] = {}
     lines = head.splitlines()
-    for line in lines[:200] if form is Form.JSONL else ():
+    for line in lines[:200] if file.form is Form.JSONL else ():
         try:
             value = json.loads(line)
         except (ValueError, RecursionError):
             continue
         if isinstance(value, dict) and {"paragraphs", "qas", "header"}.isdisjoint(value):
-            if "body" in value and "context" not in value and not given.question:
-                return {}
+            if "body" in value and "context" not in value and not (given.question or given.only):
+                return []
             names |= dict.fromkeys(map(str, value))
-    if form is Form.SQUAD:
+    if file.form is Form.SQUAD:
         # A list of rows, or SQuAD's own tree: the first object of either shows which.
         if re.search(r'"(?:paragraphs|qas)"\s*:', head):
-            return {}
-        document = document_of(path)
+            return []
+        document = document_of(file.path, max_bytes=file.max_bytes)
         entries = document.get("data") if isinstance(document, dict) else document
         for value in entries[:200] if isinstance(entries, list) else ():
             if isinstance(value, dict):
                 names |= dict.fromkeys(map(str, value))
-    return _taken(list(names), given, path, question) if names else {}
+    return list(names)
 
 
 def _as_text(value: Any) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from biom_demo import __version__
-from biom_demo.analysis.batch import Chunks, Engine, LocalEngine, Reads
+from biom_demo.analysis.batch import SPAN_KINDS, Chunks, Engine, LocalEngine, Reads
 from biom_demo.analysis.rows import BadRow, Columns, Form, Row, RowFile, first_rows, open_rows
 from biom_demo.analysis.stored import digest_of
 from biom_demo.cli.loading import PAIR_HELP, pair_of
@@ -43,8 +43,6 @@ if TYPE_CHECKING:
 SAID_EVERY_S = 30.0  # where stderr is no terminal
 SHOWN_CHARS = 100  # of a text in a preview
 SOME_BAD = 1  # the exit status
-# The questions that a span can answer, and that are read for a submission.
-SPAN_KINDS = frozenset({"factoid", "list"})
 
 EXAMPLES = """\
 examples:
@@ -295,24 +293,14 @@ def _preview(file: RowFile, count: int, *, as_json: bool) -> None:
         print(
             f"{where}{f', id {_short(row.id)}' if row.id else ''}: {_short(row.question) or '(no question)'}"
         )
-        what, text = _asked_of(row)
+        what, text = row.read_of
         print(f"  {what}: {_short(text)}")
-
-
-def _asked_of(row: Row) -> tuple[str, str]:
-    if row.records:
-        return f"PMID {row.records[0].pmid}", row.records[0].text
-    if row.context.strip():
-        return "text", row.context
-    if row.names.strip():
-        return "records", row.names
-    return ("query", row.query) if row.query.strip() else ("nothing to read", "")
 
 
 def _row_json(row: Row | BadRow) -> dict[str, Any]:
     if isinstance(row, BadRow):
         return bad_document(row)
-    what, text = _asked_of(row)
+    what, text = row.read_of
     return {"row": row.number, "line": row.line, "id": row.id, "question": row.question, what: text}
 
 

@@ -208,14 +208,9 @@ def finish(lines: Path, out: Path, how: Written, questions: Sequence[BioAsqQuest
     if how.form is OutputForm.PARQUET:
         _write_parquet(_read(lines), out)
     elif how.form is OutputForm.SQUAD:
-        answers: dict[str, str] = {}
-        repeated = 0
-        for one in _read(lines):
-            repeated += one["id"] in answers
-            answers.setdefault(one["id"], one["answer"])
+        answers, note = predictions(_read(lines))
         write_json(answers, out)
-        if repeated:
-            return f"ids that occur again, of which the first answer is written: {repeated:,}"
+        return note
     elif how.form is OutputForm.BIOASQ:
         write_json(submitted(questions, _read(lines)), out)
     return ""
@@ -225,6 +220,17 @@ def _read(lines: Path) -> Iterator[dict[str, Any]]:
     with lines.open(encoding="utf-8") as file:
         for line in file:
             yield json.loads(line)
+
+
+def predictions(read: Iterable[Mapping[str, Any]]) -> tuple[dict[str, str], str]:
+    """A SQuAD prediction file, of the lines that ``lines_of`` makes; and what is to be said of it, or ""."""
+    answers: dict[str, str] = {}
+    repeated = 0
+    for one in read:
+        repeated += one["id"] in answers
+        answers.setdefault(one["id"], one["answer"])
+    note = f"ids that occur again, of which the first answer is written: {repeated:,}" if repeated else ""
+    return answers, note
 
 
 def submitted(questions: Sequence[BioAsqQuestion], read: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

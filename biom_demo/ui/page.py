@@ -7,7 +7,16 @@ import gradio as gr
 from biom_demo.show.about import TITLE, title_html
 from biom_demo.show.cards import status_html
 from biom_demo.show.pubmed import elsewhere_html
-from biom_demo.ui import about_tab, api, compare_tab, keep_panel, practice_panel, pubmed_tab, why_panel
+from biom_demo.ui import (
+    about_tab,
+    api,
+    batch_tab,
+    compare_tab,
+    keep_panel,
+    practice_panel,
+    pubmed_tab,
+    why_panel,
+)
 from biom_demo.ui.events import Page
 from biom_demo.ui.guard import UPLOADS_KEPT_S
 from biom_demo.ui.site import Site
@@ -49,6 +58,8 @@ def build_page(site: Site) -> Page:
         page.load(None, None, None, js=script("address"))
         with gr.Tab("Ask PubMed", elem_id="tab-ask"):
             pubmed_tab.build(site, page, tab, back)
+        with gr.Tab("Batch", elem_id="tab-batch"):
+            batch_tab.build(site, page)
         with gr.Tab("About", elem_id="tab-about"):
             about_tab.build(site.pair)
         api.build(site)

@@ -144,13 +144,20 @@ def check_json(text: str) -> Any:
     return document
 
 
+def check_json_lines(text: str) -> None:
+    """Nothing, where each line is JSON by itself."""
+    for line in text.split("\n")[:-1]:
+        check_json(line)
+
+
 def check_download(payload: str) -> None:
     """Nothing, where a file that the page offers to save is safe to open."""
     if payload:
         file = check_json(payload)
-        assert re.fullmatch(r"[a-z-]+\.(json|csv|md|ris|bib)", file["name"]), file["name"]
+        assert re.fullmatch(r"[a-z-]+\.(jsonl?|csv|md|ris|bib)", file["name"]), file["name"]
         {
             "application/json": check_json,
+            "application/jsonl": check_json_lines,
             "text/csv": check_csv,
             "text/markdown": check_markdown,
             "application/x-research-info-systems": read_ris,
@@ -177,6 +184,7 @@ MEANT = {
     "download-payload": check_download,
     "link-query": check_link,
     "evidence-payload": check_download,
+    "batch-payload": check_download,
     "search-link-query": check_link,
 }
 

@@ -23,7 +23,7 @@ from tests.hostile.payloads import CANARY
 from tests.hostile.routes import ask_route
 from tests.hostile.served import Served, Usage, served
 from tests.hostile.visitor import QUIET_S, Site
-from tests.hostile.visits import ask_about_record, ask_about_text, open_link, upload_file
+from tests.hostile.visits import ask_about_record, ask_about_text, open_link, upload_file, upload_rows
 from tests.hostile.wire import ask
 
 VISITORS_AT_ONCE = 6
@@ -45,12 +45,13 @@ class Kind:
 
 
 KINDS = {
-    "private event": Kind(0.31, 120, call_event),
+    "private event": Kind(0.28, 120, call_event),
     "api": Kind(0.10, 200, call_api),
     "body": Kind(0.08, 60, send_body),
     "route": Kind(0.18, 60, ask_route),
     "link": Kind(0.05, 300, open_link),
-    "upload": Kind(0.08, 300, upload_file),
+    "upload": Kind(0.07, 300, upload_file),
+    "batch": Kind(0.04, 300, upload_rows),
     "text": Kind(0.06, 300, ask_about_text),
     "record": Kind(0.04, 300, ask_about_record),
     "export": Kind(0.07, 20),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import json
 import zipfile
 import zlib
+from html import escape
 from random import Random
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -144,9 +146,36 @@ def upload_file(site: Site, random: Random, number: int, sent: list[Any]) -> Non
         visitor.click("disagreement")
 
 
-def upload(visitor: Visitor, random: Random, part: str, content: bytes, name: str) -> None:
+def upload_rows(site: Site, random: Random, number: int, sent: list[Any]) -> None:
+    """A file of rows of any format under any name: its columns chosen, its rows read, its files saved."""
+    suffix = random.choice((".csv", ".tsv", ".jsonl", ".nbib", ".ris", ".xml", ".json", ".txt", ".gz"))
+    name = file_name(random).replace(".json", suffix)
+    make = ROW_FORMATS[number % len(ROW_FORMATS)]
+    visitor = Visitor(site, random, sent)
+    content = make(random)
+    visitor.fill(batch_own_question=inputs.question(random, number))
+    upload(visitor, random, "batch-file", content, name, as_it_is=number < 6)
+    visitor.click("batch-own-question", "change")
+    if random.random() < 0.3:
+        what = random.choice(("question", "pmids", "query", "id"))
+        columns = visitor.value(f"batch-{what}"), "", "text", inputs.payload(random)
+        visitor.fill(**{f"batch_{what}": random.choice(columns)})
+        visitor.click(f"batch-{what}", "input")
+    if random.random() < 0.2:
+        visitor.fill(batch_context=[inputs.payload(random)] * random.randrange(6))
+        visitor.click("batch-context", "input")
+    visitor.click("start-batch")
+    for kind in random.sample(("csv", "jsonl", "biom", "vanilla", "bad"), 3):
+        visitor.click(f"batch-{kind}")
+    visitor.click("stop-batch")
+
+
+def upload(
+    visitor: Visitor, random: Random, part: str, content: bytes, name: str, *, as_it_is: bool = False
+) -> None:
     """Load a file, packed in some way, with an upload button; now and then a file that was never uploaded."""
-    site, content = visitor.site, packed(random, content)
+    site = visitor.site
+    content = content if as_it_is else packed(random, content)
     visitor.sent.append({"file": name, "bytes": len(content), "begins": repr(content[:300])})
     boundary = "----qzx7"
     quoted = (
@@ -299,3 +328,47 @@ def foreign(random: Random) -> bytes:
 
 
 FORMATS = (squad, bioasq, squad, bioasq, bomb, foreign)
+
+
+def table_of_rows(random: Random) -> bytes:
+    """A table with hostile names and cells, under names that are expected."""
+    names = ["id", "question", random.choice(("text", "abstract", "pmid", "query")), inputs.payload(random)]
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=random.choice(",;\t"))
+    writer.writerow(names)
+    for _ in range(random.randrange(1, 6)):
+        cells = [inputs.payload(random), inputs.question(random), inputs.text(random, most=400)]
+        writer.writerow([cell.replace("\x00", "") for cell in cells] + ["x"] * random.randrange(3))
+    return out.getvalue().encode("utf-8", "replace")
+
+
+def json_rows(random: Random) -> bytes:
+    """JSON lines of hostile values under names that are expected, some of the wrong type."""
+    rows = [
+        wrong(random, {"id": inputs.payload(random), "question": inputs.question(random),
+                       "context": inputs.text(random, most=400)})
+        for _ in range(random.randrange(1, 6))
+    ]  # fmt: skip
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+
+def export(random: Random) -> bytes:
+    """A MEDLINE or RIS export, or PubMed's XML, with hostile fields."""
+    title, text = (inputs.text(random, most=300).replace("\n", " ") for _ in range(2))
+    xml = (
+        "<PubmedArticleSet><PubmedArticle><MedlineCitation><PMID>7</PMID><Article><ArticleTitle>"
+        f"{random.choice((title, escape(title)))}</ArticleTitle><Abstract><AbstractText>{escape(text)}"
+        "</AbstractText></Abstract></Article></MedlineCitation></PubmedArticle></PubmedArticleSet>"
+    )
+    entity = '<!DOCTYPE x [<!ENTITY a "qzx7"><!ENTITY b "&a;&a;&a;">]>'
+    made = random.choice(
+        (
+            f"PMID- {random.randrange(10**7)}\nTI  - {title}\nAB  - {text}\nLID - {title} [doi]\n",
+            f"TY  - JOUR\nTI  - {title}\nAB  - {text}\nDO  - {inputs.name(random)}\nER  - \n",
+            xml, entity + xml.replace("7</PMID>", "&b;</PMID>"),
+        )
+    )  # fmt: skip
+    return made.encode("utf-8", "replace")
+
+
+ROW_FORMATS = (table_of_rows, json_rows, export, table_of_rows, squad, bioasq, bomb, foreign)

@@ -63,44 +63,49 @@ def read_upload(path: Path | str, *, mode: Mode = "wide") -> Upload:
     has too many files to read.
     """
     path = Path(path).resolve()
-    return _upload_of(read_in_child(__name__, path, mode, too_large=_too_large), path.name)
+    return _upload_of(read_in_child(path, __name__, mode, too_large=_too_large), path.name)
 
 
 def _too_large(what: str) -> str:
     return f"{what}; a file may have {limits_in_words()}. Give the questions in parts."
 
 
-def read_in_child(module: str, path: Path, *more: str, too_large: Callable[[str], str]) -> dict[str, Any]:
-    """What ``python -m MODULE PATH MORE`` wrote of a visitor's file: an object of JSON, "wrong" not in it.
+def read_in_child(
+    path: Path, module: str, *arguments: str, too_large: Callable[[str], str]
+) -> dict[str, Any]:
+    """The JSON value that ``python -m MODULE PATH ARGUMENTS`` writes of an uploaded file.
 
-    ``too_large`` makes a message of what is. Raises ``DataError`` with it, or with the object's "wrong";
-    ``BusyError`` where the server has too many files to read.
+    The module's ``main`` is to call ``limit_this_process`` first. A ``wrong`` in what it writes is raised as
+    ``DataError``, and so is a ``limit``, which it is, or was ended by, in the words of ``too_large`` (given
+    what is). Raises ``DataError`` for a file that is not there or too large, too; ``BusyError`` where the
+    server has too many files to read.
     """
+    name = path.name
     try:
         size = path.stat().st_size
     except OSError:
-        raise DataError(f"{path.name} has not arrived. Upload it again.") from None
+        raise DataError(f"{name} has not arrived. Upload it again.") from None
     if size > MAX_UPLOAD_BYTES:
-        raise DataError(too_large(f"{path.name} has {size / 1e6:,.1f} MB"))
+        raise DataError(too_large(f"{name} has {size / 1e6:,.1f} MB"))
     if not _TURNS.acquire(timeout=MAX_SECONDS):
         raise BusyError("Other files are being read. Upload yours again in a minute.")
     try:
-        document = _answer_of_child(module, path, *more)
+        document = _answer_of_child(path, module, arguments)
     finally:
         _TURNS.release()
     if limit := document.get("limit"):
-        raise DataError(too_large(f"{path.name} takes more {limit} to read than there is for it"))
+        raise DataError(too_large(f"{name} takes more {limit} to read than there is for it"))
     if wrong := document.get("wrong"):
         raise DataError(wrong)
     return document
 
 
-def _answer_of_child(module: str, path: Path, *more: str) -> dict[str, Any]:
+def _answer_of_child(path: Path, module: str, arguments: Sequence[str]) -> dict[str, Any]:
     """What the child process wrote of the file; where it was ended, which limit ended it."""
     found_in = os.pathsep.join(filter(None, (_PACKAGES, os.environ.get("PYTHONPATH"))))
     try:
         done = subprocess.run(
-            [sys.executable, "-m", module, str(path), *more],
+            [sys.executable, "-m", module, str(path), *arguments],
             env=os.environ | {"PYTHONPATH": found_in},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
