@@ -27,7 +27,7 @@ class Work(StrEnum):
     COMPARE = "compare"
     ASK_PUBMED = "ask_pubmed"
     WHY = "why"
-    PRACTICE = "practice"
+    BENCHMARK = "benchmark"
     API = "api"
 
 

@@ -38,7 +38,7 @@ VIEW_LIMITS: dict[str, tuple[float, float]] = {
 }
 OTHERWISE = "other"
 NEWEST = "newest"
-TABS = ("ask", "about")  # beside Compare, which needs no name
+TABS = ("ask", "benchmark", "about")  # beside Compare, which needs no name
 MAX_FURTHER = MAX_SIDES - 2
 _VIEW_KEYS = {
     "null_threshold": "null",

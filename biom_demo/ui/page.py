@@ -7,7 +7,16 @@ import gradio as gr
 from biom_demo.show.about import TITLE, title_html
 from biom_demo.show.cards import status_html
 from biom_demo.show.pubmed import elsewhere_html
-from biom_demo.ui import about_tab, api, compare_tab, keep_panel, practice_panel, pubmed_tab, why_panel
+from biom_demo.ui import (
+    about_tab,
+    api,
+    benchmark_tab,
+    compare_tab,
+    keep_panel,
+    pubmed_tab,
+    vote_panel,
+    why_panel,
+)
 from biom_demo.ui.events import Page
 from biom_demo.ui.guard import UPLOADS_KEPT_S
 from biom_demo.ui.site import Site
@@ -39,14 +48,17 @@ def build_page(site: Site) -> Page:
             back = gr.Button(
                 "← Back to the evidence table", visible=False, size="sm", elem_id="back-to-table"
             )
+            walk = benchmark_tab.layout_walk()
             tab = compare_tab.build(site, page)
             why_panel.build(site, tab)
-            practice_panel.build(site, tab)
+            vote_panel.build(tab)
             keep_panel.build(site, tab, page)
         page.load(None, None, None, js=script("page"))
         page.load(None, None, None, js=script("address"))
         with gr.Tab("Ask PubMed", elem_id="tab-ask"):
             pubmed_tab.build(site, page, tab, back)
+        with gr.Tab("Benchmark", elem_id="tab-benchmark"):
+            benchmark_tab.build(site, page, tab, walk, back)
         with gr.Tab("About", elem_id="tab-about"):
             about_tab.build(site.pair)
         api.build(site)
