@@ -12,6 +12,8 @@ from biom_demo.show.cards import BLIND, status_html
 
 ASKED = "Which answer is better? Models and known answer show here once you have voted."
 
+NAMED = 5  # known answers
+
 
 @dataclass(frozen=True, slots=True)
 class Ballot:
@@ -52,8 +54,8 @@ def ballots_html(ballots: Sequence[Ballot], *, revealed: bool) -> Markup:
     shown = "; ".join(f"{vote}: {count}" for vote, count in counts)
     words = [f"Votes of this session ({len(ballots)}): {shown}."]
     if revealed:
-        told = f"{BLIND[0].label} was {last.model_a}, {BLIND[1].label} was {last.model_b}. You voted: {last.vote}."
-        words = [told, *known_words(last.known), *words]
+        told = f"{BLIND[0].label} was {last.model_a}, {BLIND[1].label} was {last.model_b}."
+        words = [told, f"You voted: {last.vote}.", *known_words(last.known), *words]
     return status_html(" ".join(words))
 
 
@@ -61,7 +63,11 @@ def known_words(known: Sequence[str] | None) -> list[str]:
     """What was known of the question, in a sentence; nothing where nothing was."""
     if known is None:
         return []
-    return [f"Known answer: {' | '.join(dict.fromkeys(known))}." if known else "The text holds no answer."]
+    return [
+        f"Known answer: {' | '.join(list(dict.fromkeys(known))[:NAMED])}."
+        if known
+        else "The text holds no answer."
+    ]
 
 
 def asking_html() -> Markup:
