@@ -63,11 +63,9 @@ def known_words(known: Sequence[str] | None) -> list[str]:
     """What was known of the question, in a sentence; nothing where nothing was."""
     if known is None:
         return []
-    return [
-        f"Known answer: {' | '.join(list(dict.fromkeys(known))[:NAMED])}."
-        if known
-        else "The text holds no answer."
-    ]
+    if not known:
+        return ["The text holds no answer."]
+    return [f"Known answer: {' | '.join(list(dict.fromkeys(known))[:NAMED])}."]
 
 
 def asking_html() -> Markup:

@@ -181,9 +181,7 @@ def done_words(done: int, total: int, visit: Visit) -> str:
         return f"Both models have read all {counted(total, 'text')} in {duration(visit.used_s)} of reading."
     words = ended_words(visit)
     if visit.ended is Ended.BUDGET:
-        words = (
-            f"Stopped: one request may take {visit.budget_s:,.0f} s of reading here. What was read is kept."
-        )
+        words = f"Stopped: one request may take {visit.budget_s:,.0f} s of reading; what was read is kept."
     elif visit.ended is Ended.CLOSED:
         return words
     rest = "“Score the rest” goes on."
@@ -257,7 +255,7 @@ def open_row(
 
 
 def step(file: GoldFile | None, read: tuple[Part, ...], look: Look, pair: str, by: int) -> int | None:
-    """The row that many further on from the open one, as the table is sorted and filtered; the last at its end."""
+    """The row that many further on from the open one, in the table's order; the last one at its end."""
     if file is None or look.at is None:
         return None
     order = [row.number for row in arranged(rows_now(file, parts_of(file, pair, read)), look)]
@@ -281,9 +279,7 @@ def as_file(kind: str, scored: Scored | None, file: GoldFile | None, pair: str) 
     else:
         payload = saved(kind, file, scored.found)
         if not payload:
-            words = (
-                f"{file.gold.file} is a SQuAD file. A submission answers BioASQ questions: upload their file."
-            )
+            words = f"{file.gold.file} is a SQuAD file. A submission answers BioASQ questions: upload one."
     status = status_html(words, kind="error") if words else status_html("")
     return {"gold_payload": payload, "saved_status": status}
 
@@ -445,9 +441,14 @@ def _wire_table(site: Site, parts: Parts) -> None:
         return parts.changed(table(site, file, read, look, pair, blind=bool(blind)))
 
     def draws(listen: Callable[..., Any], *, click: bool = False) -> None:
-        # The last click in the table stands in its box still: it is taken once.
+        def on_event(
+            file: GoldFile | None, read: tuple[Part, ...], look: Look, wanted: str | None, *more: Any
+        ) -> dict[Any, Any]:
+            # The last click in the table stands in its box still: it is taken once.
+            return on_look(file, read, look, wanted if click else None, *more)
+
         listen(
-            on_look if click else lambda *values: on_look(*values[:3], None, *values[4:]),
+            on_event,
             parts.of(*TABLE),
             parts.of("table", "look"),
             trigger_mode="always_last",
@@ -471,91 +472,40 @@ def _wire_saving(parts: Parts) -> None:
 
 
 def _wire_opening(site: Site, parts: Parts, tab: Tab) -> None:
-    own = {name: part for name, part in parts.items() if name not in tab.parts}
-    both = tab.parts.joined(
-        {("table_shown" if name == "shown" else name): part for name, part in own.items()}
-    )
-    inputs = both.of("gold", "read", "look", "benchmark_pair", "history", "view", "blind")
+    both = tab.parts.joined({name: part for name, part in parts.items() if name != "blind"})
+    inputs = both.of("wanted_row", "gold", "read", "look", "benchmark_pair", "history", "view", "blind")
 
-    def opened(
-        number: int | None,
-        file: GoldFile | None,
-        read: tuple[Part, ...],
-        look: Look,
-        pair: str,
-        history: History,
-        view: View,
-        blind: bool | None,
-        request: gr.Request,
-    ) -> dict[Any, Any]:
-        seen = site.seen_by(request.headers)
-        update = open_row(seen, number, file, read, look, pair, history, view, blind=bool(blind))
-        return both.changed(update)
+    def opening(by: int = 0) -> Callable[..., dict[Any, Any]]:
+        """What opens the row that was clicked, or the one ``by`` further on from the open one."""
 
-    def on_row(
-        wanted: str | None,
-        file: GoldFile | None,
-        read: tuple[Part, ...],
-        look: Look,
-        pair: str,
-        history: History,
-        view: View,
-        blind: bool | None,
-        request: gr.Request,
-    ) -> dict[Any, Any]:
-        number = number_of(wanted, file) if file else None
-        return opened(number, file, read, look, pair, history, view, blind, request)
+        def on_row(
+            wanted: str | None,
+            file: GoldFile | None,
+            read: tuple[Part, ...],
+            look: Look,
+            pair: str,
+            history: History,
+            view: View,
+            blind: bool | None,
+            request: gr.Request,
+        ) -> dict[Any, Any]:
+            number = None
+            if file is not None:
+                number = step(file, read, look, pair, by) if by else number_of(wanted, file)
+            seen = site.seen_by(request.headers)
+            update = open_row(seen, number, file, read, look, pair, history, view, blind=bool(blind))
+            return both.changed(update)
 
-    def on_step(
-        by: int,
-        file: GoldFile | None,
-        read: tuple[Part, ...],
-        look: Look,
-        pair: str,
-        history: History,
-        view: View,
-        blind: bool | None,
-        request: gr.Request,
-    ) -> dict[Any, Any]:
-        number = step(file, read, look, pair, by)
-        return opened(number, file, read, look, pair, history, view, blind, request)
+        return on_row
 
-    def shows(event: Any) -> None:
-        event.then(None, both.of("landed_row"), None, js=script("show_row")).then(
-            None, both.of("row_ready"), None, js=script("ask_if_ready")
-        )
-
-    shows(
-        parts["wanted_row"].change(on_row, [parts["wanted_row"], *inputs], both.of(*OPENED), **QUIET_IN_QUEUE)
-    )
-
-    # Gradio passes the request to a parameter of that type only: these are functions, not partials.
-    def on_previous(
-        file: GoldFile | None,
-        read: tuple[Part, ...],
-        look: Look,
-        pair: str,
-        history: History,
-        view: View,
-        blind: bool | None,
-        request: gr.Request,
-    ) -> dict[Any, Any]:
-        return on_step(-1, file, read, look, pair, history, view, blind, request)
-
-    def on_next(
-        file: GoldFile | None,
-        read: tuple[Part, ...],
-        look: Look,
-        pair: str,
-        history: History,
-        view: View,
-        blind: bool | None,
-        request: gr.Request,
-    ) -> dict[Any, Any]:
-        return on_step(1, file, read, look, pair, history, view, blind, request)
-
-    shows(parts["previous"].click(on_previous, inputs, both.of(*OPENED), **QUIET_IN_QUEUE))
-    shows(parts["next"].click(on_next, inputs, both.of(*OPENED), **QUIET_IN_QUEUE))
+    for listen, by in (
+        (parts["wanted_row"].change, 0),
+        (parts["previous"].click, -1),
+        (parts["next"].click, 1),
+    ):
+        listen(opening(by), inputs, both.of(*OPENED), **QUIET_IN_QUEUE).then(
+            None, both.of("landed_row"), None, js=script("show_row")
+        ).then(None, both.of("row_ready"), None, js=script("ask_if_ready"))
     tab.parts["displayed"].change(
         lambda *values: both.changed(walk_of(*values)),
         both.of("displayed", "gold", "look"),

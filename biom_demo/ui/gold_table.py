@@ -1,4 +1,4 @@
-"""A file with known answers as the Benchmark tab has it: what is read of it, the table's rows, what is saved."""
+"""A file with known answers as the Benchmark tab has it: what is read of it, its rows, what is saved."""
 
 from __future__ import annotations
 

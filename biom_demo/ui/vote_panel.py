@@ -19,7 +19,7 @@ VOTES = {"A": "A is better", "B": "B is better", "tie": "Both are right", "none"
 
 
 def after_run(run: Run | None, ballots: tuple[Ballot, ...], voted: Run | None) -> Update:
-    """The question to vote on while the run is blind; what the vote revealed while it is the one ``voted`` on."""
+    """The question to vote on while the run is blind; what the vote revealed of the run ``voted`` on."""
     blind = run is not None and run.blind
     revealed = run is not None and run is voted
     return {
