@@ -1,4 +1,4 @@
-"""Scores and blind votes as the page shows them."""
+"""Blind votes as the page shows them."""
 
 from __future__ import annotations
 
@@ -6,15 +6,8 @@ import csv
 import io
 
 from biom_demo.show.export import csv_text
-from biom_demo.show.practice import Ballot, TallyRow, ballots_html, tally_html
+from biom_demo.show.votes import NAMED, Ballot, asking_html, ballots_html, known_words
 from tests.markup import Page
-
-
-def test_a_tally_has_a_row_a_model():
-    html = tally_html([TallyRow("<B>", True, 1.0, 3, 66.666, 70.0), TallyRow("V", False, 0.5, 0, None, None)])
-    assert "<B>✓ right100%366.7%70.0%V✗ wrong50%0––" in Page(html).text
-    assert "(exact match, EM)" in Page(html).text
-    assert tally_html([]) == ""
 
 
 def ballot(vote, **changes):
@@ -23,13 +16,30 @@ def ballot(vote, **changes):
     return Ballot(**values | changes)
 
 
-def test_votes_are_counted_and_the_last_one_is_told():
-    cast = [ballot("BioM"), ballot("Both are right"), ballot("BioM", model_a="Vanilla", model_b="<i>")]
-    page = Page(ballots_html(cast))
-    assert page.text == (
-        "Model A was Vanilla, Model B was <i>. Votes of this session (3): BioM: 2; Both are right: 1."
+def test_the_last_vote_is_told_where_it_is_revealed_and_all_are_counted():
+    cast = [
+        ballot("BioM"),
+        ballot("Both are right"),
+        ballot("BioM", model_a="Vanilla", known=("CFTR", "<i>")),
+    ]
+    counts = "Votes of this session (3): BioM: 2; Both are right: 1."
+    assert Page(ballots_html(cast, revealed=True)).text == (
+        f"Model A was Vanilla, Model B was Vanilla. You voted: BioM. Known answer: CFTR | <i>. {counts}"
     )
-    assert "No votes yet" in ballots_html([])
+    # Under another run than the one that was voted on, nothing of that one.
+    assert Page(ballots_html(cast, revealed=False)).text == counts
+    assert ballots_html([], revealed=True) == ""
+
+
+def test_before_the_vote_nothing_is_told():
+    assert Page(asking_html()).text.startswith("Which answer is better?")
+
+
+def test_known_answers_are_told_once_each_and_not_by_the_hundred():
+    assert known_words(None) == []
+    assert known_words(()) == ["The text holds no answer."]
+    assert known_words(("a", "a", "b")) == ["Known answer: a | b."]
+    assert known_words([str(n) for n in range(500)])[0].count("|") == NAMED - 1
 
 
 def test_ballots_become_rows():
@@ -42,4 +52,5 @@ def test_ballots_become_rows():
         "model B": "Vanilla",
         "answer B": "",
         "vote": "BioM",
+        "known answers": "",
     }

@@ -84,7 +84,8 @@
     const inWalk = document.activeElement && document.activeElement.closest('#walk');
     window.biomAddress.open('compare');
     document.documentElement.dataset.boxes = 'folded';
-    window.scrollTo({top: 0});
+    const walk = document.querySelector('#walk');
+    window.scrollTo({top: walk ? Math.max(0, walk.getBoundingClientRect().top + window.scrollY - 8) : 0});
     if (!inWalk) requestAnimationFrame(() => requestAnimationFrame(() => {
       const next = document.querySelector('#next-row');
       if (next) next.focus({preventScroll: true});

@@ -62,14 +62,14 @@ def published_html(found: Benchmark) -> Markup:
     )
 
 
-def benchmark_about_html() -> Markup:
-    """What the tab does, in three sentences."""
+def benchmark_about_html(limits: str) -> Markup:
+    """What the tab does, in three sentences; ``limits`` says how large a file may be."""
     return Markup(
         '<p class="introduction">Upload questions with known answers: a BioASQ golden file of any year, or a '
-        "SQuAD file. “Score all” has both models read every text; each question is a row with the known "
+        "SQuAD file ({}). “Score all” has both models read every text; each question is a row with the known "
         "answer and what each model says, and the totals come with 95% intervals. A click on a row opens it "
         "in Compare, from what was read.</p>"
-    )
+    ).format(limits)
 
 
 @dataclass(frozen=True, slots=True)

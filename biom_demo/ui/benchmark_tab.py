@@ -63,6 +63,12 @@ def load(site: Site, path: str, pair: str, session: str, *, blind: bool = False)
     """An uploaded file's questions, none of them read yet; a file that cannot be used changes nothing."""
     try:
         file = read_file(path)
+        longest = max(len(text) for _, text in file.plan.pairs)
+        if longest > (most := site.settings.max_context_chars):
+            raise InputError(
+                f"{file.gold.file} holds a text of {longest:,} characters; at most {most:,} are read. "
+                "Leave it out, or give it in parts."
+            )
     except Exception as error:
         words = words_of(error, "reading an uploaded file")
         return {"benchmark_status": status_html(words, kind="error")}
@@ -314,10 +320,10 @@ def build(site: Site, page: gr.Blocks, tab: Tab, walk: Parts, back: gr.Button) -
 
 
 def _layout_file(site: Site, parts: Parts) -> None:
-    gr.HTML(str(benchmark_about_html()), elem_id="benchmark-about", padding=False)
+    gr.HTML(str(benchmark_about_html(limits_in_words())), elem_id="benchmark-about", padding=False)
     with gr.Row(equal_height=False, elem_id="benchmark-file"):
         parts["upload"] = gr.UploadButton(
-            f"Upload a file ({limits_in_words()})",
+            "Upload a file",
             file_types=[".json", ".gz"],
             elem_id="gold-file",
             scale=2,

@@ -177,6 +177,7 @@ MEANT = {
     "download-payload": check_download,
     "link-query": check_link,
     "evidence-payload": check_download,
+    "gold-payload": check_download,
     "search-link-query": check_link,
 }
 

@@ -12,7 +12,8 @@ from biom_demo.models.catalogue import Checkpoint
 from biom_demo.qa import spans
 from biom_demo.qa.records import Prediction, Reading
 
-READ_AT_ONCE = 32  # pairs of one turn
+READ_AT_ONCE = 32  # pairs of one turn, at most
+READ_CHARS_AT_ONCE = 60_000  # a turn ends with the pair that reaches them
 
 
 class Reads(Protocol):
@@ -69,8 +70,8 @@ def read_on(
     asked = set(plan.of_examples)
     held = sum(_bytes_of(reading) for one in earlier for model in one.readings for reading in model)
     for start, stop in left_to_read(plan, earlier):
-        for first in range(start, stop, READ_AT_ONCE):
-            pairs = plan.pairs[first : min(first + READ_AT_ONCE, stop)]
+        for first, last in _turns(plan, start, stop):
+            pairs = plan.pairs[first:last]
             made: list[list[Reading]] = []
             for checkpoint in checkpoints:
                 made.append(reads.read(checkpoint, pairs))
@@ -106,6 +107,16 @@ def read_on(
                 )
             if count < len(pairs):
                 return
+
+
+def _turns(plan: Plan, start: int, stop: int) -> Iterator[tuple[int, int]]:
+    """The places [start, stop) in parts read at one time: what an early end loses is small."""
+    first, chars = start, 0
+    for place in range(start, stop):
+        chars += len(plan.pairs[place][1])
+        if place + 1 - first >= READ_AT_ONCE or chars >= READ_CHARS_AT_ONCE or place + 1 == stop:
+            yield first, place + 1
+            first, chars = place + 1, 0
 
 
 def _prediction_of(reading: Reading, *, whole: bool) -> Prediction:
