@@ -84,11 +84,11 @@
     const inWalk = document.activeElement && document.activeElement.closest('#walk');
     window.biomAddress.open('compare');
     document.documentElement.dataset.boxes = 'folded';
-    const walk = document.querySelector('#walk');
-    window.scrollTo({top: walk ? Math.max(0, walk.getBoundingClientRect().top + window.scrollY - 8) : 0});
-    if (!inWalk) requestAnimationFrame(() => requestAnimationFrame(() => {
-      const next = document.querySelector('#next-row');
-      if (next) next.focus({preventScroll: true});
+    window.scrollTo({top: 0});
+    requestAnimationFrame(() => requestAnimationFrame(() => {
+      const walk = document.querySelector('#walk'), next = document.querySelector('#next-row');
+      if (walk && walk.offsetParent) window.scrollTo({top: walk.getBoundingClientRect().top + window.scrollY - 8});
+      if (next && !inWalk) next.focus({preventScroll: true});
     }));
   };
   // The table again, where it was left, at the row that is open.

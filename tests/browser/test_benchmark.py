@@ -1,4 +1,4 @@
-"""The Benchmark tab in a browser: a file scored, sorted, filtered, a row in Compare and back, files to save."""
+"""The Benchmark tab in a browser: a file scored, sorted, filtered, a row in Compare and back, files kept."""
 
 from __future__ import annotations
 
