@@ -27,8 +27,8 @@ class Work(StrEnum):
     COMPARE = "compare"
     ASK_PUBMED = "ask_pubmed"
     WHY = "why"
-    PRACTICE = "practice"
     BATCH = "batch"
+    BENCHMARK = "benchmark"
     API = "api"
 
 

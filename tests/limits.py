@@ -6,13 +6,14 @@ python -m tests.limits      # the table
 from __future__ import annotations
 
 from biom_demo.analysis.attribution import MAX_REWORDINGS
+from biom_demo.analysis.benchmark import ROWS_A_PAGE
 from biom_demo.analysis.comparison import MAX_SIDES
 from biom_demo.analysis.literature import MAX_ABSTRACTS, MAX_QUERY_CHARS
 from biom_demo.analysis.passage import MAX_QUESTION_CHARS
 from biom_demo.analysis.uploaded_rows import MAX_PAGE_ROWS
 from biom_demo.qa.datasets.uploads import MAX_SECONDS, MAX_UPLOAD_BYTES, MAX_UPLOAD_QUESTIONS
 from biom_demo.settings import Settings
-from biom_demo.ui.practice_panel import SEARCHED
+from biom_demo.ui.benchmark_tab import READINGS_KEPT_BYTES
 from biom_demo.ui.run import HISTORY_CHARS, HISTORY_KEPT
 from biom_demo.ui.sessions import IDLE_S, MOST_BYTES, MOST_SESSIONS
 from biom_demo.ui.site import PROGRAMS_NAMING_AT_ONCE, PUBMED_AT_ONCE, PUBMED_WAITING
@@ -37,7 +38,8 @@ ROWS = (
         "a file of rows on the Batch tab",
         f"{MAX_UPLOAD_BYTES / 1e6:.0f} MB, {MAX_PAGE_ROWS:,} rows, {MAX_SECONDS} s",
     ),
-    ("questions searched for a disagreement", f"{SEARCHED} at a time"),
+    ("rows of the benchmark’s table", f"{ROWS_A_PAGE} at a time"),
+    ("readings of a file, for its rows to open unread", f"{READINGS_KEPT_BYTES / 1e6:.0f} MB"),
     ("a session's history", f"{HISTORY_KEPT} questions, {HISTORY_CHARS:,} characters"),
     (
         "all sessions",

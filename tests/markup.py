@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 ELEMENTS = {
     "section", "article", "header", "h1", "h2", "h3", "h4", "p", "span", "a", "div", "i", "b", "blockquote",
     "mark", "details", "summary", "ol", "ul", "li", "figure", "figcaption", "svg", "path", "rect", "text",
-    "title", "desc", "table", "thead", "tbody", "tr", "th", "td", "caption", "button", "br", "bdi",
+    "title", "desc", "table", "thead", "tbody", "tr", "th", "td", "caption", "button", "br", "bdi", "nav",
 }  # fmt: skip
 VOID = {"br"}
 ATTRIBUTES = {
@@ -17,7 +17,7 @@ ATTRIBUTES = {
     "rel", "type", "aria-label", "aria-labelledby", "aria-hidden", "aria-sort", "data-label",
     "data-value", "data-column", "data-kind", "data-rank", "data-ranks", "data-w", "data-who",
     "data-question", "data-record", "data-first", "data-curves", "data-example", "data-text", "data-only",
-    "data-together", "data-number", "aria-pressed",
+    "data-together", "data-number", "data-key", "data-page", "disabled", "aria-current", "aria-pressed",
     "viewbox", "preserveaspectratio", "d", "x", "y", "width", "height",
 }  # fmt: skip
 ADDRESS = re.compile(

@@ -17,7 +17,7 @@ from biom_demo.qa.datasets import BioAsqQuestion, Snippet, read_squad, write_bio
 from biom_demo.qa.metrics import bioasq_factoid, paired_bootstrap, resampled_means, sign_test
 from biom_demo.qa.records import Answer, CharSpan, Example, Prediction, Question
 from biom_demo.qa.spans import decode
-from biom_demo.show.benchmark import MAX_DISAGREEMENTS, benchmark_html, disagreements_html
+from biom_demo.show.benchmark import Shown, benchmark_html, questions_html
 from biom_demo.show.cards import Persona
 from tests.conftest import ROOT
 from tests.markup import Page
@@ -218,13 +218,20 @@ def test_html_is_escaped_and_well_formed():
     gold = Gold("<f>", pairs)
     found = bench.benchmark(gold, plan_of(gold), [Found("<m>", FIRST[:2]), Found("n", SECOND[:2])])
     personas = [Persona("biom", "<m>", ""), Persona("vanilla", "n", "")]
-    html = benchmark_html(found, personas) + disagreements_html(found, ["<m>", "n"])
+    stretch = bench.Stretch(0, (FIRST[:2], SECOND[:2]), ((None, None), (None, None)))
+    rows = list(bench.rows_of(gold, {0: [0], 1: [1]}, stretch))
+    shown = Shown(rows, 2, 2, bench.Look())
+    html = benchmark_html(found, personas) + questions_html(shown, personas)
     page = Page(str(html))
     assert "<b>" not in str(html)
     assert "<b>Who?" in page.text
     assert 'data-number="0"' in str(html)
-    many = replace(found, disagreements=found.disagreements[:1] * (MAX_DISAGREEMENTS + 5))
-    assert str(disagreements_html(many, ["<m>", "n"])).count("data-number") == MAX_DISAGREEMENTS
+    # The filter "unlike" shows what the figures count as such.
+    unlike = bench.arranged(rows, bench.Look(show="unlike"))
+    assert [row.number for row in unlike] == [row.number for row in found.disagreements]
+    assert [row.right for row in rows] == list(
+        zip(*([p.right for p in m.pairs] for m in found.models), strict=True)
+    )
 
 
 def test_figures_are_those_of_transformers_446(monkeypatch):

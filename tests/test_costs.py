@@ -197,8 +197,14 @@ def benchmarked(text):
     with mock.patch.object(benchmark.scores, "SAMPLES", 5):  # they cost the same whatever the text
         made = benchmark.benchmark(gold, benchmark.plan_of(gold), found)
     shown_benchmark.benchmark_html(made, cards.BLIND)
+    predictions = tuple(tuple(one.predictions) for one in found)
+    stretch = benchmark.Stretch(0, predictions, ((None,), (None,)))
+    rows = list(benchmark.rows_of(gold, {0: [0]}, stretch))
     return [
-        shown_benchmark.disagreements_html(made, ["A", "B"]),
+        shown_benchmark.questions_html(
+            shown_benchmark.Shown(rows, 1, 1, benchmark.Look(find=text)), cards.BLIND
+        ),
+        benchmark.arranged(rows, benchmark.Look(find=text[:200], column="question")),
         benchmark.readable(made),
         benchmark.benchmark_json(made),
         list(benchmark.prediction_rows(made)),
@@ -237,7 +243,7 @@ DRIVEN = {
     ),
     "qa.metrics.squad_v1_each": lambda text: metrics.squad_v1_each({"1": text}, {"1": [f"{text}a"]}),
     "qa.metrics.squad_v2_each": lambda text: metrics.squad_v2_each({"1": text}, {"1": [f"{text}a"]}),
-    "show.benchmark.disagreements_html": lambda text: benchmarked(text),
+    "analysis.benchmark.rows.arranged": lambda text: benchmarked(text),
     "qa.metrics.squad_exact_match": lambda text: metrics.squad_exact_match(text, f"{text}a"),
     "qa.metrics.squad_f1": lambda text: metrics.squad_f1(text, f"{text}a"),
     "qa.metrics.squad_v1": lambda text: metrics.squad_v1({"1": text}, {"1": [f"{text}a"]}),

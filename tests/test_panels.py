@@ -23,19 +23,8 @@ from biom_demo.ui.keep_panel import (
     open_link,
     restore,
 )
-from biom_demo.ui.practice_panel import (
-    Deck,
-    after_run,
-    ballot,
-    ballots_csv,
-    go,
-    load,
-    next_disagreement,
-    read_deck,
-    tally,
-    vote,
-)
-from biom_demo.ui.run import History, Placed, scores
+from biom_demo.ui.run import History, Placed
+from biom_demo.ui.vote_panel import after_run, ballot, ballots_csv, vote
 from biom_demo.ui.why_panel import show_rewordings, show_why, told_cost
 from tests.site import MINI, TEXT, inquiry, last, site_of
 
@@ -51,42 +40,8 @@ def run_of(site=None, view=None, **given):
     return last(answer(site, prepared, view or View(), History(), "me"))["run"]
 
 
-DECK = Deck("file", "a.json", ())
-
-
 def placed(number=0, text=TEXT, gold=GOLD, deck="file"):
     return Placed(text, inquiry().question, gold, deck, number)
-
-
-def write_squad(path, *questions):
-    """A file with a question a text: (text, question, answer or None)."""
-    path.write_text(
-        json.dumps(
-            {
-                "data": [
-                    {
-                        "paragraphs": [
-                            {
-                                "context": text,
-                                "qas": [
-                                    {
-                                        "id": str(i),
-                                        "question": question,
-                                        "is_impossible": gold is None,
-                                        "answers": [{"text": gold, "answer_start": text.find(gold)}]
-                                        if gold
-                                        else [],
-                                    }
-                                ],
-                            }
-                            for i, (text, question, gold) in enumerate(questions)
-                        ]
-                    }
-                ]
-            }
-        )
-    )
-    return str(path)
 
 
 def test_why_leaves_parts_out_and_says_what_it_costs():
@@ -116,137 +71,24 @@ def test_why_says_when_it_cannot(run, words):
     assert words in last(show_rewordings(site_of(), run, "Which gene?", View(), ME))["rewordings"]
 
 
-def test_a_file_is_gone_through_round_its_end(tmp_path):
-    path = write_squad(tmp_path / "a.json", (TEXT, "Which gene?", "CFTR"), ("No gene.", "Which gene?", None))
-    left = load(path)
-    assert left["placed"] == Placed(TEXT, "Which gene?", ("CFTR",), left["deck"].key, 0)
-    assert left["ready"] == "ask"
-    assert left["scored"] == ()
-    assert go(left["deck"], 1)["placed"].gold == ()
-    assert go(left["deck"], -1)["deck"].at == 1
-    assert go(left["deck"], 2)["deck"].at == 0
-    assert go(left["deck"], 0)["deck"].at in (0, 1)
-    assert "Upload one first" in go(None, 1)["place"]
-
-
-def test_a_bioasq_file_gives_its_factoids_with_each_snippet_that_holds_an_answer(tmp_path):
-    snippets = [{"text": TEXT, "document": "d"}, {"text": "No gene."}]
-    asked = {"id": "2", "body": "Which gene?", "type": "factoid", "exact_answer": [["cftr"]]}
-    path = tmp_path / "8B.json"
-    path.write_text(json.dumps({"questions": [asked | {"snippets": snippets}]}))
-    deck = read_deck(str(path))
-    assert (deck.name, [e.gold_texts for e in deck.examples]) == ("8B.json", [("CFTR",)])
-    path.write_text('{"questions": []}')
-    assert "no factoid" in load(str(path))["place"]
-
-
-def test_a_file_that_cannot_be_read_is_told_and_the_old_one_stays(tmp_path):
-    (tmp_path / "x.json").write_text('{"neither": []}')
-    (tmp_path / "y.json").write_bytes(b"%PDF-1.4 \xff")
-    for name in ("x.json", "y.json", "absent.json"):
-        left = load(str(tmp_path / name))
-        assert 'role="alert"' in left["place"]
-        assert left["ready"] == ""
-        assert "deck" not in left
-
-
-def test_the_next_disagreement_is_one_under_the_view(tmp_path):
-    site = site_of("CFTR", "CFTR")
-    same = ("The gene is CFTR.", "Which gene?", "CFTR")
-    path = write_squad(tmp_path / "a.json", same, same, same)
-    deck = read_deck(path)
-    assert "agree on the next 2" in last(next_disagreement(site, deck, "mini", View(), ME))["place"]
-    other = site_of("CFTR", "TP53")
-    path = write_squad(tmp_path / "b.json", same, ("No gene here.", "Which gene?", None), same)
-    found = last(next_disagreement(other, read_deck(path), "mini", View(), ME))
-    assert found["deck"].at == 2
-    assert found["ready"] == "ask"
-    assert "agree" in last(next_disagreement(other, read_deck(path), "mini", NULL_WINS, ME))["place"]
-    # Read as the page will read it, as it stands; and never the question on the page itself.
-    cut = ("The gene is CF-\nTR.", "Which gene?", None)
-    site = site_of("CFTR", "gene")
-    left = last(
-        next_disagreement(site, read_deck(write_squad(tmp_path / "c.json", cut, cut)), "mini", View(), ME)
-    )
-    assert left["deck"].examples[left["deck"].at].context == cut[0]
-    one = read_deck(write_squad(tmp_path / "d.json", same))
-    assert "next 0 questions" in last(next_disagreement(other, one, "mini", View(), ME))["place"]
-    assert "Upload" in last(next_disagreement(other, None, "mini", View(), ME))["place"]
-
-
-def test_the_tally_is_of_the_file_and_under_the_view():
-    first = run_of(placed=placed(0))
-    second = run_of(typed="Nothing.", placed=placed(1, "Nothing.", ()))
-    left = after_run(first, (), View(), DECK)
-    left = after_run(second, left["scored"], View(), DECK)
-    assert len(left["scored"]) == 2
-    # BioM is right on both, the vanilla model on the second, where it abstains.
-    assert _figures(left["tally"]) == [
-        ("✓ right", "2", "100.0%"),
-        ("✓ right", "2", "50.0%"),
-    ]
-    # Under a threshold at which both abstain the first is wrong for both.
-    assert _figures(tally(second, left["scored"], NULL_WINS)) == [
-        ("✓ right", "2", "50.0%"),
-        ("✓ right", "2", "50.0%"),
-    ]
-    # Asked again, a question counts once.
-    again = after_run(run_of(placed=placed(0)), left["scored"], View(), DECK)
-    assert len(again["scored"]) == 2
-    # A run of another file, out of the history or still read when this one was loaded, does not count.
-    other = after_run(run_of(placed=placed(0, deck="another")), left["scored"], View(), DECK)
-    assert other["scored"] == left["scored"]
-
-
-def _figures(html):
-    """Right here, questions so far, right over them: of each row."""
-    import re
-
-    rows = re.findall(r"<tr><th scope=['\"]row['\"]>.*?</tr>", html)
-    cells = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in rows]
-    return [(c[0], c[2], c[3]) for c in cells]
-
-
-def test_an_example_or_a_changed_question_does_not_count():
-    changed = run_of(question="Which gene, then?", placed=placed(0))
-    assert changed.gold is None
-    assert after_run(changed, (), View(), DECK) == {"tally": "", "scored": (), "votes_row": _hidden()}
-    from biom_demo.ui.examples import EXAMPLES
-
-    example = run_of(typed=EXAMPLES[0]["context"], question=EXAMPLES[0]["question"])
-    left = after_run(example, (), View(), DECK)
-    assert left["scored"] == ()
-    assert [row[1] for row in _figures(left["tally"])] == ["0", "0"]
-
-
-def _hidden():
-    import gradio as gr
-
-    return gr.update(visible=False)
-
-
-def test_scores_are_those_of_squad_under_the_view():
-    run = run_of(placed=placed())
-    assert [(s.exact, s.f1) for s in scores(run, View())] == [(True, 1.0), (False, 0.0)]
-    assert [s.exact for s in scores(run, NULL_WINS)] == [False, False]
-    assert [s.exact for s in scores(replace(run, gold=()), NULL_WINS)] == [True, True]
-    assert scores(replace(run, gold=None), View()) == []
-
-
 @pytest.mark.parametrize("swapped", [False, True])
 def test_a_vote_opens_the_run_where_it_stands(swapped):
     run = replace(run_of(blind=True, placed=placed()), swapped=swapped)
     left = vote("A", run, (), History((run,)), View())
     (cast,) = left["ballots"]
     a, b = ("BRCA1", "CFTR") if swapped else ("CFTR", "BRCA1")
-    assert (cast.answer_a, cast.answer_b) == (a, b)
+    assert (cast.answer_a, cast.answer_b, cast.known) == (a, b, GOLD)
     assert cast.vote == cast.model_a == (MINI.vanilla if swapped else MINI.biom).label
     assert not left["run"].blind
     assert left["history"].runs == (left["run"],)
     # The reveal names the models where they stood, and the known answer only now.
     assert cast.model_a in left["biom"]
     assert "Known answer" in left["biom"]
-    assert cast.model_a in left["vote_count"]
+    # So it does where the vote was cast.
+    assert f"Model A was {cast.model_a}" in left["vote_count"]
+    assert "Known answer: CFTR." in left["vote_count"]
+    assert left["votes_row"]["visible"] is left["export"]["visible"] is True
+    assert left["vote_buttons"]["visible"] is False
     assert vote("A", left["run"], (), History(), View()) is None
     assert vote("A", None, (), History(), View()) is None
     assert "votes.csv" in ballots_csv(left["ballots"])
@@ -254,11 +96,18 @@ def test_a_vote_opens_the_run_where_it_stands(swapped):
     assert ballot("tie", run, View()).vote == "Both are right"
 
 
-def test_while_blind_there_is_no_tally():
-    left = after_run(run_of(blind=True, placed=placed()), (), View(), DECK)
-    assert left["tally"] == ""
-    assert left["scored"] == ()
-    assert left["votes_row"]["visible"] is True
+def test_while_blind_the_vote_is_asked_for_and_nothing_told():
+    earlier = vote("A", run_of(blind=True, placed=placed()), (), History(), View())
+    left = after_run(run_of(blind=True, placed=placed()), earlier["ballots"], earlier["voted"])
+    assert "Which answer is better?" in left["vote_count"]
+    assert not any(word in left["vote_count"] for word in ("ELECTRA", "Model A was", "CFTR"))
+    assert left["votes_row"]["visible"] is left["vote_buttons"]["visible"] is True
+    assert left["export"]["visible"] is False  # the file has the names
+    # Under another run there is the count alone; without a vote there is nothing.
+    left = after_run(run_of(), earlier["ballots"], earlier["voted"])
+    assert "Votes of this session (1)" in left["vote_count"]
+    assert "Model A was" not in left["vote_count"]
+    assert after_run(run_of(), (), None)["votes_row"]["visible"] is False
 
 
 def test_a_link_has_the_text_only_where_that_was_chosen():
@@ -400,13 +249,3 @@ def test_the_page_says_that_an_earlier_run_is_no_longer_kept():
     # The list in the browser may be older than what is kept.
     assert "no longer kept" in go_back(0, left, View())["status"]
     assert go_back(1, left, View())["run"] is other
-
-
-def test_a_search_for_a_disagreement_ends_silently_when_something_else_takes_its_place(tmp_path):
-    same = ("The gene is CFTR.", "Which gene?", "CFTR")
-    deck = read_deck(write_squad(tmp_path / "a.json", *[same] * 30))
-    site = site_of("CFTR", "CFTR")
-    searching = next_disagreement(site, deck, "mini", View(), ME)
-    site.models.stop_at = 2  # the visitor goes on to another question meanwhile
-    assert list(searching) == []
-    assert len(site.stops) == 0

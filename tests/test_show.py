@@ -9,22 +9,35 @@ import time
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from markupsafe import Markup
 
 from biom_demo.analysis.attribution import Attribution, Effect, Rewording
 from biom_demo.analysis.batch import AnsweredRow
+from biom_demo.analysis.benchmark import Found, Gold, Look, ScoredRow, plan_of, scores
+from biom_demo.analysis.benchmark import benchmark as measured_from
 from biom_demo.analysis.claims import evidence_table
-from biom_demo.analysis.comparison import Verdict, View
+from biom_demo.analysis.comparison import Agreement, Verdict, View
 from biom_demo.analysis.difference import difference_of, words_of
 from biom_demo.analysis.passage import Passage, passage_of_records
 from biom_demo.analysis.rows import BadRow, Columns, Form, Row
 from biom_demo.analysis.uploaded_rows import UploadedRows
 from biom_demo.models.catalogue import Checkpoint, ModelPair
 from biom_demo.pubmed.abstract import Abstract, Note, NoteKind, Section
-from biom_demo.qa.records import Answer, CharSpan, Question
-from biom_demo.show import about, batch_table, cards, claims, difference, practice, pubmed, reliability
+from biom_demo.qa.records import Answer, CharSpan, Example, Question
+from biom_demo.show import (
+    about,
+    batch_table,
+    benchmark,
+    cards,
+    claims,
+    difference,
+    pubmed,
+    reliability,
+    votes,
+)
 from biom_demo.show.batch import flat_row
 from biom_demo.show.cards import ACCENTS, Mark, Persona, card_html, personas, text_html, verdict_html
 from biom_demo.show.difference import difference_html, merged_html
@@ -117,6 +130,17 @@ class Hostile:
             (Effect(CharSpan(0, len(hostile)), 0.0, hostile, False, False),),
         )
 
+        at = self.text.find(hostile)
+        spans = (CharSpan(at, at + len(hostile)),)
+        example = Example(Question(hostile, hostile), self.text, (hostile,), spans)
+        answers = tuple(side.answer(View()) for side in self.sides[:2])
+        rows = [ScoredRow(0, example, answers, (True, False), Agreement.DISAGREE), ScoredRow(1, example)]
+        self.rows = benchmark.Shown(rows, 2, 2, Look(find=hostile, at=0))
+        gold = Gold(hostile, (example,), notes=(hostile,))
+        found = [Found(side.label, [side.prediction(View())]) for side in self.sides[:2]]
+        with mock.patch.object(scores, "SAMPLES", 5):
+            self.benchmark = measured_from(gold, plan_of(gold), found)
+
     def batch(self):
         """What the Batch tab draws; the words of a row are shown on one line, and cut."""
         h = self.hostile
@@ -156,7 +180,7 @@ class Hostile:
             for swapped in (False, True)
         }
         table = evidence_table(h, [self.comparison], self.comparison.checkpoints, view)
-        ballot = practice.Ballot(h, h, h, h, h, h, h)
+        ballot = votes.Ballot(h, h, h, h, h, h, h, (h,))
         nameless = Abstract("", h, h, (), has_abstract=True, called=h)
         rewordings = [(persona, [Rewording(h, h, 0.5, True), Rewording(h, None, 0.0, False)])]
         marks = [Mark(CharSpan(0, 3), 1, "a-1", h), Mark(CharSpan(2, 8), 2, "a-2", h)]
@@ -201,8 +225,18 @@ class Hostile:
             "shared_html": (claims.shared_html(table, shown=5), 2),
             "papers_html": (claims.papers_html(table), 3),
             "open_html": (claims.open_html(self.record, h), 1),
-            "tally_html": (practice.tally_html([practice.TallyRow(h, True, 1.0, 1, 1.0, 1.0)]), 1),
-            "ballots_html": (practice.ballots_html([ballot]), 3),
+            "ballots_html": (votes.ballots_html([ballot], revealed=True), 5),
+            "asking_html": (votes.asking_html(), 0),
+            "benchmark_about_html": (benchmark.benchmark_about_html(h), 1),
+            "questions_html": (benchmark.questions_html(self.rows, self.personas[:2]), 7),
+            "published_html": (benchmark.published_html(self.benchmark), 0),
+            "measured_html": (
+                reliability.measured_html(
+                    [(who, self.calibration.measured[0].after) for who in self.personas[:2]], key="a"
+                ),
+                5,
+            ),
+            "benchmark_html": (benchmark.benchmark_html(self.benchmark, self.personas[:2]), 4),
             "about_html": (about.about_html(pair), 4),
             "reliability_html": (
                 reliability.reliability_html([(who, self.calibration) for who in self.personas[:2]]),

@@ -12,9 +12,9 @@
   };
   const tabNow = () => {
     const named = new URLSearchParams(location.search).get('tab');
-    return ['ask', 'about'].includes(named) ? named : 'compare';
+    return ['ask', 'benchmark', 'about'].includes(named) ? named : 'compare';
   };
-  const queries = {compare: '', ask: '?tab=ask', about: '?tab=about'};
+  const queries = {compare: '', ask: '?tab=ask', benchmark: '?tab=benchmark', about: '?tab=about'};
   let tab = tabNow(), run = null, replaces = false, follows = false;
   let key = ((history.state || {}).biom || {}).key;
   queries[tab] = query(name => !isGradio(name));

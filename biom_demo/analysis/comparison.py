@@ -173,22 +173,26 @@ class Comparison:
 
     def verdict(self, view: View) -> Verdict:
         """How the answers of the first two sides relate under a view. Needs two sides."""
-        biom, vanilla = (side.answer(view) for side in self.sides[:2])
-        if biom is None or vanilla is None:
-            agreement = (
-                Agreement.BOTH_ABSTAIN
-                if biom is vanilla
-                else Agreement.BIOM_ABSTAINS
-                if biom is None
-                else Agreement.VANILLA_ABSTAINS
-            )
-            return Verdict(agreement, float(biom is vanilla), biom, vanilla)
-        overlap = biom.span.overlaps(vanilla.span)
-        if squad_exact_match(biom.text, vanilla.text):
-            agreement = Agreement.AGREE if overlap else Agreement.ELSEWHERE
-        else:
-            agreement = Agreement.OVERLAP if overlap else Agreement.DISAGREE
-        return Verdict(agreement, squad_f1(biom.text, vanilla.text), biom, vanilla)
+        return verdict_of(*(side.answer(view) for side in self.sides[:2]))
+
+
+def verdict_of(biom: Answer | None, vanilla: Answer | None) -> Verdict:
+    """How two answers to one question over one text relate, ``None`` where a model abstains."""
+    if biom is None or vanilla is None:
+        agreement = (
+            Agreement.BOTH_ABSTAIN
+            if biom is vanilla
+            else Agreement.BIOM_ABSTAINS
+            if biom is None
+            else Agreement.VANILLA_ABSTAINS
+        )
+        return Verdict(agreement, float(biom is vanilla), biom, vanilla)
+    overlap = biom.span.overlaps(vanilla.span)
+    if squad_exact_match(biom.text, vanilla.text):
+        agreement = Agreement.AGREE if overlap else Agreement.ELSEWHERE
+    else:
+        agreement = Agreement.OVERLAP if overlap else Agreement.DISAGREE
+    return Verdict(agreement, squad_f1(biom.text, vanilla.text), biom, vanilla)
 
 
 def compare(

@@ -39,7 +39,7 @@ VIEW_LIMITS: dict[str, tuple[float, float]] = {
 OTHERWISE = "other"
 NEWEST = "newest"
 SOURCES = ("own", "built-in")  # of abstracts, beside PubMed, which needs no name
-TABS = ("ask", "about")  # beside Compare, which needs no name
+TABS = ("ask", "batch", "benchmark", "about")  # beside Compare, which needs no name
 MAX_FURTHER = MAX_SIDES - 2
 _VIEW_KEYS = {
     "null_threshold": "null",

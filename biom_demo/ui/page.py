@@ -11,10 +11,11 @@ from biom_demo.ui import (
     about_tab,
     api,
     batch_tab,
+    benchmark_tab,
     compare_tab,
     keep_panel,
-    practice_panel,
     pubmed_tab,
+    vote_panel,
     why_panel,
 )
 from biom_demo.ui.events import Page
@@ -50,9 +51,10 @@ def build_page(site: Site) -> Page:
             back = gr.Button(
                 "← Back to the evidence table", visible=False, size="sm", elem_id="back-to-table"
             )
+            walk = benchmark_tab.layout_walk()
             tab = compare_tab.build(site, page)
             why_panel.build(site, tab)
-            practice_panel.build(site, tab)
+            vote_panel.build(tab)
             keep_panel.build(site, tab, page)
         page.load(None, None, None, js=script("page"))
         page.load(None, None, None, js=script("address"))
@@ -60,6 +62,8 @@ def build_page(site: Site) -> Page:
             pubmed_tab.build(site, page, tab, back)
         with gr.Tab("Batch", elem_id="tab-batch"):
             batch_tab.build(site, page)
+        with gr.Tab("Benchmark", elem_id="tab-benchmark"):
+            benchmark_tab.build(site, page, tab, walk, back)
         with gr.Tab("About", elem_id="tab-about"):
             about_tab.build(site.pair)
         api.build(site)

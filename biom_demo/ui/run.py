@@ -12,7 +12,6 @@ from biom_demo.analysis.difference import difference_of, short_names
 from biom_demo.analysis.passage import Passage
 from biom_demo.models.catalogue import Checkpoint
 from biom_demo.pubmed.identify import Identified, identify
-from biom_demo.qa.metrics import squad_exact_match, squad_f1
 from biom_demo.show.cards import (
     ACCENTS,
     BLIND,
@@ -164,6 +163,10 @@ class Run:
         first, second = reversed(BLIND) if self.swapped else BLIND
         return (first, second, *shown[2:])
 
+    def opened(self) -> Run:
+        """The run once it is voted on; the models stay where they stood."""
+        return replace(self, blind=False)
+
     def without_those_that_did_not_read(self) -> Run:
         """The run over the models that have read. Needs two."""
         return replace(self, comparison=self.comparison.of_what_was_read())
@@ -278,29 +281,3 @@ def remembered(earlier: History, current: Run) -> History:
             break
         kept.append(run)
     return History(tuple(reversed(kept)), earlier.dropped + len(earlier) + 1 - len(kept))
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """How one model's answer meets the gold answers: exact match, and token F1 from 0 to 1."""
-
-    label: str
-    exact: bool
-    f1: float
-
-
-def scores(run: Run, view: View) -> list[Score]:
-    """Each model's score against the gold answers under a view; nothing where none are known.
-
-    As in SQuAD v2.0, abstaining is right where the text does not hold the answer, and only there.
-    """
-    if run.gold is None:
-        return []
-    golds: Sequence[str] = run.gold or ("",)
-    made = []
-    for side in run.comparison.sides:
-        answer = side.answer(view)
-        text = answer.text if answer else ""
-        exact = any(squad_exact_match(text, gold) for gold in golds)
-        made.append(Score(side.label, exact, max(squad_f1(text, gold) for gold in golds)))
-    return made

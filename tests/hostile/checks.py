@@ -185,6 +185,7 @@ MEANT = {
     "link-query": check_link,
     "evidence-payload": check_download,
     "batch-payload": check_download,
+    "gold-payload": check_download,
     "search-link-query": check_link,
 }
 

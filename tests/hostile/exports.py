@@ -33,9 +33,9 @@ from biom_demo.show.export import (
     markdown,
     read_link,
 )
-from biom_demo.show.practice import Ballot, TallyRow, ballots_html, tally_html
 from biom_demo.show.pubmed import records_html
-from biom_demo.ui.practice_panel import ballots_csv
+from biom_demo.show.votes import Ballot, ballots_html
+from biom_demo.ui.vote_panel import ballots_csv
 from tests.hostile import inputs, pubmed
 from tests.hostile.checks import check_download, check_html, check_json, check_link, check_markdown
 from tests.readings import WORD, side_of
@@ -93,15 +93,14 @@ def export_answer(random: Random, number: int, sent: list[Any]) -> None:
         difference_html(found),
         head_html(asked, comparison.passage.source, asked, stale=True),
         status_html(asked, kind="error"),
-        tally_html([TallyRow(asked, True, 1.0, 1, 1.0, 1.0)]),
     ):
         check_html(str(html))
     check_markdown(markdown(found))
     check_download(as_download("comparison.csv", "text/csv", comparison_csv(found)))
     check_json(json.dumps(comparison_document(found, pair=asked)))
     check_json(json.dumps(comparison_json(comparison, view)))
-    ballots = (Ballot(asked, *(readable(inputs.payload(random, which)) for _ in range(6))),)
-    check_html(str(ballots_html(ballots)))
+    ballots = (Ballot(asked, *(readable(inputs.payload(random, which)) for _ in range(6)), (asked,)),)
+    check_html(str(ballots_html(ballots, revealed=True)))
     check_download(ballots_csv(ballots))
     link = Link(named=asked, text=comparison.passage.text[:5_000], question=asked, pair=asked, view=view)
     check_link(link_query(link))

@@ -32,8 +32,9 @@ def test_no_input_of_a_kind_does_harm(report, kind):
 
 
 # What is shown at the end of a visit only: of an answer, a search, a file, a vote, and what is kept.
-DEEP = ("biom", "vanilla", "verdict", "difference", "why", "rewordings", "found-biom", "abstracts", "place",
-        "tally", "vote-count", "batch-preview", "batch-results", "batch-bad-rows", *checks.MEANT)  # fmt: skip
+DEEP = ("biom", "vanilla", "verdict", "difference", "why", "rewordings", "found-biom", "abstracts",
+        "benchmark-table", "benchmark-totals", "walk-place", "vote-count", "batch-preview", "batch-results",
+        "batch-bad-rows", *checks.MEANT)  # fmt: skip
 
 
 def test_the_inputs_come_as_far_as_the_page_goes(report):

@@ -135,15 +135,23 @@ def open_link(site: Site, random: Random, number: int, sent: list[Any]) -> None:
 
 
 def upload_file(site: Site, random: Random, number: int, sent: list[Any]) -> None:
-    """A file of any format under any name, loaded, gone through and asked about."""
+    """A file of any format under any name, loaded, scored, looked through, opened and saved."""
     visitor = Visitor(site, random, sent)
-    upload(visitor, random, "deck", FORMATS[number % len(FORMATS)](random), file_name(random))
-    for button in random.sample(("previous", "next", "random"), 2):
-        visitor.click(button)
-    if visitor.value("deck-ready") == "ask":
+    upload(visitor, random, "gold-file", FORMATS[number % len(FORMATS)](random), file_name(random))
+    look_through(visitor, random)
+    if not visitor.value("benchmark-table"):
+        return
+    visitor.click("score-all")
+    look_through(visitor, random)
+    visitor.fill(row_wanted=f"{random.choice((0, 1, 7))} {random.random()}")
+    visitor.click("row-wanted", "change")
+    if visitor.value("row-ready") == "ask":
         visitor.click("ask")
-        use_answer(visitor, random)
-        visitor.click("disagreement")
+    for button in ("next-row", "previous-row"):
+        visitor.click(button)
+    use_answer(visitor, random)
+    for kind in ("csv", "json", "first", "second"):
+        visitor.click(f"save-{kind}")
 
 
 def upload_rows(site: Site, random: Random, number: int, sent: list[Any]) -> None:
@@ -203,6 +211,28 @@ def upload(
     file = {"path": path, "orig_name": name, "meta": {"_type": "gradio.FileData"}, "size": len(content)}
     visitor.fill(**{part.replace("-", "_"): [file] if random.random() < 0.05 else file})
     visitor.click(part, "upload")
+
+
+WANTED = (
+    "sort question 1",
+    "sort first-sure 2",
+    "sort nothing 3",
+    "page 1 4",
+    "page -1",
+    "page " + "9" * 400,
+    "",
+)
+
+
+def look_through(visitor: Visitor, random: Random) -> None:
+    """The table in another order, on another page, of other rows; and what is no such choice."""
+    wanted = random.choice((*WANTED, inputs.payload(random)))
+    visitor.fill(rows_wanted=wanted, rows_found=random.choice(("", "gene", inputs.payload(random))))
+    visitor.click("rows-wanted", "change")
+    visitor.fill(rows_shown=random.choice(("all", "unlike", "unread", inputs.payload(random), None)))
+    visitor.click("rows-shown", "input")
+    visitor.fill(rows_shown="all", rows_found="")
+    visitor.click("rows-found", "submit")
 
 
 def file_name(random: Random, ending: str = "json") -> str:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from biom_demo.analysis.benchmark.evaluation import Evaluation, score
-from biom_demo.analysis.benchmark.gold import KINDS, Gold, Pair, Plan, part_read, plan_of, question_of
-from biom_demo.models.catalogue import PUBLISHED_PAIRS, PUBLISHED_SCORES, Checkpoint
-from biom_demo.qa import spans
+from biom_demo.analysis.benchmark.gold import KINDS, Gold, Plan, part_read, plan_of, question_of
+from biom_demo.models.catalogue import PUBLISHED_PAIRS, PUBLISHED_SCORES
 from biom_demo.qa.calibration import Reliability, reliability
 from biom_demo.qa.metrics import (
     BootstrapDifference,
@@ -30,10 +28,9 @@ from biom_demo.qa.metrics import (
 )
 from biom_demo.qa.pooling import pool
 from biom_demo.qa.reader import Reader
-from biom_demo.qa.records import Answer, Example, Prediction, Reading
+from biom_demo.qa.records import Answer, Example, Prediction
 
 SUBMITTED = 5  # answers of a factoid question, at most
-READ_AT_ONCE = 32  # pairs of one turn, where visitors take turns
 SAMPLES, SEED = 10_000, 0  # of the bootstrap
 
 
@@ -234,43 +231,6 @@ def measured(
     return benchmark(gold, plan, found, decoding="run_squad" if run_squad else "exhaustive")
 
 
-class Reads(Protocol):
-    """Where readings come from (``models.store.Visit``)."""
-
-    def read(self, checkpoint: Checkpoint, pairs: Sequence[Pair]) -> list[Reading]:
-        """The readings of the pairs, in order; fewer where reading ended early."""
-        ...
-
-
-def benchmark_steps(
-    gold: Gold, checkpoints: Sequence[Checkpoint], reads: Reads
-) -> Iterator[tuple[int, int, Benchmark | None]]:
-    """How many pairs of how many are read, again and again; at last with the figures.
-
-    The models read some pairs each in turn, so that an early end leaves figures over what both have
-    read; those are ``None`` where that is nothing. Raises what ``reads`` raises.
-    """
-    plan = plan_of(gold)
-    found = [Found(checkpoint.label, []) for checkpoint in checkpoints]
-    pooled = {place for places in plan.of_questions.values() for place in places}
-    total, done, going = len(plan.pairs), 0, True
-    while going and done < total:
-        pairs = plan.pairs[done : done + READ_AT_ONCE]
-        for checkpoint, one in zip(checkpoints, found, strict=True):
-            readings = reads.read(checkpoint, pairs)
-            for place, reading in enumerate(readings, start=done):
-                prediction = spans.decode(reading)
-                if place not in pooled:  # no more is ever looked at, and there may be many
-                    prediction = replace(prediction, answers=prediction.answers[:SUBMITTED])
-                one.predictions.append(prediction)
-            going = going and len(readings) == len(pairs)
-            if not going:
-                break
-        done = min(len(one.predictions) for one in found)
-        yield done, total, None
-    yield done, total, benchmark(gold, plan, found) if done else None
-
-
 def _model_scores(found: Found, gold: Gold, plan: Plan, decoding: str) -> ModelScores:
     predictions = [found.predictions[place] for place in plan.of_examples]
     evaluation = score(
@@ -308,11 +268,6 @@ def _pair_score(
     example: Example, prediction: Prediction, exact_match: float | None, f1: float | None
 ) -> PairScore:
     best, given = prediction.best(null_threshold=None), prediction.best()
-    right = None
-    if example.labelled:
-        text = given.text if given else ""
-        right = any(squad_exact_match(text, wanted) for wanted in example.gold_texts or ("",))
-        right = right and (given is None) == (not example.answerable)
     return PairScore(
         pair_id=example.question.id,
         best=best,
@@ -320,8 +275,17 @@ def _pair_score(
         null_probability=prediction.null_probability,
         exact_match=exact_match,
         f1=f1,
-        right=right,
+        right=right_of(example, given),
     )
+
+
+def right_of(example: Example, given: Answer | None) -> bool | None:
+    """Whether an answer (``None``: an abstention) is exactly right, ``None`` where that is not known."""
+    if not example.labelled:
+        return None
+    text = given.text if given else ""
+    right = any(squad_exact_match(text, wanted) for wanted in example.gold_texts or ("",))
+    return right and (given is None) == (not example.answerable)
 
 
 def _pooled(gold: Gold, plan: Plan, predictions: Sequence[Prediction]) -> dict[str, list[str]]:
