@@ -260,6 +260,7 @@ def test_every_function_that_makes_html_is_among_those_tried():
         "card_html",
         "verdict_html",
         "preview_html",
+        "meanwhile_html",
     }  # the last by test_shell.py
     for path in FILES:
         module = import_module(f"biom_demo.show.{path.stem}") if path.stem != "__init__" else None
