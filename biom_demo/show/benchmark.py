@@ -220,7 +220,7 @@ def _figures_html(found: Benchmark, labels: Sequence[str]) -> Markup:
         figures = [figure for figure in found.figures if figure.over == over]
         head = ["measure", *labels]
         if len(labels) == 2:
-            head += [f"{labels[0]} minus {labels[1]}", "p (bootstrap)", "sign test"]
+            head += ["first minus second", "p (bootstrap)", "sign test"]
         caption = f"{over[0].upper()}{over[1:]}: {counted(figures[0].n, 'item')}"
         if figures[0].questions != figures[0].n:
             caption += f" of {counted(figures[0].questions, 'question')}"

@@ -462,7 +462,7 @@ def _wire_table(site: Site, parts: Parts) -> None:
         ).then(None, None, None, js=script("table_drawn"))
 
     draws(parts["wanted"].change, click=True)
-    for listen in (parts["show"].input, parts["find"].submit, parts["find"].blur, parts["tick"].change):
+    for listen in (parts["show"].input, parts["find"].submit, parts["tick"].change):
         draws(listen)
     draws(parts["blind"].change)
 
