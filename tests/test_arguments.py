@@ -192,9 +192,10 @@ def test_the_api_answers_and_refuses_in_sentences(served_page):
 
 def test_a_visitors_key_stays_nowhere(served_page):
     secret = "secret0123456789abcdef0123456789abcd"
-    boxes = ("pubmed-question", "pubmed-query", "pubmed-pair", "count", "order", None, None, "ncbi-key")
-    number = served_page.event(*boxes, queued=True)
+    boxes = ("pubmed-question", "pubmed-query", "pubmed-pair", "count", "order", "read-from", "own-abstracts")
+    number = served_page.event(*boxes, None, None, None, "ncbi-key", queued=True)
     for key in (secret, secret + " and " + secret, secret * 20):
-        done = served_page.queued(number, ["", "", "mini", 20, "newest", None, None, key], session="keyed")
+        given = ["", "", "mini", 20, "newest", "pubmed", "", None, None, None, key]
+        done = served_page.queued(number, given, session="keyed")
         assert secret not in str(done)
     assert secret not in served_page.log
