@@ -109,7 +109,6 @@ def test_a_question_to_pubmed_on_to_compare_and_back(open_page, pubmed_app, widt
     page.locator("#top input[type=number]").press("Enter")
     expect(claims).to_have_count(1)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    page.screenshot(path=tmp_path / "asked.png", full_page=True)
     before, requests = page.locator("#found-biom .card").inner_html(), len(server.requests)
     page.locator("#abstracts .open-abstract").nth(1).click()
     expect(page.locator("#record")).to_contain_text("PMID 90000002", timeout=10_000)
@@ -127,6 +126,8 @@ def test_a_question_to_pubmed_on_to_compare_and_back(open_page, pubmed_app, widt
     page.go_back()  # the browser's own way back
     expect(page.locator("#found-biom")).to_be_visible()
     assert page.locator("#found-biom .card").inner_html() == before
+    # Last: it resizes the page, and a click just behind it may miss.
+    page.screenshot(path=tmp_path / "asked.png", full_page=True)
 
 
 def test_an_example_asks_at_one_click_and_stop_is_there_only_while_it_runs(open_page, pubmed_app):
@@ -230,7 +231,6 @@ def test_without_pubmed_own_abstracts_and_the_built_in_records_are_read(
         expect(page.locator("#abstracts tbody tr")).to_have_count(3)
         expect(status).to_contain_text("Nothing was sent to NCBI")
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-        page.screenshot(path=tmp_path / "own.png", full_page=True)
         page.locator("#abstracts .open-abstract").nth(1).click()
         expect(page.locator("#context textarea")).to_have_value("Marfan syndrome is of FBN1.", timeout=10_000)
         expect(page.locator("#record")).to_contain_text("Abstract 2")
@@ -243,6 +243,7 @@ def test_without_pubmed_own_abstracts_and_the_built_in_records_are_read(
         page.get_by_role("radio", name="PubMed").check()
         expect(page.locator("#ask-pubmed")).to_have_text("Ask PubMed")
         expect(page.locator("#pubmed-query")).to_be_visible()
+        page.screenshot(path=tmp_path / "own.png", full_page=True)
 
 
 def test_a_question_without_a_hit_is_told(open_page, pubmed_app):
