@@ -20,6 +20,7 @@ ROOT = Path(__file__).parent.parent
 SHARED_DATA = ROOT.parent / "shared" / "data"
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(config, items):
     """In two processes, tests of the browser stay together, and so do those of a file: they share a page."""
     if config.pluginmanager.hasplugin("xdist"):
