@@ -20,15 +20,6 @@ ROOT = Path(__file__).parent.parent
 SHARED_DATA = ROOT.parent / "shared" / "data"
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
-def pytest_collection_modifyitems(config, items):
-    """In two processes, tests of the browser stay together, and so do those of a file: they share a page."""
-    if config.pluginmanager.hasplugin("xdist"):
-        for item in items:
-            group = "browser" if "browser" in item.path.parts else item.path.stem
-            item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real data sets beside the checkout; skips where it is absent."""
