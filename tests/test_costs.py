@@ -326,7 +326,7 @@ NOT_DRIVEN = {
     "it is one slice, or a line around functions that are driven": """
         qa.records.CharSpan.of analysis.uploaded_rows.UploadedRows.asked
         qa.reader.size_of analysis.passage.passage_of_input show.batch.submitted
-        show.batch.predictions show.batch_table.answers_html
+        show.batch.predictions show.batch_table.answers_html show.votes.known_words
         analysis.literature.queries_to_try
         analysis.literature.findings analysis.claims.EvidenceTable.rank show.cards.card_html
         show.export.comparison_document show.difference.attributions_html

@@ -173,7 +173,7 @@ def check_link(query: str) -> None:
         )
         assert {name for name, _ in parse_qsl(query[1:])} <= {
             "id", "text", "q", "pair", "as", "null", "top", "length", "dup",
-            "tab", "query", "sort", "n", "model3", "model4",
+            "tab", "query", "sort", "n", "model3", "model4", "from",
         }  # fmt: skip
 
 
