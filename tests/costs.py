@@ -70,10 +70,10 @@ def ratio_of(function, short, long):
     return ratio
 
 
-def costliest(function, *, before="", chars=CHARS, shapes=SHAPES):
+def costliest(function, *, before="", chars=CHARS, shapes=SHAPES, pieces=PIECES):
     """(ratio, text's piece and shape) of the worst: how many times more a fourfold length costs."""
     worst = (0.0, "", "")
-    for piece in PIECES:
+    for piece in pieces:
         for shape in shapes:
             short, long = (before + shape.format(hostile(piece, size)) for size in (chars // 4, chars))
             worst = max(worst, (ratio_of(function, short, long), piece, shape))

@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 from playwright.sync_api import expect, sync_playwright
 
 from tests.browser.conftest import FLAGS, find_browser, running_app
+from tests.browser.test_benchmark import open_tab, upload
 from tests.conftest import ROOT
 from tests.entrez_server import entrez_server
 
@@ -53,12 +54,37 @@ def main() -> None:
                 page.locator("#difference").screenshot(path=FOLDER / f"difference-{size}-{theme}.png")
                 page.goto(f"{with_records}/?__theme={theme}")
                 page.get_by_role("tab", name="Ask PubMed").click()
-                page.locator("#pubmed-question textarea").fill("What blocks TNF-alpha?")
-                page.locator("#pubmed-query textarea").fill("TNF-alpha")
-                page.locator("#pubmed-query textarea").press("Enter")
+                page.locator("#pubmed-question textarea").fill("What does infliximab bind?")
+                page.locator("#pubmed-question textarea").press("Enter")
                 expect(page.locator("#pubmed-status")).to_contain_text("read: the first", timeout=60_000)
                 page.screenshot(path=FOLDER / f"ask-pubmed-{size}-{theme}.png", full_page=True)
+                page.goto(f"{address}/?__theme={theme}")
+                open_tab(page)
+                upload(page, known_answers(Path(folder)))
+                expect(page.locator("#benchmark-table tbody tr").first).to_be_visible(timeout=20_000)
+                page.locator("#score-all").click()
+                expect(page.locator("#benchmark-status")).to_contain_text("have read all", timeout=90_000)
+                page.wait_for_timeout(1_000)
+                page.screenshot(path=FOLDER / f"benchmark-{size}-{theme}.png", full_page=True)
         browser.close()
+
+
+def known_answers(folder: Path) -> Path:
+    """The examples as a BioASQ file."""
+    examples = json.loads((ROOT / "assets" / "examples.json").read_text("utf-8"))
+    questions = [
+        {
+            "id": f"example-{number}",
+            "type": "factoid",
+            "body": example["question"],
+            "exact_answer": [example["answers"]],
+            "snippets": [{"text": example["context"], "document": "example"}],
+        }
+        for number, example in enumerate(examples, start=1)
+    ]
+    path = folder / "examples.json"
+    path.write_text(json.dumps({"questions": questions}))
+    return path
 
 
 if __name__ == "__main__":
