@@ -367,7 +367,7 @@ def unless_refused(function):
 def test_the_cost_grows_with_the_text(name):
     function = unless_refused(TO_DRIVE[name])
     chars = length_for(function)
-    # Of the slow ones the harder shape alone, and every other piece: what they are made of is driven by itself.
+    # Of the slow ones the harder shape, and every other piece: what they are made of is driven by itself.
     slow = chars == LEAST_CHARS
     shapes, pieces = (SHAPES[1:], PIECES[::2]) if slow else (SHAPES, PIECES)
     ratio, piece, shape = costliest(function, chars=chars, shapes=shapes, pieces=pieces)
