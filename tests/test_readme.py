@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import re
 import shlex
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from biom_demo.cli import batch
+from biom_demo.cli import ask, batch
 from biom_demo.cli import main as demo_main
 from biom_demo.models.catalogue import CATALOGUE
 from biom_demo.pubmed.local_server import main as local_server_main
@@ -131,6 +132,39 @@ def test_the_batches_run_as_they_stand(command, monkeypatch, tmp_path, capsys):
     if "--out" in words:
         made = Path(words[words.index("--out") + 1])
         assert b"CFTR" in made.read_bytes() or "--side" in words
+
+
+@pytest.mark.parametrize(
+    "command", [c for c in COMMANDS if re.search(" (ask|evaluate|fetch) ", c) and "biom_demo" in c]
+)
+def test_the_other_commands_run_as_they_stand(command, monkeypatch, tmp_path, capsys):
+    """Against the local server's records; models that need no torch, but for the bundled pair's figures."""
+    if "sultan/" in command:
+        pytest.skip("needs the published checkpoint in the Hub cache")
+    text = "Cystic fibrosis is caused by mutations of CFTR."
+    monkeypatch.setattr(ask, "Models", lambda **_: WordModels({MINI.biom: "CFTR", MINI.vanilla: "gene"}))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+    monkeypatch.setenv("BIOM_CACHE", "off")
+    monkeypatch.setenv("BIOM_PAIR", "mini")
+    monkeypatch.chdir(tmp_path)
+    Path("abstract.txt").write_text(text)
+    start = text.index("CFTR")
+    write_squad(
+        [Example(Question("Which gene?", "1"), text, ("CFTR",), (CharSpan(start, start + 4),))],
+        Path("dev.json"), title="t",
+    )  # fmt: skip
+    for number in "12":
+        snippets = [{"text": text, "document": "d"}]
+        one = {"id": number, "type": "factoid", "body": "Which gene?", "exact_answer": [["CFTR"]]}
+        Path(f"8B{number}_golden.json").write_text(json.dumps({"questions": [one | {"snippets": snippets}]}))
+    words = shlex.split(command.partition(" < ")[0])
+    with entrez_server() as server:
+        monkeypatch.setenv("BIOM_ENTREZ_URL", server.url)
+        assert demo_main(words[3:]) == 0
+    assert "CFTR" in capsys.readouterr().out or "evaluate" in words
+    for option in ("--json", "--predictions", "--submission"):
+        if "evaluate" in words and option in words:
+            assert "CFTR" in Path(words[words.index(option) + 1]).read_text("utf-8")
 
 
 def test_files_that_are_named_exist():

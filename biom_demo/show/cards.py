@@ -398,10 +398,11 @@ def head_html(
         Markup('<b class="previous" role="status">for the previous question</b> ') if stale else Markup()
     )
     return Markup(
-        '<div class="result-head{kind}"><p>{previous}<span class="asked"><b>{lead}:</b> '
+        '<div class="result-head{kind}{example}"><p>{previous}<span class="asked"><b>{lead}:</b> '
         '<bdi>{question}</bdi></span><span class="of"> · {source} · {models}</span></p>{edit}</div>'
     ).format(
         kind=" stale" if stale else "",
+        example=" example" if example else "",
         previous=previous,
         lead="Example" if example else "Q",
         question=question,
