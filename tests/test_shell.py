@@ -73,21 +73,22 @@ def test_the_example_is_shown_meanwhile_where_the_address_asks_for_nothing_else(
     assert environment.get_template("other.html").render() == pages["other.html"]
 
 
-def test_the_still_picture_has_the_examples_answers_and_none_of_its_style_leaves_it():
+def test_the_still_picture_has_the_examples_answers_and_a_style_of_its_own():
     run = Run.of_opening(Opening(stored_answer(MINI)), "mini")
     example = {"head": head_of(run), **drawn(run, View())}
     html = str(meanwhile_html(example, ("biom", "vanilla")))
     for side in run.comparison.sides:
         assert side.answer(View()).text in html
     assert "loading" in meanwhile_html({}, ())
-    style = shell.sheet_of_the_picture().removeprefix("<style>").removesuffix("</style>")
-    assert style.startswith("#meanwhile {")
-    depth = [0]
-    for brace in re.findall("[{}]", re.sub(r"/\*.*?\*/", "", style, flags=re.DOTALL)):
-        depth.append(depth[-1] + (1 if brace == "{" else -1))
-    assert depth[-1] == 0
-    assert 0 not in depth[1:-1]  # every rule is within the first
-    assert "prefers-color-scheme: dark" in style
+    # A shadow root: neither is its style anyone else's, nor anyone else's its.
+    picture = shell.still_picture(html)
+    start, end = '<div id="meanwhile"><template shadowrootmode="open"><style>', "</template></div>"
+    style, shown = picture.removeprefix(start).removesuffix(end).split("</style>")
+    assert f"{start}{style}</style>{shown}{end}" == picture
+    assert shown == html
+    assert "gradio" not in re.sub(r"/\*.*?\*/", "", style, flags=re.DOTALL)
+    (dark,) = re.findall(r"@media \(prefers-color-scheme: dark\) \{ \.still \{([^}]*--biom[^}]*)\}", style)
+    assert "--paper" in dark
 
 
 def test_it_is_put_up_once(monkeypatch):

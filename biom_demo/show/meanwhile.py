@@ -28,5 +28,5 @@ def meanwhile_html(example: Mapping[str, Markup], columns: Sequence[str]) -> Mar
         else Markup()
     )
     return Markup(
-        '<div id="meanwhile">{title}<p class="loading">The page is loading …</p>{answered}</div>'
+        '<main class="still">{title}<p class="loading">The page is loading …</p>{answered}</main>'
     ).format(title=title_html(), answered=answered)

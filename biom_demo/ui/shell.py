@@ -31,7 +31,7 @@ _ASKED = (
     + " %}"
 )
 # The rules of the style sheet that hold in Gradio's dark theme.
-_DARK = re.compile(r"^\.dark \.gradio-container[^{]*\{([^}]*)\}", re.MULTILINE)
+_DARK = re.compile(r"^\.dark \.still[^{]*\{([^}]*)\}", re.MULTILINE)
 _BODY = re.compile(r"(?=<gradio-app)")
 
 
@@ -57,16 +57,21 @@ class WithShell(BaseLoader):
         return source, path, is_current
 
 
-def sheet_of_the_picture() -> str:
-    """The page's own style sheet for what stands in ``#meanwhile`` alone; dark where the system is.
+def still_picture(html: str) -> str:
+    """What is drawn until the page stands, in a shadow root, which no other style sheet reaches.
 
-    Gradio brings the sheet itself with its scripts.
+    Gradio brings the page's own sheet with its scripts, and sheets of its own for what they draw; the
+    picture has the first from the start, dark where the system is, and never the others.
     """
-    sheet = (ASSETS / "style.css").read_text("utf-8")
+    sheet = (ASSETS / "style.css").read_text("utf-8").replace(".gradio-container", ".still")
     dark = "".join(
-        f"@media (prefers-color-scheme: dark) {{ & {{{found[1]}}} }}" for found in _DARK.finditer(sheet)
+        f"@media (prefers-color-scheme: dark) {{ .still {{{found[1]}}} }}" for found in _DARK.finditer(sheet)
     )
-    return f"<style>#meanwhile {{ {sheet.replace('.gradio-container', '&')} {dark} }}</style>"
+    own = (ASSETS / "still.css").read_text("utf-8")
+    return (
+        f'<div id="meanwhile"><template shadowrootmode="open"><style>{sheet}\n{dark}\n{own}</style>{html}'
+        "</template></div>"
+    )
 
 
 def _as_it_stands(html: str) -> str:
@@ -85,13 +90,12 @@ def put_up(host: str | None = None, example: Update | None = None) -> None:
         loader = loader.loader
     # Some sites take whole addresses alone.
     preview = str(preview_html(f"https://{host}{CARD}" if host else CARD))
-    sheet = sheet_of_the_picture()
     if loader is not None:
         templates.env.loader = WithShell(
             loader,
             preview + SHELL.read_text("utf-8"),
-            opening=sheet + str(meanwhile_html(example or {}, ACCENTS[:2])),
-            plain=sheet + str(meanwhile_html({}, ())),
+            opening=still_picture(str(meanwhile_html(example or {}, ACCENTS[:2]))),
+            plain=still_picture(str(meanwhile_html({}, ()))),
         )
         if templates.env.cache is not None:
             templates.env.cache.clear()

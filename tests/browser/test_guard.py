@@ -55,4 +55,4 @@ def test_a_text_that_no_body_may_hold_is_told_in_a_sentence(open_page):
     )
     page.locator("#question textarea").fill(QUESTION)
     page.locator("#question textarea").press("Enter")
-    expect(page.get_by_text("This is too much").first).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("This is too much").first).to_be_visible(timeout=120_000)
