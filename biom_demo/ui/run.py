@@ -239,7 +239,7 @@ def head_of(run: Run | None, boxes: Inquiry | None = None) -> str:
         run.note or run.passage.source,
         models,
         stale=stale,
-        edit="Ask your own question" if run.note else "Edit",
+        edit="Ask your own" if run.note else "Edit",
         example=bool(run.note),
     )
 
