@@ -67,11 +67,8 @@ def still_picture(html: str) -> str:
     dark = "".join(
         f"@media (prefers-color-scheme: dark) {{ .still {{{found[1]}}} }}" for found in _DARK.finditer(sheet)
     )
-    own = (ASSETS / "still.css").read_text("utf-8")
-    return (
-        f'<div id="meanwhile"><template shadowrootmode="open"><style>{sheet}\n{dark}\n{own}</style>{html}'
-        "</template></div>"
-    )
+    page = (ASSETS / "still.html").read_text("utf-8")
+    return page.replace("/* SHEET */", f"{sheet}\n{dark}", 1).replace("<!-- PICTURE -->", html, 1)
 
 
 def _as_it_stands(html: str) -> str:

@@ -127,7 +127,7 @@ def test_nothing_above_the_answers_jumps_while_they_come(open_page):
         "tops => { window.seen = []; setInterval(() => window.seen.push(eval(tops)()), 20); }", tops
     )
     expect(page.locator("#status")).to_contain_text("Two models read", timeout=60_000)
-    page.wait_for_timeout(300)
+    page.wait_for_timeout(1_000)
     seen = page.evaluate("window.seen")
     assert len(seen) > 10
     assert all(abs(a - b) <= 1 for now in seen for a, b in zip(now, before, strict=True)), (before, seen[-1])
