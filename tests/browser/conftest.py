@@ -99,8 +99,9 @@ def browser():
         if os.environ.get("CI"):
             pytest.fail("chromium is not installed; `make test` installs it where it may")
         pytest.skip("needs chromium (Debian: apt-get install chromium)")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=20_000)  # the other half of the suite runs on the same cores
     with sync_playwright() as playwright:
         made = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield made

@@ -33,7 +33,7 @@ def upload(page, name, content):
 
 
 def saved(page, kind):
-    with page.expect_download(timeout=20_000) as waiting:
+    with page.expect_download(timeout=30_000) as waiting:
         page.locator(f"#batch-{kind}").click()
     return waiting.value.suggested_filename, waiting.value.path().read_text("utf-8")
 
@@ -61,16 +61,16 @@ def test_a_file_up_its_columns_mapped_its_answers_home(open_page, size):
     expect(page.locator("#batch-preview")).to_contain_text("nothing to read")
     page.locator("#start-batch").click()
     expect(page.locator("#batch-status")).to_contain_text(
-        "No column holds what is to be read", timeout=20_000
+        "No column holds what is to be read", timeout=30_000
     )
     choose(page, "context", "Inhalt")
     page.keyboard.press("Escape")
-    expect(page.locator("#batch-preview")).to_contain_text("inherited disease", timeout=20_000)
+    expect(page.locator("#batch-preview")).to_contain_text("inherited disease", timeout=30_000)
     expect(page.locator("#batch-preview")).to_contain_text("no question")
     page.locator("#batch-own-question textarea").fill("Which gene is mutated?")
-    expect(page.locator("#batch-preview")).to_contain_text("Which gene is mutated?", timeout=20_000)
+    expect(page.locator("#batch-preview")).to_contain_text("Which gene is mutated?", timeout=30_000)
     choose(page, "question", "Frage")
-    expect(page.locator("#batch-preview tbody tr").first).to_contain_text("Which gene?", timeout=20_000)
+    expect(page.locator("#batch-preview tbody tr").first).to_contain_text("Which gene?", timeout=30_000)
     page.locator("#start-batch").click()
     expect(page.locator("#batch-status")).to_contain_text("All 7 rows read", timeout=90_000)
     expect(page.locator("#batch-results tbody tr")).to_have_count(6)
@@ -88,7 +88,7 @@ def test_a_file_up_its_columns_mapped_its_answers_home(open_page, size):
     assert (name, content.count("\n")) == ("bad-rows.csv", 2)
     # A file that cannot be read takes nothing away.
     upload(page, "other.csv", "")
-    expect(page.locator("#batch-told")).to_contain_text("is empty", timeout=20_000)
+    expect(page.locator("#batch-told")).to_contain_text("is empty", timeout=30_000)
     expect(page.locator("#batch-results tbody tr")).to_have_count(6)
     expect(page.locator("#batch-preview tbody tr").first).to_contain_text("Which gene?")
 
@@ -98,7 +98,7 @@ def test_stop_keeps_what_was_read_and_go_on_reads_the_rest(open_page):
     upload(
         page, "many.csv", "question,text\n" + "".join(f'Which gene?,"{TEXT} ({n})"\n' for n in range(ROWS))
     )
-    expect(page.locator("#batch-told")).to_contain_text(f"{ROWS} rows", timeout=20_000)
+    expect(page.locator("#batch-told")).to_contain_text(f"{ROWS} rows", timeout=30_000)
     page.locator("#start-batch").click()
     expect(page.locator("#batch-status")).to_contain_text(
         re.compile(r"a second, about .* left"), timeout=90_000

@@ -46,13 +46,13 @@ def upload(page, path):
 
 def open_tab(page):
     page.get_by_role("tab", name="Benchmark").click()
-    expect(page.locator("#benchmark-about")).to_be_visible(timeout=20_000)
+    expect(page.locator("#benchmark-about")).to_be_visible(timeout=30_000)
 
 
 def scored(page, path):
     open_tab(page)
     upload(page, path)
-    expect(page.locator("#benchmark-table tbody tr")).to_have_count(len(ASKED), timeout=20_000)
+    expect(page.locator("#benchmark-table tbody tr")).to_have_count(len(ASKED), timeout=30_000)
     page.locator("#score-all").click()
     expect(page.locator("#benchmark-status")).to_contain_text("have read all 6 texts", timeout=90_000)
     expect(page.locator("#benchmark-table")).not_to_contain_text("not read yet")
@@ -111,7 +111,7 @@ def test_a_file_is_scored_sorted_filtered_opened_and_saved(open_page, width, the
     question, number = row.inner_text(), row.get_attribute("data-number")
     answers = column(page, 4)[3]
     row.click()
-    expect(page.locator("#status")).to_contain_text("nothing was read anew", timeout=20_000)
+    expect(page.locator("#status")).to_contain_text("nothing was read anew", timeout=30_000)
     expect(page.locator("#head")).to_contain_text(question)
     expect(page.locator("#head")).to_be_in_viewport()
     expect(page.locator("#walk-place")).to_contain_text("Row 4 of 6")
@@ -159,7 +159,7 @@ def test_a_blind_test_goes_through_a_file_without_telling(open_page, golden):
     open_tab(page)
     upload(page, golden)
     rows = page.locator("#benchmark-table tbody tr")
-    expect(rows).to_have_count(len(ASKED), timeout=20_000)
+    expect(rows).to_have_count(len(ASKED), timeout=30_000)
     expect(page.locator("#benchmark-table")).to_contain_text("Hidden")
     expect(page.locator("#benchmark-table th")).to_have_count(2)
     # Not read yet: it is asked, blind.
@@ -188,7 +188,7 @@ def test_a_file_that_cannot_be_used_is_told(open_page, tmp_path):
     bad = tmp_path / "bad.json"
     bad.write_text("{")
     upload(page, bad)
-    expect(page.locator("#benchmark-status [role=alert]")).to_contain_text("not valid JSON", timeout=20_000)
+    expect(page.locator("#benchmark-status [role=alert]")).to_contain_text("not valid JSON", timeout=30_000)
     expect(page.locator("#benchmark-table")).to_be_hidden()
     page.locator("#score-all").click()
-    expect(page.locator("#benchmark-status")).to_contain_text("no file yet", timeout=20_000)
+    expect(page.locator("#benchmark-status")).to_contain_text("no file yet", timeout=30_000)

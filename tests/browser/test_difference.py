@@ -33,7 +33,7 @@ def unfold(page, name):
 
 
 def downloaded(page, button):
-    with page.expect_download(timeout=20_000) as waiting:
+    with page.expect_download(timeout=30_000) as waiting:
         page.locator(button).click()
     return waiting.value.path().read_bytes()
 
@@ -158,13 +158,13 @@ def test_a_permalink_brings_back_question_text_and_settings(open_page, text, que
     ask(page, text, question)
     unfold(page, "Keep and share")
     link = page.locator("#link textarea, #link input")
-    expect(link).to_have_value(re.compile(r"\?q="), timeout=10_000)
+    expect(link).to_have_value(re.compile(r"\?q="), timeout=30_000)
     expect(page.locator("#link-status")).to_contain_text("pasted text is not in the link")
     page.get_by_label("with the pasted text in it").check()
     unfold(page, "More: further")
     set_slider(page, "shown", 3)
     expect(page.locator("#biom .runners-up li")).to_have_count(2)
-    expect(link).to_have_value(re.compile(r"text=.*top=3"), timeout=10_000)
+    expect(link).to_have_value(re.compile(r"text=.*top=3"), timeout=30_000)
     other = open_page()
     other.goto(link.input_value())
     expect(other.locator("#status")).to_contain_text("Two models read", timeout=60_000)
@@ -182,7 +182,7 @@ def test_a_link_with_nonsense_is_harmless(open_page, app):
     page.goto(
         f"{app}/?q=%3Cimg+src%3Dx+onerror%3D%22document.title%3D%27run%27%22%3E&null=1e99&top=x&pair=%00"
     )
-    expect(page.locator("#status")).to_contain_text("the question alone", timeout=20_000)
+    expect(page.locator("#status")).to_contain_text("the question alone", timeout=30_000)
     expect(page.locator("#question textarea")).to_have_value(re.compile("^<img"))
     assert page.title() != "run"
 

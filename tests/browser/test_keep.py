@@ -53,7 +53,7 @@ def test_texts_that_the_tab_keeps_are_told_and_can_be_forgotten(open_page):
     expect(page.locator("#stored")).to_contain_text("Forgotten")
     assert page.evaluate("sessionStorage.getItem('biom-texts')") is None
     page.reload()
-    expect(page.locator("#status")).to_contain_text("the question alone", timeout=20_000)
+    expect(page.locator("#status")).to_contain_text("the question alone", timeout=30_000)
     expect(page.locator("#context textarea")).to_have_value("")
 
 
@@ -80,13 +80,13 @@ def test_back_and_forward_move_between_runs_and_read_nothing(open_page):
     expect(page).to_have_url(re.compile("q=Which\\+organ"))
     second = times(page)
     page.go_back()
-    expect(page.locator("#head")).to_contain_text(QUESTION, timeout=20_000)
+    expect(page.locator("#head")).to_contain_text(QUESTION, timeout=30_000)
     expect(page.locator("#status")).to_contain_text("nothing was read anew")
     expect(page.locator("#question textarea")).to_have_value(QUESTION)
     assert times(page) == first
     expect(page).to_have_url(NAMED)
     page.go_forward()
-    expect(page.locator("#head")).to_contain_text(OTHER, timeout=20_000)
+    expect(page.locator("#head")).to_contain_text(OTHER, timeout=30_000)
     assert times(page) == second
     # A setting is a change of the step, not a step.
     edit(page)
@@ -94,7 +94,7 @@ def test_back_and_forward_move_between_runs_and_read_nothing(open_page):
     set_slider(page, "shown", 3)
     expect(page).to_have_url(re.compile("top=3"))
     page.go_back()
-    expect(page.locator("#head")).to_contain_text(QUESTION, timeout=20_000)
+    expect(page.locator("#head")).to_contain_text(QUESTION, timeout=30_000)
 
 
 def test_a_step_back_over_a_reload_asks_again(open_page):
@@ -120,7 +120,7 @@ def test_an_earlier_run_out_of_the_list_is_drawn_again(open_page):
     unfold(page, "Keep and share")
     page.get_by_role("combobox", name=re.compile("^History")).click()
     page.get_by_role("option", name=re.compile("^1\\.")).click()
-    expect(page.locator("#status")).to_contain_text("nothing was read anew", timeout=20_000)
+    expect(page.locator("#status")).to_contain_text("nothing was read anew", timeout=30_000)
     assert times(page) == first
     expect(page).to_have_url(NAMED)
 
@@ -137,9 +137,9 @@ def test_tabs_are_in_the_address(open_page, app):
     expect(page.get_by_role("tab", name="Compare")).to_have_attribute("aria-selected", "true")
     other = open_page()
     other.goto(f"{app}/?tab=about")
-    expect(other.get_by_role("tab", name="About")).to_have_attribute("aria-selected", "true", timeout=20_000)
+    expect(other.get_by_role("tab", name="About")).to_have_attribute("aria-selected", "true", timeout=30_000)
     other.goto(f"{app}/?tab=constructor&q=x")
-    expect(other.locator("#status")).to_contain_text("the question alone", timeout=20_000)
+    expect(other.locator("#status")).to_contain_text("the question alone", timeout=30_000)
     expect(other.get_by_role("tab", name="Compare")).to_have_attribute("aria-selected", "true")
 
 

@@ -82,7 +82,7 @@ def refused(page):
     edit(page)
     page.locator("#question textarea").fill("??")
     page.locator("#question textarea").press("Enter")
-    expect(page.locator("#status [role=alert]")).to_be_visible(timeout=20_000)
+    expect(page.locator("#status [role=alert]")).to_be_visible(timeout=30_000)
 
 
 def test_the_boxes_fold_into_the_head_of_the_result_and_open_again(open_page):
@@ -216,7 +216,7 @@ def test_something_is_shown_before_the_scripts_have_come(browser, app):
 def test_a_page_with_a_question_in_its_address_shows_no_example(open_page, app):
     page = open_page()
     page.goto(f"{app}/?q=Which+gene%3F")
-    expect(page.locator("#status")).to_contain_text("the question alone", timeout=20_000)
+    expect(page.locator("#status")).to_contain_text("the question alone", timeout=30_000)
     expect(page.locator("#biom")).to_contain_text("Ask a question")
     expect(page.locator("#head")).to_have_text("")
 
