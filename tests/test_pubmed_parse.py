@@ -6,7 +6,7 @@ import json
 import random
 import tracemalloc
 from dataclasses import replace
-from time import process_time
+from time import thread_time
 
 import pytest
 from hypothesis import given, settings
@@ -877,11 +877,11 @@ def test_cost_is_near_linear(make):
         xml = wrapped(make(chars))
         times = []
         for _ in range(3):
-            began = process_time()
+            began = thread_time()
             for record in parse_articles(xml):
                 assert record.told is not None
                 assert record.as_json()["notes"] is not None
-            times.append(process_time() - began)
+            times.append(thread_time() - began)
         return min(times)
 
     assert cost(100_000) < 10 * max(cost(25_000), 0.002)
