@@ -333,7 +333,7 @@ def seconds(function, *args, **options):
 
 
 def near_linear(cost, size):
-    """Whether ``cost(4 * size)`` is nearer to 4 times ``cost(size)`` than to 16 times, once in three tries."""
+    """Whether ``cost(4 * size)`` is nearer to 4 times ``cost(size)`` than to 16, once in three tries."""
     return any(cost(4 * size) < 9 * cost(size) + 0.02 for _ in range(3))
 
 
