@@ -143,7 +143,7 @@ def test_a_file_is_scored_sorted_filtered_opened_and_saved(open_page, width, the
     expect(page.locator("#benchmark-table")).to_be_visible()
     # Files.
     page.get_by_role("button", name="Save: every answer").click()
-    page.wait_for_timeout(400)
+    page.wait_for_timeout(800)
     saved = list(csv.DictReader(io.StringIO(downloaded(page, "#save-csv").decode())))
     assert len(saved) == 2 * len(ASKED)
     made = json.loads(downloaded(page, "#save-first"))
@@ -154,7 +154,7 @@ def test_a_blind_test_goes_through_a_file_without_telling(open_page, golden):
     page = open_page()
     page.locator("#head .edit").click()
     page.get_by_role("button", name=re.compile("^More: further")).click()
-    page.wait_for_timeout(400)
+    page.wait_for_timeout(800)
     page.get_by_label("Blind").check()
     open_tab(page)
     upload(page, golden)

@@ -29,7 +29,7 @@ def unfold(page, name):
     if name.startswith("More"):
         edit(page)
     page.get_by_role("button", name=re.compile(f"^{name}")).click()
-    page.wait_for_timeout(400)  # it unfolds; what is typed meanwhile may be lost
+    page.wait_for_timeout(800)  # it unfolds; what is typed meanwhile may be lost
 
 
 def downloaded(page, button):

@@ -156,7 +156,7 @@ def test_a_blind_test_on_a_phone_shows_the_texts_as_there_is_none_of_both(open_p
     page = open_page(width=390, height=844)
     edit(page)
     page.get_by_role("button", name=re.compile("^More: further")).click()
-    page.wait_for_timeout(400)
+    page.wait_for_timeout(800)
     page.get_by_label("Blind").check()
     ask(page, TEXT, QUESTION)
     assert visible_texts(page) == ["#biom .context", "#vanilla .context"]

@@ -105,6 +105,7 @@ def test_a_question_to_pubmed_on_to_compare_and_back(open_page, pubmed_app, widt
     expect(page.locator("#shared-claims")).to_contain_text("models")
     expect(page.locator("#abstracts tbody tr")).to_have_count(2)
     page.get_by_role("button", name="More: no-answer threshold").click()
+    page.wait_for_timeout(1_000)  # it unfolds; what is typed meanwhile may be lost
     page.locator("#top input[type=number]").fill("1")
     page.locator("#top input[type=number]").press("Enter")
     expect(claims).to_have_count(1)
