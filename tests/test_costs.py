@@ -298,6 +298,7 @@ NOT_DRIVEN = {
         analysis.benchmark.gold.read_gold analysis.stored.comparison_of
         analysis.rows.open_rows analysis.rows.opens_json show.growing.Growing.append
         analysis.uploaded_rows.read_rows analysis.uploaded_rows.main qa.datasets.uploads.read_in_child
+        qa.datasets.uploads.write_as_child analysis.benchmark.gold.uploaded_gold
         """,
     "it passes a bounded text on to a model, to PubMed or to its cache": """
         analysis.attribution.reworded analysis.comparison.Readers.read analysis.literature.search

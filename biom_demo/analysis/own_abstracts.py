@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
@@ -27,7 +26,7 @@ from biom_demo.pubmed.exports import medline_records, ris_records
 from biom_demo.pubmed.local_server import RECORDS_FILE, article_xml
 from biom_demo.pubmed.parse import parse_articles
 from biom_demo.pubmed.paste import readable_text
-from biom_demo.qa.datasets.uploads import MAX_UPLOAD_BYTES, limit_this_process, read_in_child
+from biom_demo.qa.datasets.uploads import MAX_UPLOAD_BYTES, read_in_child, write_as_child
 
 FILE_TYPES = (".nbib", ".txt", ".ris", ".csv", ".tsv", ".xml")
 FILES_IN_WORDS = (
@@ -182,17 +181,7 @@ def _given(found: Iterable[Abstract | BadRow]) -> Given:
 def main(argv: Sequence[str] | None = None) -> int:
     """Read a file within the limits and write its abstracts as JSON to standard output; 0, if it could."""
     (given,) = sys.argv[1:] if argv is None else argv
-    limit_this_process()
-    path = Path(given)
-    os.chdir(path.parent)  # so that messages name the file and not where it lies
-    try:
-        document = _document_of(path.name)
-    except InputError as error:
-        document = {"wrong": str(error)}
-    except MemoryError:
-        document = {"limit": "memory"}
-    sys.stdout.write(json.dumps(document))
-    return 0
+    return write_as_child(given, _document_of)
 
 
 def _document_of(name: str) -> dict[str, Any]:

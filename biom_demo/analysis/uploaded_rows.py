@@ -8,7 +8,6 @@ The child is ``python -m biom_demo.analysis.uploaded_rows FILE COLUMNS``; it wri
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -24,7 +23,7 @@ from biom_demo.pubmed.abstract import Abstract
 from biom_demo.qa.datasets import BioAsqQuestion
 from biom_demo.qa.datasets.bioasq import questions_of
 from biom_demo.qa.datasets.files import document_of
-from biom_demo.qa.datasets.uploads import MAX_UPLOAD_BYTES, limit_this_process, read_in_child
+from biom_demo.qa.datasets.uploads import MAX_UPLOAD_BYTES, read_in_child, write_as_child
 
 MAX_PAGE_ROWS = 2_000
 MAX_NAMES, MAX_NAME_CHARS = 200, 200  # of columns that are offered; others can be named on the command line
@@ -124,17 +123,9 @@ def _row_of(given: Mapping[str, Any], contexts: Sequence[str]) -> Row | BadRow:
 def main(argv: Sequence[str] | None = None) -> int:
     """Read a file within the limits and write its rows as JSON to standard output; 0, if it could."""
     given, columns = sys.argv[1:] if argv is None else argv
-    limit_this_process()
-    path = Path(given)
-    os.chdir(path.parent)  # so that messages name the file and not where it lies
-    try:
-        written = json.dumps(_document_of(path.name, _columns_of(json.loads(columns))))
-    except BioMError as error:
-        written = json.dumps({"wrong": readable(str(error))})
-    except (MemoryError, RecursionError):
-        written = json.dumps({"limit": "memory"})
-    sys.stdout.write(written)
-    return 0
+    return write_as_child(
+        given, lambda name: _document_of(name, _columns_of(json.loads(columns))), words=readable
+    )
 
 
 def _document_of(name: str, columns: Columns) -> dict[str, Any]:

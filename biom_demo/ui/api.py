@@ -17,7 +17,7 @@ from gradio.context import get_blocks_context
 from gradio.utils import get_function_description, get_upload_folder
 
 from biom_demo import __version__
-from biom_demo.analysis.benchmark import Gold, benchmark_json, benchmark_steps
+from biom_demo.analysis.benchmark import benchmark_json, benchmark_steps, uploaded_gold
 from biom_demo.analysis.comparison import MAX_SIDES, Comparison, View, compared
 from biom_demo.analysis.difference import difference_of
 from biom_demo.analysis.literature import (
@@ -52,7 +52,6 @@ from biom_demo.models.store import Visit
 from biom_demo.models.worker import Ended
 from biom_demo.pubmed.identify import Kind, identify
 from biom_demo.qa.checkpoint_files import WEIGHTS
-from biom_demo.qa.datasets.uploads import read_upload
 from biom_demo.qa.records import Question
 from biom_demo.show.export import (
     VIEW_LIMITS,
@@ -230,9 +229,7 @@ def evaluate_file(site: Site, file: Any, pair: str, *, visitor: str = "") -> dic
     site.stops.check_open()
     checkpoints = site.checkpoints(pair)
     path = uploaded(file)
-    found = read_upload(path, mode="card")
-    name = file.get("orig_name") or path.name
-    gold = Gold(readable(str(name)), found.examples, found.questions, found.notes)
+    gold = uploaded_gold(path, str(file.get("orig_name") or path.name))
     with site.reading(Work.API, visitor) as visit:
         *_, (_, _, made) = result_of(lambda: list(benchmark_steps(gold, checkpoints, visit)), visit)
     if made is None:

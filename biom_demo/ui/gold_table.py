@@ -24,11 +24,11 @@ from biom_demo.analysis.benchmark import (
     prediction_rows,
     rows_of,
     submission,
+    uploaded_gold,
 )
 from biom_demo.analysis.comparison import Comparison, Side
 from biom_demo.analysis.passage import passage_of_text, readable
 from biom_demo.models.catalogue import Checkpoint
-from biom_demo.qa.datasets.uploads import read_upload
 from biom_demo.show.benchmark import Shown
 from biom_demo.show.export import as_download, csv_text
 from biom_demo.show.words import counted
@@ -80,9 +80,7 @@ class Scored:
 
 def read_file(path: str) -> GoldFile:
     """An uploaded file as gold. Raises as ``read_upload`` does."""
-    found = read_upload(path, mode="card")
-    name = readable(path.replace("\\", "/").rsplit("/", 1)[-1])
-    return GoldFile.of(Gold(name, found.examples, found.questions, found.notes))
+    return GoldFile.of(uploaded_gold(path, path.replace("\\", "/").rsplit("/", 1)[-1]))
 
 
 def parts_of(file: GoldFile, pair: str, read: Sequence[Part]) -> tuple[Part, ...]:

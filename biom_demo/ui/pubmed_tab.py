@@ -441,24 +441,12 @@ def _view(threshold: float, shown: float) -> View:
 def _wire_asking(site: Site, parts: Parts, page: gr.Blocks) -> None:
     sliders = parts.of("threshold", "top")
 
-    # Gradio passes the request to a parameter of that type only, so the boxes are named.
-    def on_ask(
-        question: str | None,
-        query: str | None,
-        pair: str,
-        count: float,
-        order: str,
-        source: str | None,
-        own: str | None,
-        file: OwnFile | None,
-        made: Generated | None,
-        before: ReadSoFar | None,
-        own_key: str | None,
-        request: gr.Request,
-    ) -> Iterator[dict[Any, Any]]:
+    # Gradio passes the request to a parameter of that type, wherever it stands.
+    def on_ask(request: gr.Request, *values: Any) -> Iterator[dict[Any, Any]]:
+        *boxes, made, before, own_key = values
         updates = find_abstracts(
             site.seen_by(request.headers),
-            asked_of(question, query, pair, count, order, source, own, file),
+            asked_of(*boxes),
             made,
             before,
             api_key=(own_key or "").strip(),
@@ -477,25 +465,10 @@ def _wire_asking(site: Site, parts: Parts, page: gr.Blocks) -> None:
         updates = read_found(site, to_read, view, searches, request.session_hash or "")
         yield from parts.streamed(updates, *READ)
 
-    def on_linked(
-        linked: str,
-        question: str | None,
-        query: str | None,
-        pair: str,
-        count: float,
-        order: str,
-        source: str | None,
-        own: str | None,
-        file: OwnFile | None,
-        made: Generated | None,
-        before: ReadSoFar | None,
-        own_key: str | None,
-        request: gr.Request,
-    ) -> Iterator[dict[Any, Any]]:
+    def on_linked(request: gr.Request, linked: str, *values: Any) -> Iterator[dict[Any, Any]]:
         # Gradio tells of a state also when the page has just been opened, and nothing was linked to.
         if linked:
-            boxes = (question, query, pair, count, order, source, own, file)
-            yield from on_ask(*boxes, made, before, own_key, request)
+            yield from on_ask(request, *values)
         else:
             yield from parts.streamed((), *FOUND)
 

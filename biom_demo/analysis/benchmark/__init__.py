@@ -16,6 +16,7 @@ from biom_demo.analysis.benchmark.gold import (
     plan_of,
     question_word,
     read_gold,
+    uploaded_gold,
 )
 from biom_demo.analysis.benchmark.report import (
     PUBLISHED,
@@ -107,4 +108,5 @@ __all__ = [
     "score",
     "submission",
     "table",
+    "uploaded_gold",
 ]

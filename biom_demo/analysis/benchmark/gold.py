@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from biom_demo.analysis.passage import readable
 from biom_demo.errors import DataError
 from biom_demo.qa.datasets import (
     BioAsqFile,
@@ -17,6 +18,7 @@ from biom_demo.qa.datasets import (
     read_bioasq_files,
     read_dataset,
 )
+from biom_demo.qa.datasets.uploads import read_upload
 from biom_demo.qa.records import Example, Question
 
 QUESTION_WORDS = ("which", "what", "who", "where", "when", "how")
@@ -44,6 +46,12 @@ class Gold:
     def factoids(self) -> tuple[BioAsqQuestion, ...]:
         """The questions that are answered: factoids with a snippet to read."""
         return tuple(q for q in self.questions if q.type == "factoid" and q.snippets)
+
+
+def uploaded_gold(path: Path | str, name: str) -> Gold:
+    """The gold of a visitor's file, called ``name``. Raises as ``read_upload`` does."""
+    found = read_upload(path, mode="card")
+    return Gold(readable(name), found.examples, found.questions, found.notes)
 
 
 def read_gold(paths: Sequence[Path | str], *, strict: bool = False, mode: Mode = "card") -> Gold:

@@ -22,7 +22,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from biom_demo.errors import BusyError, DataError, InputError
+from biom_demo.errors import BioMError, BusyError, DataError, InputError
 from biom_demo.qa.datasets import BioAsqFile, BioAsqQuestion, Mode, Snippet, convert, read_dataset
 from biom_demo.qa.records import CharSpan, Example, Question
 
@@ -75,7 +75,7 @@ def read_in_child(
 ) -> dict[str, Any]:
     """The JSON value that ``python -m MODULE PATH ARGUMENTS`` writes of an uploaded file.
 
-    The module's ``main`` is to call ``limit_this_process`` first. A ``wrong`` in what it writes is raised as
+    The module's ``main`` is ``write_as_child``. A ``wrong`` in what it writes is raised as
     ``DataError``, and so is a ``limit``, which it is, or was ended by, in the words of ``too_large`` (given
     what is). Raises ``DataError`` for a file that is not there or too large, too; ``BusyError`` where the
     server has too many files to read.
@@ -148,20 +148,31 @@ def _question_of(row: Sequence[Any], contexts: Sequence[str]) -> BioAsqQuestion:
 def main(argv: Sequence[str] | None = None) -> int:
     """Read a file within the limits and write its questions as JSON to standard output; 0, if it could."""
     given, *mode = sys.argv[1:] if argv is None else argv
-    limit_this_process()
+    return write_as_child(given, lambda name: _document_of(name, "card" if mode == ["card"] else "wide"))
+
+
+def write_as_child(
+    given: str, document_of: Callable[[str], dict[str, Any]], *, words: Callable[[str], str] = str
+) -> int:
+    """What the ``main`` of a module does that ``read_in_child`` runs: bounded, write the document of a file.
+
+    ``document_of`` is given the file's name, in its own folder; what it raises for a visitor is written as
+    "wrong", in ``words``, and what it has no memory for as "limit". Returns 0, the exit status.
+    """
+    _limit_this_process()
     path = Path(given)
     os.chdir(path.parent)  # so that messages name the file and not where it lies
     try:
-        document = _document_of(path.name, "card" if mode == ["card"] else "wide")
-    except DataError as error:
-        document = {"wrong": str(error)}
-    except MemoryError:
-        document = {"limit": "memory"}
-    sys.stdout.write(json.dumps(document))
+        written = json.dumps(document_of(path.name))
+    except BioMError as error:
+        written = json.dumps({"wrong": words(str(error))})
+    except (MemoryError, RecursionError):
+        written = json.dumps({"limit": "memory"})
+    sys.stdout.write(written)
     return 0
 
 
-def limit_this_process() -> None:
+def _limit_this_process() -> None:
     """Bound the memory and processor time of this process, where the system knows how to."""
     if find_spec("resource") is None:  # Windows: the parent's clock and the size of the file are left
         return
