@@ -21,10 +21,11 @@ ASSETS = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parent.parent / "
 
 
 class Precision(StrEnum):
-    """What a model computes in: exact, or half as long and quicker where the processor has it."""
+    """What a model computes in: exact, or shorter numbers and quicker where the processor has them."""
 
     FLOAT32 = "float32"
     BFLOAT16 = "bfloat16"
+    INT8 = "int8"
 
 
 class Switch(StrEnum):
@@ -77,7 +78,7 @@ class Settings:
     precision: Precision = _setting(
         Precision.FLOAT32,
         "BIOM_ENGINE",
-        "What models compute in: float32, exact; or bfloat16, quicker where the processor has it.",
+        "What models compute in: float32, exact; bfloat16 or int8, quicker where the processor has it.",
     )
     threads: int = _setting(0, "BIOM_THREADS", "CPU threads of a model; 0 is torch's choice.", at_least=0)
     host: str = _setting(
@@ -204,7 +205,7 @@ _PARSERS: dict[str, tuple[Callable[[str], Any], str]] = {
     "int": (int, "a whole number"),
     "float": (float, "a number"),
     "bool": (bool, "anything"),
-    "Precision": (lambda raw: Precision(raw.lower()), "float32 or bfloat16"),
+    "Precision": (lambda raw: Precision(raw.lower()), "float32, bfloat16 or int8"),
     "Switch": (lambda raw: _SWITCHES[raw.lower()], "auto, on or off"),
 }
 
