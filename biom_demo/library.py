@@ -12,7 +12,7 @@ line give. Errors are those of ``biom_demo.errors``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -39,8 +39,9 @@ from biom_demo.models.catalogue import Checkpoint, ModelPair, resolve_pair
 from biom_demo.models.store import Models
 from biom_demo.pubmed.session import PubMed
 from biom_demo.qa.records import Question
-from biom_demo.settings import Settings
+from biom_demo.settings import Precision, Settings
 from biom_demo.show.export import comparison_json, literature_json
+from biom_demo.show.words import listed
 
 __all__ = [
     "AnsweredComparison",
@@ -95,16 +96,25 @@ class AnsweredLiterature:
 
 
 def load_pair(
-    name: str = "", *, biom: str | None = None, vanilla: str | None = None, settings: Settings | None = None
+    name: str = "",
+    *,
+    biom: str | None = None,
+    vanilla: str | None = None,
+    precision: str = "",
+    settings: Settings | None = None,
 ) -> LoadedPair:
     """A pair (``mini``, ``base``, ``large``, ``albert`` or ``auto``) with both models in memory.
 
-    ``biom`` and ``vanilla`` are folders or Hub ids in place of either side. What is not given is as the
-    ``settings`` say, by default those of the environment. Nothing is fetched: raises ``CheckpointError``
-    for a model that is not on this machine or cannot be read, ``InputError`` for a pair that does not
-    exist or a setting that cannot be used.
+    ``biom`` and ``vanilla`` are folders or Hub ids in place of either side. ``precision`` is what they
+    compute in: ``float32`` is exact, ``bfloat16`` and ``int8`` are quicker where the processor has them. What
+    is not given is as the ``settings`` say, by default those of the environment. Nothing is fetched: raises
+    ``CheckpointError`` for a model that is not on this machine or cannot be read, or a processor that should
+    not compute so, ``InputError`` for a pair or precision that does not exist or a setting that cannot be
+    used.
     """
     settings = settings or Settings.from_environment()
+    if precision:
+        settings = replace(settings, precision=_precision_named(precision))
     if not name and not biom and not vanilla:
         pair = resolve_pair(settings.pair, biom=settings.biom_model, vanilla=settings.vanilla_model)
     else:
@@ -118,6 +128,14 @@ def load_pair(
     for checkpoint in pair.checkpoints:
         loaded.models.reader(checkpoint)
     return loaded
+
+
+def _precision_named(name: str) -> Precision:
+    """The precision of that name. Raises ``InputError`` where there is none."""
+    try:
+        return Precision(name)
+    except ValueError:
+        raise InputError(f"There is no precision {name!r}. Choose {listed(list(Precision), 'or')}.") from None
 
 
 @cache

@@ -11,6 +11,7 @@ from biom_demo.analysis.passage import Passage
 from biom_demo.models.catalogue import Checkpoint
 from biom_demo.qa.calibration import UNCALIBRATED, Calibration, Measured, reliability
 from biom_demo.qa.records import CharSpan, Question, Reading, SpanLogits, Window
+from biom_demo.settings import Precision
 
 WORD = re.compile(r"\w+(?:[-'’]\w+)*|[^\w\s]")
 
@@ -18,7 +19,15 @@ QUESTION = Question("Which gene?")
 
 
 def reading_of(
-    text, start=None, end=None, *, null=0.0, question=QUESTION, notices=(), calibration=UNCALIBRATED
+    text,
+    start=None,
+    end=None,
+    *,
+    null=0.0,
+    question=QUESTION,
+    notices=(),
+    calibration=UNCALIBRATED,
+    precision=Precision.FLOAT32,
 ):
     """A reading whose word i has start logit ``start[i]`` and end logit ``end[i]`` (0 where unsaid)."""
     words = [CharSpan(*match.span()) for match in WORD.finditer(text)]
@@ -36,7 +45,8 @@ def reading_of(
         context_start=2,
         context_tokens=len(words),
     )
-    return Reading(question, text, (window,), (SpanLogits(first, last),), notices, calibration)
+    logits = (SpanLogits(first, last),)
+    return Reading(question, text, (window,), logits, notices, calibration, precision=precision)
 
 
 def side_of(
@@ -51,10 +61,18 @@ def side_of(
     seconds=0.1,
     notices=(),
     calibration=UNCALIBRATED,
+    precision=Precision.FLOAT32,
 ):
     """A model's side whose reading ``reading_of`` makes."""
     reading = reading_of(
-        text, start, end, null=null, question=question, notices=notices, calibration=calibration
+        text,
+        start,
+        end,
+        null=null,
+        question=question,
+        notices=notices,
+        calibration=calibration,
+        precision=precision,
     )
     return Side(Checkpoint(label, label, trained_on or f"{label} was made up."), reading, seconds)
 

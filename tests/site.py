@@ -11,7 +11,7 @@ from unittest.mock import patch
 from biom_demo.errors import CheckpointError
 from biom_demo.models.catalogue import CATALOGUE, Checkpoint
 from biom_demo.models.worker import Ended, Progress
-from biom_demo.settings import Settings
+from biom_demo.settings import Precision, Settings
 from biom_demo.ui.run import Inquiry
 from biom_demo.ui.site import Site
 from tests.readings import WORD, reading_of
@@ -28,6 +28,7 @@ class WordVisit:
     visitor: str
     stop: threading.Event
     budget_s: float | None
+    precision: Precision = Precision.FLOAT32
     ended: Ended | None = None
     reads: str = ""
     used_s: float = 0.0
@@ -44,7 +45,7 @@ class WordVisit:
         if self.stop.is_set():
             self.ended = Ended.STOPPED
             return []
-        return [self.models.reading(checkpoint, question, text) for question, text in pairs]
+        return [self.models.reading(checkpoint, question, text, self.precision) for question, text in pairs]
 
 
 @dataclass
@@ -64,16 +65,15 @@ class WordModels:
     def loaded(self):
         return 0
 
-    def visit(self, visitor="", *, stop=None, budget_s=None):
-        return WordVisit(self, visitor, stop or threading.Event(), budget_s)
+    def visit(self, visitor="", *, stop=None, budget_s=None, precision=None):
+        return WordVisit(self, visitor, stop or threading.Event(), budget_s, precision or Precision.FLOAT32)
 
-    def reading(self, checkpoint, question, text):
+    def reading(self, checkpoint, question, text, precision=Precision.FLOAT32):
         words = [match.group() for match in WORD.finditer(text)]
         word = self.words.get(checkpoint, "")
-        if word not in words:
-            return reading_of(text, null=self.null, question=question)
-        at = words.index(word)
-        return reading_of(text, {at: 15.0}, {at: 15.0}, null=self.null, question=question)
+        at = [words.index(word)] if word in words else []
+        logits = dict.fromkeys(at, 15.0)
+        return reading_of(text, logits, logits, null=self.null, question=question, precision=precision)
 
 
 class BlockedPubMed:

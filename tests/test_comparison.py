@@ -116,7 +116,7 @@ def test_sides_of_another_text_or_order_are_refused():
         comparison_of(one, other)
     same = side_of("one text", label="B")
     whole = comparison_of(one, same)
-    with pytest.raises(ValueError, match="first checkpoints"):
+    with pytest.raises(ValueError, match="not in their order"):
         replace(whole, sides=(same, one))
     with pytest.raises(ValueError, match="two to 4"):
         Comparison(QUESTION, PASSAGE, PAIR[:1])

@@ -55,8 +55,8 @@ class HeldModels(Models):
     def reader(self, checkpoint):
         return self._reader
 
-    def visit(self, visitor="", *, stop=None, budget_s=None):
-        self.visits.append(super().visit(visitor, stop=stop, budget_s=self.budget_s))
+    def visit(self, visitor="", *, stop=None, budget_s=None, precision=None):
+        self.visits.append(super().visit(visitor, stop=stop, budget_s=self.budget_s, precision=precision))
         return self.visits[-1]
 
     def let(self, batches):

@@ -190,7 +190,7 @@ def test_progress_tells_place_share_and_time_left(machine):
 class Store:
     def __init__(self, machine):
         self.worker = machine.worker
-        self.reader = lambda checkpoint: machine.reader(checkpoint.label)
+        self.reader = lambda checkpoint, _precision: machine.reader(checkpoint.label)
 
 
 def test_the_readings_of_a_request_share_one_budget(machine):

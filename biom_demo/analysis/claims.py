@@ -15,6 +15,7 @@ from biom_demo.pubmed.abstract import Abstract
 from biom_demo.qa.pooling import folding
 from biom_demo.qa.records import Answer, CharSpan
 from biom_demo.qa.sentences import sentence_around
+from biom_demo.settings import Precision
 
 LEAST_PROBABILITY = 0.01  # what a model ranks lower, and holds for less likely, is no mention
 
@@ -97,6 +98,7 @@ class EvidenceTable:
     question: str
     papers: tuple[Paper, ...]
     models: tuple[Claims, ...]
+    precision: Precision = Precision.FLOAT32  # what the models computed in
 
     def silent(self, model: int) -> tuple[Paper, ...]:
         """The papers in which the model finds no answer."""
@@ -140,7 +142,8 @@ def evidence_table(
         _claims(read, papers, side, checkpoint, threshold, fold)
         for side, checkpoint in enumerate(checkpoints)
     )
-    return EvidenceTable(question, papers, models)
+    precision = read[0].precision if read else Precision.FLOAT32
+    return EvidenceTable(question, papers, models, precision)
 
 
 def _paper(comparison: Comparison, view: View, fold: Callable[[str], str]) -> Paper:

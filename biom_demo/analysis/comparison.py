@@ -17,15 +17,17 @@ from typing import Protocol
 from weakref import WeakKeyDictionary, ref
 
 from biom_demo.analysis.passage import Passage
-from biom_demo.models.catalogue import Checkpoint
+from biom_demo.models.catalogue import Checkpoint, weights_bytes
 from biom_demo.qa import spans
 from biom_demo.qa.calibration import Bin
 from biom_demo.qa.metrics import squad_exact_match, squad_f1
 from biom_demo.qa.records import Answer, Prediction, Question, Reading
 from biom_demo.qa.spans import Candidates
+from biom_demo.settings import Precision
 
 MAX_SIDES = 4
 READ_AT_ONCE = 8  # passages of one turn, where many are read
+CLEARLY_CHEAPER = 0.5  # with at most this share of another's weights a model is read before it
 
 
 class Readers(Protocol):
@@ -103,6 +105,11 @@ class Side:
         return None if self.reading.known else self.seconds
 
     @property
+    def precision(self) -> Precision:
+        """What the model computed in."""
+        return self.reading.precision
+
+    @property
     def label(self) -> str:
         """The model's name for people."""
         return self.checkpoint.label
@@ -135,8 +142,8 @@ class Comparison:
     """One question over one passage, and the readings of the models that have read it so far.
 
     ``checkpoints`` are the two to four models asked, BioM's and the vanilla one first; ``sides`` are
-    the readings there are, in the same order. Raises ``ValueError`` for sides of another text or
-    another order.
+    the readings there are, in the same order, whichever was read first. Raises ``ValueError`` for sides of
+    another text or another order.
     """
 
     question: Question
@@ -147,16 +154,30 @@ class Comparison:
     def __post_init__(self) -> None:
         if not 2 <= len(self.checkpoints) <= MAX_SIDES:
             raise ValueError(f"two to {MAX_SIDES} models are compared, not {len(self.checkpoints)}")
-        if tuple(side.checkpoint for side in self.sides) != self.checkpoints[: len(self.sides)]:
-            raise ValueError("the sides are not those of the first checkpoints")
+        if sum(side is not None for side in self.placed) < len(self.sides):
+            raise ValueError("the sides are not of the checkpoints, or not in their order")
         for side in self.sides:
             if side.reading.context != self.passage.text:
                 raise ValueError(f"{side.label} has read another text")
 
     @property
+    def precision(self) -> Precision:
+        """What the models computed in; float32 while none has read."""
+        return self.sides[0].precision if self.sides else Precision.FLOAT32
+
+    @property
     def complete(self) -> bool:
         """Whether every model has read."""
         return len(self.sides) == len(self.checkpoints)
+
+    @property
+    def placed(self) -> tuple[Side | None, ...]:
+        """The side of each checkpoint, in order; ``None`` of one that has not read."""
+        sides = list(self.sides)
+        return tuple(
+            sides.pop(0) if sides and sides[0].checkpoint == checkpoint else None
+            for checkpoint in self.checkpoints
+        )
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -165,11 +186,12 @@ class Comparison:
 
     def with_side(self, side: Side) -> Comparison:
         """The comparison with one more model's reading."""
-        return replace(self, sides=(*self.sides, side))
+        grown = sorted((*self.sides, side), key=lambda one: self.checkpoints.index(one.checkpoint))
+        return replace(self, sides=tuple(grown))
 
     def of_what_was_read(self) -> Comparison:
         """The comparison without the models that have not read. Needs two sides."""
-        return replace(self, checkpoints=self.checkpoints[: len(self.sides)])
+        return replace(self, checkpoints=tuple(side.checkpoint for side in self.sides))
 
     def verdict(self, view: View) -> Verdict:
         """How the answers of the first two sides relate under a view. Needs two sides."""
@@ -200,14 +222,16 @@ def compare(
 ) -> Iterator[Comparison]:
     """The comparison again and again, one side more each time; the last one is complete.
 
-    Ends early at a model that was kept from reading; one that was kept from reading to the end of the
-    text is a side like others, with a notice, and the models after it have their share of the budget.
-    Raises what ``Readers.read`` raises; what was read before stays with whoever took it.
+    No model waits for one that is far larger (``reading_order``). Ends early at a model that was kept from
+    reading; one that was kept from reading to the end of the text is a side like others, with a notice, and
+    the models after it have their share of the budget. Raises what ``Readers.read`` raises; what was read
+    before stays with whoever took it.
     """
     comparison = Comparison(question, passage, tuple(checkpoints))
-    for place, checkpoint in enumerate(checkpoints):
+    order = reading_order(checkpoints)
+    for place, checkpoint in enumerate(order):
         started = time.perf_counter()
-        share = 1 / (len(checkpoints) - place)
+        share = 1 / (len(order) - place)
         found = readers.read(checkpoint, [(question, passage.text)], share=share, begun=True)
         if not found:
             return
@@ -215,6 +239,23 @@ def compare(
         decoded(reading, View())  # the time a user waits for an answer includes finding it
         comparison = comparison.with_side(Side(checkpoint, reading, time.perf_counter() - started))
         yield comparison
+
+
+def reading_order(checkpoints: Sequence[Checkpoint]) -> list[Checkpoint]:
+    """The checkpoints in the order in which they read: theirs, but one far smaller than another before it.
+
+    Small is what has few bytes of weights; of two sizes that are alike, or not known, the first is first.
+    """
+    waiting = [(checkpoint, weights_bytes(checkpoint)) for checkpoint in checkpoints]
+    order: list[Checkpoint] = []
+    while waiting:
+        chosen = waiting[0]
+        for one in waiting[1:]:
+            if one[1] and chosen[1] and one[1] <= CLEARLY_CHEAPER * chosen[1]:
+                chosen = one
+        waiting.remove(chosen)
+        order.append(chosen[0])
+    return order
 
 
 def compared(

@@ -20,6 +20,7 @@ from biom_demo.models.catalogue import Checkpoint, locate
 from biom_demo.qa.calibration import Calibration
 from biom_demo.qa.checkpoint_files import VOCABULARIES, WEIGHTS
 from biom_demo.qa.records import Question, Reading, SpanLogits, Window
+from biom_demo.settings import Precision
 
 DECIMALS = 4  # of a logit
 
@@ -68,7 +69,10 @@ def comparison_of(document: Mapping[str, Any], checkpoints: Sequence[Checkpoint]
             windows = tuple(_window(one) for one in stored["windows"])
             logits = tuple(_logits(one) for one in stored["windows"])
             calibration = Calibration.of_folder(folder)
-            reading = Reading(question, passage.text, windows, logits, calibration=calibration)
+            precision = Precision(stored.get("precision", Precision.FLOAT32))
+            reading = Reading(
+                question, passage.text, windows, logits, calibration=calibration, precision=precision
+            )
             comparison = comparison.with_side(Side(checkpoint, reading))
         return comparison
     except (CheckpointError, KeyError, OSError, TypeError, ValueError):
@@ -82,6 +86,7 @@ def _side_document(side: Side) -> dict[str, Any]:
     pairs = zip(side.reading.windows, side.reading.logits, strict=True)
     return {
         "digest": digest_of(folder),
+        "precision": side.precision,
         "windows": [
             {
                 "ids": window.ids.tolist(),

@@ -18,7 +18,7 @@ from biom_demo.analysis.literature import (
     search,
 )
 from biom_demo.analysis.passage import Passage, check_input, check_question, passage_of_names, passage_of_text
-from biom_demo.cli.loading import PAIR_HELP, pair_of
+from biom_demo.cli.loading import PAIR_HELP, add_precision_to, pair_of, settings_of
 from biom_demo.cli.output import print_json, record_lines
 from biom_demo.errors import InputError
 from biom_demo.models.store import Models
@@ -28,7 +28,7 @@ from biom_demo.qa.records import Question
 from biom_demo.settings import Settings
 from biom_demo.show.claims import support_words
 from biom_demo.show.export import comparison_json, literature_json
-from biom_demo.show.words import as_sure_words, named, percent, search_words, verdict_words
+from biom_demo.show.words import as_sure_words, in_precision, named, percent, search_words, verdict_words
 
 if TYPE_CHECKING:
     from biom_demo.cli import Commands
@@ -63,6 +63,7 @@ def add_to(commands: Commands) -> None:
     )
     parser.add_argument("--top", type=int, default=20, metavar="N", help="abstracts to read for --query")
     parser.add_argument("--pair", default=None, help=PAIR_HELP)
+    add_precision_to(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
 
@@ -72,7 +73,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     Raises ``InputError``, ``PubMedError`` or ``CheckpointError`` with what to do.
     """
-    settings = Settings.from_environment()
+    settings = settings_of(arguments)
     if arguments.query is None:
         _ask_passage(arguments, settings)
     else:
@@ -115,6 +116,8 @@ def _ask_passage(arguments: argparse.Namespace, settings: Settings) -> None:
 
 def _side_lines(side: Side, passage: Passage, view: View) -> list[str]:
     prediction, answer = side.prediction(view), side.answer(view)
+    how = [f"{side.seconds:.2f} s"] if side.seconds is not None else []
+    how += filter(None, [in_precision(side.precision)])
     as_sure = side.answers_as_sure(view)
     said = "  no answer in this text"
     if answer:
@@ -122,7 +125,7 @@ def _side_lines(side: Side, passage: Passage, view: View) -> list[str]:
         where = f"[{given.start}, {given.end})"
         said = f"  {answer.text}   {where}   confidence {percent(answer.probability)}"
     return [
-        side.label + (f"  ({side.seconds:.2f} s)" if side.seconds is not None else ""),
+        side.label + (f"  ({', '.join(how)})" if how else ""),
         said,
         *([f"  {as_sure_words(*as_sure)}"] if as_sure else []),
         f"  p(no answer) {percent(prediction.null_probability)}",

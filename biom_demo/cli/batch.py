@@ -16,7 +16,7 @@ from biom_demo import __version__
 from biom_demo.analysis.batch import SPAN_KINDS, Chunks, Engine, LocalEngine, Reads
 from biom_demo.analysis.rows import BadRow, Columns, Form, Row, RowFile, first_rows, open_rows
 from biom_demo.analysis.stored import digest_of
-from biom_demo.cli.loading import PAIR_HELP, pair_of
+from biom_demo.cli.loading import PAIR_HELP, add_precision_to, pair_of, settings_of
 from biom_demo.cli.output import print_json
 from biom_demo.errors import BioMError, CheckpointError, InputError
 from biom_demo.models.catalogue import Checkpoint, locate
@@ -105,6 +105,7 @@ def add_to(commands: Commands) -> None:
     parser.add_argument("--workers", type=int, default=2, metavar="N", help="of --engine ray (default: 2)")
     parser.add_argument("--overwrite", action="store_true", help="begin anew, whatever is at OUT")
     parser.add_argument("--pair", default=None, help=PAIR_HELP)
+    add_precision_to(parser)
     parser.add_argument("--json", action="store_true", help="print the summary or the preview as JSON")
     parser.set_defaults(run=run)
 
@@ -114,7 +115,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     Raises ``InputError``, ``DataError``, ``PubMedError`` or ``CheckpointError`` with what to do.
     """
-    settings = Settings.from_environment()
+    settings = settings_of(arguments)
     file = open_rows(
         arguments.file,
         columns=Columns(

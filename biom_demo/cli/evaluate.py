@@ -18,11 +18,11 @@ from biom_demo.analysis.benchmark import (
     readable,
     submission,
 )
-from biom_demo.cli.loading import PAIR_HELP, load, load_source, pair_of
+from biom_demo.cli.loading import PAIR_HELP, add_precision_to, load, load_source, pair_of, settings_of
 from biom_demo.cli.output import print_json
 from biom_demo.errors import DataError, InputError
 from biom_demo.qa.datasets import write_json
-from biom_demo.settings import Settings
+from biom_demo.settings import Precision
 from biom_demo.show.export import csv_text
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def add_to(commands: Commands) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--pair", default=None, help=PAIR_HELP)
     which.add_argument("--model", help="one checkpoint instead: a folder, or a Hub id in the local cache")
+    add_precision_to(parser)
     parser.add_argument(
         "--strict", action="store_true", help="refuse a file in which anything is to be mended"
     )
@@ -100,7 +101,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise DataError(
             f"{gold.file} is a SQuAD file. A submission answers BioASQ questions: give their file."
         )
-    settings = Settings.from_environment()
+    settings = settings_of(arguments)
     squad = arguments.run_squad
     if arguments.model:
         sides = ["model"]
@@ -119,18 +120,19 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.submission:
         side = sides.index(arguments.submission_of) if len(sides) > 1 else 0
         write_json(submission(gold.questions, found.models[side].pooled), arguments.submission)
-    document = _document(sides, found) if arguments.json_out else {}
+    document = _document(sides, found, settings.precision) if arguments.json_out else {}
     if arguments.json_out == "-":
         print_json(document)
         return
     if arguments.json_out:
         write_json(document, arguments.json_out)
     print(readable(found))
+    print(f"\ncomputed in {settings.precision}")
 
 
-def _document(sides: list[str], found: Benchmark) -> dict[str, Any]:
+def _document(sides: list[str], found: Benchmark, precision: Precision) -> dict[str, Any]:
     """The benchmark as JSON, its models by side."""
-    document = benchmark_json(found)
+    document = {**benchmark_json(found), "precision": str(precision)}
     del document["models"]
     return {side: model_json(model) for side, model in zip(sides, found.models, strict=True)} | document
 

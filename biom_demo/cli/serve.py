@@ -6,8 +6,8 @@ import argparse
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from biom_demo.cli.loading import add_precision_to, settings_of
 from biom_demo.errors import InputError
-from biom_demo.settings import Settings
 
 if TYPE_CHECKING:
     from biom_demo.cli import Commands
@@ -35,6 +35,7 @@ def add_to(commands: Commands) -> None:
     parser.add_argument(
         "--port", type=int, default=None, help="port to listen at (default: GRADIO_SERVER_PORT)"
     )
+    add_precision_to(parser)
     parser.set_defaults(run=run)
 
 
@@ -46,7 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
     from biom_demo.ui.ending import leave
     from biom_demo.ui.start import main
 
-    settings = Settings.from_environment()
+    settings = settings_of(arguments)
     if arguments.host:
         settings = replace(settings, host=arguments.host)
     if arguments.port is not None:

@@ -193,6 +193,15 @@ def locate(checkpoint: Checkpoint) -> Path | None:
     return folder if complete else None
 
 
+def weights_bytes(checkpoint: Checkpoint) -> int | None:
+    """The bytes of a checkpoint's weights as float32; ``None`` where it is not here, or damaged."""
+    folder = locate(checkpoint)
+    try:
+        return weights_of(folder).bytes_read if folder else None
+    except CheckpointError:
+        return None
+
+
 def is_hub_id(source: str) -> bool:
     """Whether ``source`` has the form of a Hub id, ``owner/name``."""
     return re.fullmatch(r"[\w.-]+/[\w.-]+", source) is not None

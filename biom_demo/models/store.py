@@ -5,26 +5,29 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from biom_demo.errors import CheckpointError
 from biom_demo.models.catalogue import Checkpoint, is_hub_id, locate
-from biom_demo.models.memory import require_memory
+from biom_demo.models.memory import require_memory, shortage
 from biom_demo.models.worker import Ended, Job, Progress, Worker
+from biom_demo.qa.checkpoint_files import weights_of
 from biom_demo.qa.records import Question, Reading
 from biom_demo.settings import Precision
 
 if TYPE_CHECKING:
     from biom_demo.qa.reader import Reader
 
-READERS_KEPT = 4  # two pairs, or the most models of one comparison
+READERS_KEPT = 6  # a pair in every precision, or the most models of one comparison and a pair
 
 
 class Models:
-    """A thread-safe store of readers by checkpoint folder, and the worker that runs them.
+    """A thread-safe store of readers by checkpoint folder and precision, and the worker that runs them.
 
-    ``threads`` are a model's CPU threads; 0 is torch's choice. ``precision`` is what models compute in.
+    ``threads`` are a model's CPU threads; 0 is torch's choice. ``precision`` is what models compute in where
+    nobody asks for another.
     Nothing that costs seconds is imported before the first reading. With ``remembering`` what was read
     lately is not read again (``qa.logits_cache``); a run that must end the same wherever it was broken off
     goes without.
@@ -39,16 +42,19 @@ class Models:
     ) -> None:
         self.worker = Worker()
         self._threads = threads
-        self._precision = precision
+        self.precision = precision
         self._remembering = remembering
-        self._readers: OrderedDict[Path, Reader] = OrderedDict()
+        self._readers: OrderedDict[tuple[Path, Precision], Reader] = OrderedDict()
         self._loading = threading.Lock()
 
-    def reader(self, checkpoint: Checkpoint) -> Reader:
-        """The checkpoint's reader, loaded at its first use.
+    def reader(self, checkpoint: Checkpoint, precision: Precision | None = None) -> Reader:
+        """The checkpoint's reader in a precision (``None``: that of all), loaded at its first use.
 
-        Raises ``CheckpointError`` if it is not on this machine or cannot be loaded.
+        Each has its own cache of logits. Where the memory left is not enough for it, those that were used
+        the longest ago make room. Raises ``CheckpointError`` if it is not on this machine, cannot be loaded
+        or does not fit, and where the processor should not compute in that precision.
         """
+        precision = precision or self.precision
         folder = locate(checkpoint)
         if folder is None:
             by_hand = f" (hf download {checkpoint.name})" if is_hub_id(checkpoint.name) else ""
@@ -57,13 +63,15 @@ class Models:
                 f"whoever runs the page{by_hand}."
             )
         with self._loading:
-            if folder in self._readers:
-                self._readers.move_to_end(folder)
-                return self._readers[folder]
+            key = folder, precision
+            if key in self._readers:
+                self._readers.move_to_end(key)
+                return self._readers[key]
             from biom_demo.qa.engines.pytorch import set_threads
             from biom_demo.qa.logits_cache import LogitsCache
             from biom_demo.qa.reader import Reader
 
+            self._make_room(folder)
             require_memory(folder, checkpoint.label)
             if self._threads:
                 set_threads(self._threads)
@@ -71,12 +79,22 @@ class Models:
                 folder,
                 name=checkpoint.label,
                 cache=LogitsCache() if self._remembering else None,
-                precision=self._precision,
+                precision=precision,
             )
-            self._readers[folder] = reader
+            self._readers[key] = reader
             while len(self._readers) > READERS_KEPT:
                 self._readers.popitem(last=False)
             return reader
+
+    def _make_room(self, folder: Path) -> None:
+        """Drop the least used readers where the folder's weights do not fit beside them, but do without."""
+        with suppress(CheckpointError):  # of a damaged file ``require_memory`` tells
+            needed = weights_of(folder).bytes_read
+            held = sum(weights_of(kept).bytes_read for kept, _ in self._readers)
+            if shortage(max(0, needed - held)):
+                return
+            while self._readers and shortage(needed):
+                self._readers.popitem(last=False)
 
     @property
     def loaded(self) -> int:
@@ -84,18 +102,24 @@ class Models:
         return len(self._readers)
 
     def visit(
-        self, visitor: str = "", *, stop: threading.Event | None = None, budget_s: float | None = None
+        self,
+        visitor: str = "",
+        *,
+        stop: threading.Event | None = None,
+        budget_s: float | None = None,
+        precision: Precision | None = None,
     ) -> Visit:
         """What reads for one request of a visitor; see ``Visit``."""
-        return Visit(self, visitor, stop=stop, budget_s=budget_s)
+        return Visit(self, visitor, stop=stop, budget_s=budget_s, precision=precision)
 
 
 class Visit:
     """The readers as one request of a visitor has them: in turn with all others, and within a budget.
 
     ``stop`` ends what is being read within a batch; ``budget_s`` are the seconds of the worker's time
-    that all readings of the request may take, ``None`` for any number. ``left`` tells whether nobody is
-    there any more to be shown what was read.
+    that all readings of the request may take, ``None`` for any number. ``precision`` is what all its models
+    compute in, ``None`` for that of the store. ``left`` tells whether nobody is there any more to be shown
+    what was read.
     """
 
     def __init__(
@@ -105,6 +129,7 @@ class Visit:
         *,
         stop: threading.Event | None = None,
         budget_s: float | None = None,
+        precision: Precision | None = None,
     ) -> None:
         self.visitor = visitor
         self.stop = stop or threading.Event()
@@ -114,6 +139,7 @@ class Visit:
         self.waited_s = 0.0  # for the first turns of what was read
         self.ended: Ended | None = None  # why not all that was asked for was read
         self._models = models
+        self._precision = precision
         self._job: Job | None = None
         self._reads = ""
 
@@ -137,7 +163,7 @@ class Visit:
         if left_s == 0:
             self.ended = self.ended or Ended.BUDGET
             return []
-        reader = self._models.reader(checkpoint)
+        reader = self._models.reader(checkpoint, self._precision)
         job = Job(self.visitor, reader, pairs, stop=self.stop, budget_s=left_s, begun=begun)
         self._job = job
         self._models.worker.submit(job)

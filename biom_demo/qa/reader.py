@@ -58,7 +58,8 @@ class Decoding:
 class Reader:
     """A tokenizer and an engine that runs the model. Threads may share it.
 
-    With a ``cache`` a window that it holds is not read again.
+    With a ``cache`` a window that it holds is not read again. ``precision`` is what the engine computes in,
+    which its readings tell.
     """
 
     def __init__(
@@ -68,8 +69,10 @@ class Reader:
         decoding: Decoding | None = None,
         calibration: Calibration = UNCALIBRATED,
         cache: LogitsCache | None = None,
+        precision: Precision = Precision.FLOAT32,
     ) -> None:
         self.engine = engine
+        self.precision = precision
         self.cache = cache
         self.tokenizer = tokenizer
         self.decoding = decoding or Decoding()
@@ -98,7 +101,7 @@ class Reader:
         from biom_demo.qa.engines.pytorch import PyTorchEngine
 
         engine = PyTorchEngine.load(source, name=name, allow_new_head=allow_new_head, precision=precision)
-        return cls(engine, engine.tokenizer, decoding, Calibration.of_folder(Path(source)), cache)
+        return cls(engine, engine.tokenizer, decoding, Calibration.of_folder(Path(source)), cache, precision)
 
     def predictions(
         self,
@@ -166,7 +169,7 @@ class Reader:
         waiting: list[_Pending] = []
         try:
             for (question, context), cut in zip(pairs, made, strict=True):
-                waiting.append(_Pending(question, context, cut))
+                waiting.append(_Pending(question, context, cut, self.precision))
         except InputError as error:
             return waiting, error
         return waiting, None
@@ -256,7 +259,8 @@ class Steps(Iterator[Step]):
 class _Pending:
     """A pair, and the logits of those of its windows that have been read."""
 
-    def __init__(self, question: Question, context: str, made: Windows) -> None:
+    def __init__(self, question: Question, context: str, made: Windows, precision: Precision) -> None:
+        self.precision = precision
         self.question = question
         self.context = context
         self.made = made
@@ -275,7 +279,14 @@ class _Pending:
         logits = tuple(found for found in self.logits if found is not None)
         made = self.made
         return Reading(
-            self.question, self.context, made.windows, logits, made.notices, calibration, self.known
+            self.question,
+            self.context,
+            made.windows,
+            logits,
+            made.notices,
+            calibration,
+            self.known,
+            self.precision,
         )
 
     def so_far(self, calibration: Calibration) -> Reading | None:
@@ -288,7 +299,9 @@ class _Pending:
         notice = f"Only the first {end:,} of {len(self.context):,} characters were read."
         notices = (*self.made.notices, notice)
         known = min(self.known, len(windows))
-        return Reading(self.question, self.context, windows, logits, notices, calibration, known)
+        return Reading(
+            self.question, self.context, windows, logits, notices, calibration, known, self.precision
+        )
 
 
 def _look_ahead(pairs: Iterable[Pair], stop: threading.Event | None) -> Iterator[list[Pair]]:

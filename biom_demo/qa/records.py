@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from biom_demo.qa.calibration import UNCALIBRATED, Calibration
+from biom_demo.settings import Precision
 
 if TYPE_CHECKING:
     import numpy as np
@@ -152,9 +153,9 @@ class Reading:
 
     Decoding it anew with other settings costs no inference. ``logits`` has one entry a window;
     ``calibration`` is the checkpoint's, which its probabilities are made with; of so many of the windows
-    the logits were ``known`` from before (``qa.logits_cache``). A
-    reading equals only itself and can be referred to weakly, so that what is computed from it can
-    be kept by identity for as long as it lives.
+    the logits were ``known`` from before (``qa.logits_cache``); ``precision`` is what the model computed
+    in. A reading equals only itself and can be referred to weakly, so that what is computed from it can be
+    kept by identity for as long as it lives.
 
     Raises ``ValueError`` without a window, or where the logits are not those of the windows.
     """
@@ -166,6 +167,7 @@ class Reading:
     notices: tuple[str, ...] = ()
     calibration: Calibration = UNCALIBRATED
     known: int = 0
+    precision: Precision = Precision.FLOAT32
 
     def __post_init__(self) -> None:
         if not self.windows:

@@ -131,7 +131,12 @@ def flat_row(answered: AnsweredRow) -> dict[str, Any]:
             f"{name}_pmid": record.pmid if record else None,
         }
     warnings = [f"PMID {r.pmid}: {note.sentence}" for r in passage.records for note in r.warnings]
-    return {**made, "warnings": " ".join(warnings), "notices": " ".join(passage.notices)}
+    return {
+        **made,
+        "warnings": " ".join(warnings),
+        "notices": " ".join(passage.notices),
+        "precision": str(comparison.precision),
+    }
 
 
 # Of a table, with the type of their values; both models' have the same.
@@ -141,7 +146,7 @@ _SIDE_COLUMNS = {
 COLUMNS: Mapping[str, type] = {
     "row": int, "id": str, "question": str, "pmids": str, "agreement": str, "answer_f1": float,
     **{f"{side}_{name}": kind for side in SIDES for name, kind in _SIDE_COLUMNS.items()},
-    "warnings": str, "notices": str,
+    "warnings": str, "notices": str, "precision": str,
 }  # fmt: skip
 
 

@@ -22,7 +22,7 @@ from biom_demo.qa.records import Answer, CharSpan
 from biom_demo.qa.sentences import sentence_around
 from biom_demo.show.pieces import pieces
 from biom_demo.show.pubmed import warnings_html
-from biom_demo.show.words import AGREEMENT_WORDS, as_sure_words, percent
+from biom_demo.show.words import AGREEMENT_WORDS, as_sure_words, in_precision, percent
 
 # The accents of ``assets/style.css``: of a pair, of further models, and of two models whose names are hidden.
 Accent = Literal["biom", "vanilla", "third", "fourth", "blind-a", "blind-b"]
@@ -126,11 +126,11 @@ def card_html(
     """One model's card: answer, sentence, how sure it is, marked text and runners-up.
 
     Runners-up are those that ``listed`` leaves. ``gold`` are the known answers (``None``: not known; empty:
-    the text holds none). ``timed`` shows the seconds the model took, where they are known. How often answers
-    about as sure were right is told of an answer of a model that was measured, and not in a blind test,
-    where it would tell which model it is. Banners of retracted records stand beside the answer. A
-    runner-up's link is told apart by its
-    ``data-rank``: the page moves the highlight to it.
+    the text holds none). ``timed`` shows the seconds the model took, where they are known, and what it
+    computed in unless that is exact. How often answers about as sure were right is told of an answer of a
+    model that was measured, and not in a blind test, where it would tell which model it is. Banners of
+    retracted records stand beside the answer. A runner-up's link is told apart by its ``data-rank``: the page
+    moves the highlight to it.
     """
     prediction = side.prediction(view)
     best = prediction.best(null_threshold=view.null_threshold)
@@ -201,6 +201,7 @@ def waiting_html(persona: Persona, *, reading: bool = False) -> Markup:
 
 def _heading(persona: Persona, side: Side | None) -> Markup:
     seconds, reading = (side.seconds, side.reading) if side else (None, None)
+    took = "" if seconds is None else f"{seconds:.2f} s"
     known = ""
     if reading is not None and reading.known:
         known = "Known from before" if reading.known == len(reading.windows) else "In part known from before"
@@ -209,7 +210,7 @@ def _heading(persona: Persona, side: Side | None) -> Markup:
         '<p class="trained">{trained_on}</p></header>'
     ).format(
         label=persona.label,
-        time="" if seconds is None else f"{seconds:.2f} s",
+        time=" ".join(part for part in (took, in_precision(side.precision) if side else "") if part),
         known=Markup(' title="{}"').format(known) if known else "",
         trained_on=persona.trained_on,
     )

@@ -23,6 +23,7 @@ from biom_demo.pubmed.abstract import Abstract
 from biom_demo.qa.metrics import squad_exact_match
 from biom_demo.qa.records import Answer
 from biom_demo.qa.sentences import sentence_around
+from biom_demo.settings import Precision
 from biom_demo.show.citations import address_of, citation_text
 from biom_demo.show.claims import shared_words, support_words
 from biom_demo.show.words import as_sure_words, counted, in_words, named, percent, verdict_words
@@ -59,6 +60,7 @@ _KEYS = (
     "sort",
     "n",
     "from",
+    "engine",
     *_FURTHER_KEYS,
     *_VIEW_KEYS.values(),
 )
@@ -84,6 +86,7 @@ class Link:
     newest_first: bool = False
     abstracts: int = 0  # to read, 0 for as many as usual
     source: str = ""  # one of SOURCES where Ask PubMed asks not PubMed: no text is in a link
+    precision: Precision | None = None  # what models compute in, None as the server has it
 
 
 def link_query(link: Link) -> str:
@@ -108,6 +111,7 @@ def link_query(link: Link) -> str:
         "pair": link.pair,
         **dict(zip(_FURTHER_KEYS, link.further, strict=False)),
         "as": OTHERWISE if link.otherwise else "",
+        "engine": str(link.precision or ""),
     }
     usual = View()
     for item in fields(View):
@@ -121,7 +125,7 @@ def read_link(parameters: Mapping[str, str]) -> Link | None:
     """What a permalink's parameters ask for, ``None`` where they ask for nothing.
 
     Anyone can write a link: numbers out of bounds are brought to the nearest bound, and what is no
-    number, tab or order is ignored. Raises ``InputError`` for values too long to have come from
+    number, tab, order or engine is ignored. Raises ``InputError`` for values too long to have come from
     ``link_query``.
     """
     given = {key: parameters.get(key, "") for key in _KEYS}
@@ -148,6 +152,7 @@ def read_link(parameters: Mapping[str, str]) -> Link | None:
         newest_first=given["sort"] == NEWEST,
         abstracts=int(_number(given["n"], 1, MAX_ABSTRACTS) or 0),
         source=given["from"] if given["from"] in SOURCES else "",
+        precision=next((one for one in Precision if one == given["engine"]), None),
     )
 
 
@@ -170,6 +175,7 @@ def markdown(found: Difference, *, gold: Sequence[str] | None = None) -> str:
     passage = found.comparison.passage
     lines = [f"**Question:** {_plain(found.comparison.question.text)}", ""]
     lines += [f"**Text:** {_plain(passage.source)}", ""]
+    lines += [f"**Computed in:** {found.comparison.precision}", ""]
     for record in passage.records:
         for note in record.warnings:
             lines += [f"**{_plain(record.name)}:** {_plain(note.sentence)}", ""]
@@ -269,6 +275,7 @@ def _asked_json(comparison: Comparison, view: View) -> dict[str, Any]:
         "notices": list(passage.notices),
         "text": passage.text,
         "settings": {item.name: getattr(view, item.name) for item in fields(View)},
+        "precision": str(comparison.precision),
         "agreement": str(verdict.agreement),
         "answer_f1": verdict.f1,
     }
@@ -389,6 +396,7 @@ def literature_json(
     view = View(null_threshold=null_threshold)
     return {
         **_search_json(retrieved),
+        "precision": str(read[0].precision) if read else None,
         "read": len(read),
         "notices": list(retrieved.notices),
         **{
@@ -498,6 +506,7 @@ def comparison_csv(found: Difference, *, gold: Sequence[str] | None = None) -> s
             "known_answers": known,
             "warnings": " ".join(warnings),
             "model": side.label,
+            "precision": str(side.side.precision),
             "rank": rank,
             "answer": answer.text,
             "start": answer.span.start,
@@ -589,6 +598,7 @@ def evidence_csv(table: EvidenceTable, *, query: str) -> str:
                     "status": record.status,
                     "warnings": " ".join(note.sentence for note in record.warnings),
                     "model": model.checkpoint.label,
+                    "precision": str(table.precision),
                     "claim": texts[place].get(said.key, answer.text) if answer else "",
                     "answer": answer.text if answer else "",
                     "probability": answer.probability if answer else "",
@@ -609,6 +619,7 @@ def evidence_markdown(table: EvidenceTable, *, query: str, shown: int, source: s
     """
     read = f"**PubMed query:** {_plain(query)}" if query else f"**Read:** {_plain(source)}"
     lines = [f"**Question:** {_plain(table.question)}", "", read, ""]
+    lines += [f"**Computed in:** {table.precision}", ""]
     if words := shared_words(table, shown=shown):
         lines += [_plain(words), ""]
     for place, model in enumerate(table.models):

@@ -13,6 +13,7 @@ from biom_demo.analysis.difference import Difference, ViewedSide
 from biom_demo.analysis.literature import Search
 from biom_demo.pubmed.abstract import Abstract
 from biom_demo.qa.calibration import Bin
+from biom_demo.settings import Precision
 
 
 def percent(value: float) -> str:
@@ -73,9 +74,14 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def listed(things: Sequence[str]) -> str:
+def listed(things: Sequence[str], last: str = "and") -> str:
     """Things one after the other: "a", "a and b", "a, b and c"."""
-    return " and ".join(part for part in (", ".join(things[:-1]), *things[-1:]) if part)
+    return f" {last} ".join(part for part in (", ".join(things[:-1]), *things[-1:]) if part)
+
+
+def in_precision(precision: Precision) -> str:
+    """What models computed in, to stand behind their names; "" for float32, which is exact."""
+    return "" if precision is Precision.FLOAT32 else f"in {precision}"
 
 
 def duration(seconds: float) -> str:

@@ -53,6 +53,7 @@ from biom_demo.models.worker import Ended
 from biom_demo.pubmed.identify import Kind, identify
 from biom_demo.qa.checkpoint_files import WEIGHTS
 from biom_demo.qa.records import Question
+from biom_demo.settings import Precision
 from biom_demo.show.export import (
     VIEW_LIMITS,
     comparison_document,
@@ -90,13 +91,17 @@ def code_of(error: Exception) -> str:
     return next(code for kind, code in CODES if isinstance(error, kind))
 
 
-def answer(site: Site, text: str, question: str, pair: str, *, visitor: str = "") -> dict[str, Any]:
+def answer(
+    site: Site, text: str, question: str, pair: str, precision: str = "", *, visitor: str = ""
+) -> dict[str, Any]:
     """Both models' answers to a question about a text, or the record it names, as plain JSON values.
 
     Raises ``InputError`` for what cannot be used or read in time, ``CheckpointError`` for models that
-    cannot be read, ``PubMedError`` where a record is named and PubMed cannot be asked.
+    cannot be read, ``PubMedError`` where a record is named and PubMed cannot be asked. ``precision`` "" is
+    that of the server.
     """
-    found = _compared(site, text, question, site.checkpoints(pair), visitor, exactly=False)
+    in_ = precision_of(site, precision)
+    found = _compared(site, text, question, site.checkpoints(pair), in_, visitor, exactly=False)
     return {**comparison_json(found), **made_with(found.checkpoints)}
 
 
@@ -107,6 +112,7 @@ def compare(
     pair: str,
     further: Sequence[str] | None = None,
     settings: Mapping[str, float] | None = None,
+    precision: str = "",
     *,
     exactly: bool = False,
     visitor: str = "",
@@ -121,8 +127,14 @@ def compare(
     if not isinstance(names, Sequence) or isinstance(names, str) or len(names) > MAX_SIDES - 2:
         raise InputError(f"further must be a list of at most {MAX_SIDES - 2} models.")
     names = [text_of(name, "a model of further", most=MAX_CHOICE_CHARS) for name in names]
-    found = _compared(site, text, question, site.checkpoints(pair, names), visitor, exactly=exactly)
+    in_ = precision_of(site, precision)
+    found = _compared(site, text, question, site.checkpoints(pair, names), in_, visitor, exactly=exactly)
     return {**comparison_document(difference_of(found, view), pair=pair), **made_with(found.checkpoints)}
+
+
+def precision_of(site: Site, name: str) -> Precision:
+    """The precision of that name, the server's for "". Raises ``InputError`` for one not on offer."""
+    return site.precision if name == "" else site.precision_named(name)
 
 
 def view_of(settings: Mapping[str, float]) -> View:
@@ -141,7 +153,14 @@ def view_of(settings: Mapping[str, float]) -> View:
 
 
 def _compared(
-    site: Site, text: str, question: str, checkpoints: Sequence[Checkpoint], visitor: str, *, exactly: bool
+    site: Site,
+    text: str,
+    question: str,
+    checkpoints: Sequence[Checkpoint],
+    precision: Precision,
+    visitor: str,
+    *,
+    exactly: bool,
 ) -> Comparison:
     site.stops.check_open()
     text = readable(text_of(text, "text", most=2 * site.settings.max_context_chars))
@@ -150,7 +169,7 @@ def _compared(
     if not isinstance(exactly, bool):
         raise InputError("exactly must be true or false.")
     asked, passage = Question(question), _passage(site, text, exactly=exactly)
-    with site.reading(Work.API, visitor) as visit:
+    with site.reading(Work.API, visitor, precision=precision) as visit:
         found = result_of(lambda: compared(asked, passage, checkpoints, visit), visit)
     if not found.complete:
         raise _ended(visit)
@@ -193,7 +212,14 @@ def search_pubmed(site: Site, question: str, query: str, abstracts: int) -> dict
 
 
 def ask_pubmed(
-    site: Site, question: str, query: str, abstracts: int, pair: str, *, visitor: str = ""
+    site: Site,
+    question: str,
+    query: str,
+    abstracts: int,
+    pair: str,
+    precision: str = "",
+    *,
+    visitor: str = "",
 ) -> dict[str, Any]:
     """Both models' answers over the abstracts that PubMed finds for a question, as plain JSON values.
 
@@ -202,11 +228,11 @@ def ask_pubmed(
     """
     site.stops.check_open()
     question, query, limit = _search_arguments(question, query, abstracts)
-    checkpoints = site.checkpoints(pair)
+    checkpoints, in_ = site.checkpoints(pair), precision_of(site, precision)
     tries = queries_to_try(question, query)
     with site.asking_pubmed() as session:
         retrieved = retrieve(question, search(tries, session, limit=limit), session)
-    with site.reading(Work.API, visitor) as visit:
+    with site.reading(Work.API, visitor, precision=in_) as visit:
         read = result_of(lambda: list(read_abstracts(retrieved, checkpoints, visit)), visit)
     if visit.ended:
         retrieved = replace(retrieved, notices=(*retrieved.notices, ended_words(visit)))
@@ -220,22 +246,24 @@ def _search_arguments(question: str, query: str, abstracts: int) -> tuple[str, s
     return question, query, int(number_of(abstracts, "abstracts", least=1, most=MAX_ABSTRACTS))
 
 
-def evaluate_file(site: Site, file: Any, pair: str, *, visitor: str = "") -> dict[str, Any]:
+def evaluate_file(
+    site: Site, file: Any, pair: str, precision: str = "", *, visitor: str = ""
+) -> dict[str, Any]:
     """Both models' figures on an uploaded SQuAD or BioASQ file, as plain JSON values.
 
     Where the time for one request ends before the file, they are over what both models have read, and
     ``notices`` say so. Raises ``DataError`` for a file that cannot be used, else what ``answer`` raises.
     """
     site.stops.check_open()
-    checkpoints = site.checkpoints(pair)
+    checkpoints, in_ = site.checkpoints(pair), precision_of(site, precision)
     path = uploaded(file)
     gold = uploaded_gold(path, str(file.get("orig_name") or path.name))
-    with site.reading(Work.API, visitor) as visit:
+    with site.reading(Work.API, visitor, precision=in_) as visit:
         *_, (_, _, made) = result_of(lambda: list(benchmark_steps(gold, checkpoints, visit)), visit)
     if made is None:
         raise _ended(visit)
     notices = [ended_words(visit)] if visit.ended else []
-    return {**benchmark_json(made), "notices": notices, **made_with(checkpoints)}
+    return {**benchmark_json(made), "precision": str(in_), "notices": notices, **made_with(checkpoints)}
 
 
 def uploaded(file: Any) -> Path:
@@ -290,7 +318,7 @@ def _given(work: Callable[[], dict[str, Any]], doing: str) -> dict[str, Any]:
 
 def build(site: Site) -> None:
     """Add the endpoints to the page being built."""
-    default = site.pair.name
+    default, exact = site.pair.name, str(site.precision)
     view = View()
 
     # Gradio shows a function's name, and each line of its "Args", on the page of the API and to agents.
@@ -326,6 +354,7 @@ def build(site: Site) -> None:
         max_answer_length: int = view.max_answer_length,
         near_duplicate_threshold: float = view.near_duplicate_threshold,
         exactly: bool = False,
+        precision: str = exact,
     ) -> dict[str, Any]:
         """All that the Compare tab shows: answers of two to four models, and each answer under each model.
 
@@ -339,6 +368,7 @@ def build(site: Site) -> None:
             max_answer_length: The longest answer, in tokens, 1 to 60.
             near_duplicate_threshold: Answers that overlap a better one by more are left out, 0 to 1.
             exactly: Read the text as it stands, whatever it looks like; nothing is looked up or mended.
+            precision: What the models compute in: float32 (exact), or bfloat16 or int8 where on offer.
 
         Returns:
             what /answer gives of each model, probabilities by word, cross-scores, and the difference in words
@@ -357,6 +387,7 @@ def build(site: Site) -> None:
                 pair,
                 further,
                 settings,
+                precision,
                 exactly=exactly,
                 visitor=_visitor(request),
             ),
@@ -382,7 +413,12 @@ def build(site: Site) -> None:
         )
 
     def ask_pubmed_(
-        question: str, request: gr.Request, query: str = "", abstracts: int = 20, pair: str = default
+        question: str,
+        request: gr.Request,
+        query: str = "",
+        abstracts: int = 20,
+        pair: str = default,
+        precision: str = exact,
     ) -> dict[str, Any]:
         """Both models' answers to a question over the PubMed abstracts it finds, with sentences to quote.
 
@@ -391,6 +427,7 @@ def build(site: Site) -> None:
             query: Your own PubMed query in their place.
             abstracts: How many abstracts are read at most, 1 to 100.
             pair: The pair of models.
+            precision: What the models compute in: float32 (exact), or bfloat16 or int8 where on offer.
 
         Returns:
             each model's answers with the sentences and PMIDs they stand in, and all abstracts read with
@@ -398,24 +435,35 @@ def build(site: Site) -> None:
         """
         return _given(
             lambda: ask_pubmed(
-                site.seen_by(request.headers), question, query, abstracts, pair, visitor=_visitor(request)
+                site.seen_by(request.headers),
+                question,
+                query,
+                abstracts,
+                pair,
+                precision,
+                visitor=_visitor(request),
             ),
             "the API's question to PubMed",
         )
 
-    def evaluate_file_(file: gr.FileData, request: gr.Request, pair: str = default) -> dict[str, Any]:
+    def evaluate_file_(
+        file: gr.FileData, request: gr.Request, pair: str = default, precision: str = exact
+    ) -> dict[str, Any]:
         """Both models' figures on a file with known answers: SQuAD (v1.1, v2.0) or BioASQ task B.
 
         Args:
             file: An uploaded file (.json), at most 8 MB and 15,000 questions.
             pair: The pair of models.
+            precision: What the models compute in: float32 (exact), or bfloat16 or int8 where on offer.
 
         Returns:
             EM, F1, strict and lenient accuracy and MRR with intervals and significance, by kind of question
             and answer, calibration, unlike answers, and every prediction
         """
         return _given(
-            lambda: evaluate_file(site.seen_by(request.headers), file, pair, visitor=_visitor(request)),
+            lambda: evaluate_file(
+                site.seen_by(request.headers), file, pair, precision, visitor=_visitor(request)
+            ),
             "the API's evaluation",
         )
 

@@ -27,6 +27,7 @@ from biom_demo.models.worker import Ended
 from biom_demo.pubmed.session import Session
 from biom_demo.qa.datasets import BioAsqQuestion
 from biom_demo.qa.records import Question, Reading
+from biom_demo.settings import Precision
 from biom_demo.show.batch import (
     SIDES,
     OutputForm,
@@ -48,8 +49,8 @@ from biom_demo.show.batch_table import (
 )
 from biom_demo.show.cards import status_html
 from biom_demo.show.export import as_download, csv_text
-from biom_demo.show.words import counted, duration
-from biom_demo.ui.compare_tab import pair_choices
+from biom_demo.show.words import counted, duration, in_precision
+from biom_demo.ui.compare_tab import Tab, pair_choices
 from biom_demo.ui.pubmed_tab import missing_words
 from biom_demo.ui.reading import ended_words, followed, reading_words
 from biom_demo.ui.site import Site, Update, missing, words_of
@@ -80,11 +81,12 @@ Key = tuple[Checkpoint, Question, str]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a run is of: a file as understood (its key), the question for rows without one, the pair."""
+    """What a run is of: a file as understood (its key), the question for rows without one, the models."""
 
     key: str
     question: str
     pair: str
+    precision: Precision = Precision.FLOAT32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -266,10 +268,11 @@ def check_whole(file: UploadedRows | None, question: str) -> UploadedRows:
     return file
 
 
-def wanted_of(file: UploadedRows, question: str | None, pair: str) -> Wanted:
+def wanted_of(file: UploadedRows, question: str | None, pair: str, engine: str | None = None) -> Wanted:
     """What a start with these boxes reads; a question that no row needs is none of it."""
     own = readable(question).strip()
-    return Wanted(file.key, own if file.lacks_questions else "", pair)
+    precision = Precision(engine or Precision.FLOAT32)
+    return Wanted(file.key, own if file.lacks_questions else "", pair, precision)
 
 
 def read_batch(
@@ -279,6 +282,7 @@ def read_batch(
     pair: str,
     before: Answered | None,
     session: str,
+    engine: str | None = None,
 ) -> Iterator[Update]:
     """Answers to the rows, some at a time, from where what was read ``before`` of the same ends.
 
@@ -289,7 +293,8 @@ def read_batch(
     at_rest = {"stop": gr.update(visible=False)}
     try:
         file = check_whole(file, readable(question).strip())
-        wanted, checkpoints = wanted_of(file, question, pair), site.checkpoints(pair)
+        wanted, checkpoints = wanted_of(file, question, pair, engine), site.checkpoints(pair)
+        site.precision_named(wanted.precision)
         if missing(checkpoints):
             raise InputError(missing_words(site, checkpoints))
         if answered is None or answered.complete or answered.wanted != wanted:
@@ -298,7 +303,7 @@ def read_batch(
         yield {**running, "batch_status": status_html("Reading …"), **drawn(answered)}
         begun, pace = answered, Pace(answered.done)
         rows = file.asked(wanted.question)[answered.done :]
-        with site.reading(Work.BATCH, session, stop) as visit:
+        with site.reading(Work.BATCH, session, stop, wanted.precision) as visit:
             readers = Remembering(visit, answered.known, answered.too_long, _too_long_words(site))
             reads = Reads(checkpoints, site.settings.max_context_chars, pubmed=VisitorsPubMed(site), tries=1)
             pieces = LocalEngine(reads, readers, stop).read(Chunks(Given(rows), size=CHUNK), tuple)
@@ -381,7 +386,8 @@ class Pace:
 
 def drawn(answered: Answered) -> Update:
     """All that shows what was read, and the files that there are of it."""
-    title = f"{answered.name}: {answered.done:,} of {counted(answered.rows, 'row')} read"
+    read = f"{answered.done:,} of {counted(answered.rows, 'row')} read"
+    title = " ".join(filter(None, [f"{answered.name}: {read}", in_precision(answered.wanted.precision)]))
     return {
         "answered": answered,
         "results": answers_html(title, answered.labels, answered.first, answered.done - len(answered.bad)),
@@ -410,12 +416,16 @@ def start_of(answered: Answered | None, wanted: Wanted | None) -> Update:
 
 
 def looked_at(
-    file: UploadedRows | None, question: str | None, pair: str, answered: Answered | None
+    file: UploadedRows | None,
+    question: str | None,
+    pair: str,
+    answered: Answered | None,
+    engine: str | None = None,
 ) -> Update:
     """The first rows as they would be read now, and what the button does."""
     if file is None:
         return {"preview": "", "start": gr.update(value="Start")}
-    wanted = wanted_of(file, question, pair)
+    wanted = wanted_of(file, question, pair, engine)
     start = start_of(answered, wanted)["start"]
     start.pop("visible")  # while a run is under way there is none
     return {"preview": rows_html(file.asked(wanted.question)), "start": start}
@@ -458,9 +468,9 @@ def halt(site: Site, session: str) -> str:
     return str(status_html("Stopping …" if site.stops.stop(session, KIND) else "Nothing is running."))
 
 
-def build(site: Site, page: gr.Blocks) -> None:
-    """Lay out the tab and wire its events."""
-    parts = Parts(upload=kept(None), answered=kept(None))
+def build(site: Site, page: gr.Blocks, tab: Tab) -> None:
+    """Lay out the tab and wire its events; the engine is chosen on Compare's ``tab``."""
+    parts = Parts(upload=kept(None), answered=kept(None), engine=tab.parts["engine"])
     _layout_file(site, parts)
     _layout_results(parts)
     _wire_file(site, parts, page)
@@ -517,14 +527,14 @@ def _layout_results(parts: Parts) -> None:
 
 
 def _wire_file(site: Site, parts: Parts, page: gr.Blocks) -> None:
-    boxes = parts.of("own", "pair", "answered")
+    boxes = parts.of("own", "pair", "answered", "engine")
 
-    def understood(update: Update, own: str | None, pair: str, answered: Answered | None) -> dict[Any, Any]:
-        look = looked_at(update["upload"], own, pair, answered) if "upload" in update else {}
+    def understood(update: Update, *values: Any) -> dict[Any, Any]:
+        look = looked_at(update["upload"], *values) if "upload" in update else {}
         return parts.changed({**update, **look})
 
-    def on_upload(path: str, own: str | None, pair: str, answered: Answered | None) -> dict[Any, Any]:
-        return understood(load(path), own, pair, answered)
+    def on_upload(path: str, *values: Any) -> dict[Any, Any]:
+        return understood(load(path), *values)
 
     parts["file"].upload(on_upload, [parts["file"], *boxes], parts.of(*FILE, "start"), **QUIET)
 
@@ -533,6 +543,7 @@ def _wire_file(site: Site, parts: Parts, page: gr.Blocks) -> None:
         own: str | None,
         pair: str,
         answered: Answered | None,
+        engine: str | None,
         question: str | None,
         context: list[str] | None,
         pmids: str | None,
@@ -540,7 +551,7 @@ def _wire_file(site: Site, parts: Parts, page: gr.Blocks) -> None:
         name: str | None,
     ) -> dict[Any, Any]:
         columns = chosen(question, context, pmids, query, name)
-        return understood(load(str(file.path) if file else None, columns), own, pair, answered)
+        return understood(load(str(file.path) if file else None, columns), own, pair, answered, engine)
 
     for what in COLUMN_BOXES:
         parts[what].input(
@@ -551,12 +562,10 @@ def _wire_file(site: Site, parts: Parts, page: gr.Blocks) -> None:
             **QUIET,
         )
 
-    def on_own(
-        file: UploadedRows | None, own: str | None, pair: str, answered: Answered | None
-    ) -> dict[Any, Any]:
-        return parts.changed(looked_at(file, own, pair, answered))
+    def on_own(file: UploadedRows | None, *values: Any) -> dict[Any, Any]:
+        return parts.changed(looked_at(file, *values))
 
-    for name in ("own", "pair"):
+    for name in ("own", "pair", "engine"):
         parts[name].change(
             on_own,
             [parts["upload"], *boxes],
@@ -584,16 +593,17 @@ def _wire_reading(site: Site, parts: Parts) -> None:
         own: str | None,
         pair: str,
         answered: Answered | None,
+        engine: str | None,
         request: gr.Request,
     ) -> Iterator[dict[Any, Any]]:
         updates = read_batch(
-            site.seen_by(request.headers), file, own, pair, answered, request.session_hash or ""
+            site.seen_by(request.headers), file, own, pair, answered, request.session_hash or "", engine
         )
         yield from parts.streamed(updates, *RUN)
 
     parts["start"].click(
         on_start,
-        parts.of("upload", "own", "pair", "answered"),
+        parts.of("upload", "own", "pair", "answered", "engine"),
         parts.of(*RUN),
         show_progress_on=parts.of("batch_status"),
         **READS,

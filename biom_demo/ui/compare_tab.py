@@ -22,7 +22,9 @@ from biom_demo.models.download import fetching, progress_words
 from biom_demo.pubmed.identify import Identified, Kind, identify
 from biom_demo.qa.records import Question
 from biom_demo.qa.windows import MAX_SEQ_LENGTH, WINDOW_STEP_TOKENS
+from biom_demo.settings import Precision
 from biom_demo.show.cards import ACCENTS, chips_html, status_html, switches_html
+from biom_demo.show.engines import engines_html
 from biom_demo.show.export import VIEW_LIMITS
 from biom_demo.show.words import duration
 from biom_demo.ui import hint_line
@@ -54,7 +56,8 @@ LONG_WORDS = 3_000  # from here on reading is told beforehand to take a while
 # nothing here yet: 4.0 s for a text of 11,713 characters by both.
 SECONDS_A_CHAR = 2e-4
 CHARS_A_TOKEN = 4.5
-BOXES = ("context", "question", "pair", "further", "blind", "placed", "otherwise")
+ENGINE_NAMES = {Precision.FLOAT32: "float32, exact"}
+BOXES = ("context", "question", "pair", "further", "blind", "placed", "otherwise", "engine")
 
 
 def inquiry_of(
@@ -65,10 +68,18 @@ def inquiry_of(
     blind: bool,
     placed: Placed | None,
     otherwise: str,
+    engine: str | None = None,
 ) -> Inquiry:
     """What stands in the boxes, in the order of ``BOXES``."""
     return Inquiry(
-        readable(typed), readable(question), pair, tuple(further or ()), bool(blind), placed, otherwise
+        readable(typed),
+        readable(question),
+        pair,
+        tuple(further or ()),
+        bool(blind),
+        placed,
+        otherwise,
+        Precision(engine or Precision.FLOAT32),
     )
 
 
@@ -164,6 +175,7 @@ def prepare(site: Site, asked: Inquiry, session: str) -> Iterator[Update]:
     try:
         check_input(asked.typed, asked.question, max_chars=site.settings.max_context_chars)
         checkpoints = site.checkpoints(asked.pair, asked.further)
+        site.precision_named(asked.precision)
         if absent := missing(checkpoints):
             fetch = "Press “Fetch these models”, or choose" if site.may_fetch else "Choose"
             raise InputError(
@@ -216,7 +228,7 @@ def answer(
         return {**page, "head": head_of(run), "displayed": run, "drawn": view, "status": status, "halt": halt}
 
     try:
-        with site.reading(Work.COMPARE, session, prepared.stop) as visit:
+        with site.reading(Work.COMPARE, session, prepared.stop, asked.precision) as visit:
             yield {**shown("Reading …"), "halt": gr.update(visible=True)}
             grown = compare(question, passage, prepared.checkpoints, visit)
             for comparison in followed(grown, visit):
@@ -284,15 +296,17 @@ def view_of(numbers: Sequence[float]) -> View:
 def choose(site: Site, name: str, further: Sequence[str] | None) -> Update:
     """What the page offers for the chosen models: nothing more if they are here, else to fetch them."""
     try:
-        absent = missing(site.checkpoints(name, further or ()))
+        checkpoints = site.checkpoints(name, further or ())
     except InputError as error:
         return {"get": gr.update(visible=False), "status": status_html(str(error), kind="error")}
+    absent = missing(checkpoints)
     megabytes = sum(checkpoint.download_mb or 0 for checkpoint in absent)
     size = f" (about {megabytes:,} MB)" if megabytes else ""
     words = f"Not on this machine: {', '.join(c.label for c in absent)}." if absent else ""
     return {
         "get": gr.update(visible=bool(absent) and site.may_fetch, value=f"Fetch these models{size}"),
         "status": status_html(words),
+        "engine_told": engines_html(site.engines, checkpoints),
     }
 
 
@@ -377,7 +391,8 @@ def build(site: Site, page: gr.Blocks) -> Tab:
                 elem_id="pair",
             )
             ask = gr.Button("Ask", variant="primary", elem_id="ask")
-            with gr.Accordion("More: further models, blind test, what is listed", open=False, elem_id="more"):
+            more = "More: engine, further models, blind test, what is listed"
+            with gr.Accordion(more, open=False, elem_id="more"):
                 sliders = _layout_more(site, parts)
     titles = [(example["title"], example["question"]) for example in EXAMPLES]
     gr.HTML(str(chips_html(titles)), elem_id="examples", padding=False)
@@ -412,7 +427,16 @@ def build(site: Site, page: gr.Blocks) -> Tab:
 
 
 def _layout_more(site: Site, parts: Parts) -> dict[str, gr.Slider]:
-    """Further models, the blind test, and the view's sliders by the name of its fields."""
+    """The engine, further models, the blind test, and the view's sliders by the name of its fields."""
+    parts["engine"] = gr.Radio(
+        label="Engine: what the models compute in, here, on Ask PubMed and on Batch",
+        choices=[(ENGINE_NAMES.get(one, str(one)), str(one)) for one in site.precisions],
+        value=str(site.precision),
+        elem_id="engine",
+    )
+    parts["engine_told"] = gr.HTML(
+        str(engines_html(site.engines, site.pair.checkpoints)), elem_id="engine-told", padding=False
+    )
     parts["further"] = gr.Dropdown(
         **_further(site),
         value=[],
@@ -493,7 +517,7 @@ def _wire_boxes(parts: Parts, columns: list[gr.Column]) -> None:
     ).then(head_of_boxes, parts.of(*BOXES, "displayed"), parts.of("head"), **QUIET)
     # A vote, or an earlier run out of the history: another run is on the page now.
     parts["displayed"].change(head_of_boxes, parts.of(*BOXES, "displayed"), parts.of("head"), **QUIET)
-    for name in ("context", "question", "pair", "further"):
+    for name in ("context", "question", "pair", "further", "engine"):
         parts[name].change(
             head_of_boxes,
             parts.of(*BOXES, "displayed"),
@@ -520,9 +544,10 @@ def _wire_asking(site: Site, parts: Parts, ask: gr.Button) -> None:
         blind: bool,
         placed: Placed | None,
         otherwise: str,
+        engine: str | None,
         request: gr.Request,
     ) -> Iterator[dict[Any, Any]]:
-        asked = inquiry_of(context, question, pair, further, blind, placed, otherwise)
+        asked = inquiry_of(context, question, pair, further, blind, placed, otherwise, engine)
         updates = prepare(site.seen_by(request.headers), asked, request.session_hash or "")
         yield from parts.streamed(updates, *PREPARED)
 
@@ -577,7 +602,7 @@ def _wire_fetching(site: Site, parts: Parts, page: gr.Blocks) -> None:
         changed(
             on_choice,
             parts.of("pair", "further"),
-            parts.of("get", "status"),
+            parts.of("get", "status", "engine_told"),
             **QUIET,
         )
     parts["get"].click(

@@ -19,13 +19,14 @@ from biom_demo.analysis.own_abstracts import (
 )
 from biom_demo.errors import BioMError
 from biom_demo.models.catalogue import Checkpoint
+from biom_demo.settings import Precision
 from biom_demo.show.cards import head_html, no_head_html, personas, status_html
 from biom_demo.show.citations import bibtex, ris
 from biom_demo.show.claims import claims_html, papers_html, shared_html
 from biom_demo.show.export import Link, as_download, evidence_csv, evidence_markdown, link_query
-from biom_demo.show.words import counted
+from biom_demo.show.words import counted, in_precision
 from biom_demo.ui.run import HISTORY_CHARS, Inquiry, Placed, Run
-from biom_demo.ui.site import Update, words_of
+from biom_demo.ui.site import Site, Update, words_of
 
 CARDS = ("found-biom", "found-vanilla")
 DRAWN = ("shared", *CARDS, "abstracts")
@@ -59,6 +60,7 @@ class Asked:
     source: str = PUBMED
     own: str = ""
     file: OwnFile | None = None
+    precision: Precision = Precision.FLOAT32
 
     def given(self, *, max_chars: int) -> Given:
         """The records to read without asking PubMed.
@@ -126,12 +128,12 @@ class ReadSoFar:
         comparison = next(found, None)
         if comparison is None:
             return None
-        question, pair = self.asked.question, self.asked.pair
+        text = comparison.passage.text if self.asked.source != PUBMED else key
+        asked = Inquiry(text, self.asked.question, self.asked.pair, precision=self.asked.precision)
         if self.asked.source != PUBMED:
-            text = comparison.passage.text
-            return Run.begin(Inquiry(text, question, pair, placed=Placed(text)), comparison)
+            return Run.begin(replace(asked, placed=Placed(text)), comparison)
         passage = replace(comparison.passage, named=key)
-        return Run.begin(Inquiry(key, question, pair), replace(comparison, passage=passage))
+        return Run.begin(asked, replace(comparison, passage=passage))
 
 
 def drawn(read: ReadSoFar | None, view: View) -> Update:
@@ -154,7 +156,8 @@ def head_of(read: ReadSoFar | None, boxes: Asked | None = None) -> str:
     """What the results on the page are of; ``boxes``: what stands in the boxes now."""
     if read is None:
         return no_head_html()
-    models = " · ".join(short_names([checkpoint.label for checkpoint in read.checkpoints]))
+    names = short_names([checkpoint.label for checkpoint in read.checkpoints])
+    models = " · ".join([*names, *filter(None, [in_precision(read.asked.precision)])])
     stale = boxes is not None and not read.is_of(boxes)
     return head_html(read.asked.question, read.source, models, stale=stale)
 
@@ -211,6 +214,7 @@ def again(number: int | None, searches: Sequence[ReadSoFar], view: View) -> Upda
         "question": asked.question,
         "pair": asked.pair,
         "source": asked.source,
+        "engine": str(asked.precision),
         **_source_boxes(read),
     }
 
@@ -265,7 +269,7 @@ NOT_IN_LINK = (
 )
 
 
-def link_of(read: ReadSoFar | None, view: View) -> Update:
+def link_of(site: Site, read: ReadSoFar | None, view: View) -> Update:
     """The link that asks the same again; it holds no text of anyone's."""
     if read is None:
         return {"search_query": ""}
@@ -279,6 +283,7 @@ def link_of(read: ReadSoFar | None, view: View) -> Update:
         abstracts=asked.limit,
         source="" if asked.source == PUBMED else asked.source,
         view=View(null_threshold=view.null_threshold, shown=view.shown),
+        precision=site.linked(asked.precision),
     )
     # Whoever opens it asks about abstracts of theirs.
     told = {"kept_status": status_html(NOT_IN_LINK)} if asked.source == OWN else {}

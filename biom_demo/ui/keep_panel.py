@@ -34,12 +34,13 @@ from biom_demo.ui.run import History, Placed, Run, drawn
 from biom_demo.ui.site import Site, Update
 from biom_demo.ui.wiring import QUIET, QUIET_IN_QUEUE, script
 
-PUT_BACK = ("context", "question", "pair", "further", "placed", "otherwise")
+PUT_BACK = ("context", "question", "pair", "further", "placed", "otherwise", "engine")
 STORED_WORDS = (
     "Texts you paste and ask about are kept in this browser tab (the last 20), so that a reload, Back and "
     "Forward bring them back. They are gone when you close the tab."
 )
 VIEW_PARTS = tuple(VIEW_LIMITS)
+NO_ENGINE = "The link asks for the engine {}, which is not on offer here; {} is used."
 
 
 def link_of(site: Site, run: Run, view: View, *, with_text: bool) -> tuple[Link, str]:
@@ -57,6 +58,7 @@ def link_of(site: Site, run: Run, view: View, *, with_text: bool) -> tuple[Link,
         otherwise=bool(run.passage.named) and run.asked.otherwise == run.asked.typed,
         view=view,
         further=further,
+        precision=site.linked(run.asked.precision),
     )
     words = []
     if pasted and not with_text:
@@ -142,6 +144,7 @@ def go_back(number: int | None, history: History, view: View) -> Update | None:
         "further": list(asked.further),
         "placed": placed,
         "otherwise": asked.otherwise,
+        "engine": str(asked.precision),
     }
 
 
@@ -215,12 +218,17 @@ def open_link(site: Site, parameters: Mapping[str, str], stored: str | None = ""
     further = [key for key in link.further if key in catalogue]
     if link.further:
         update["further"] = further
+    not_here = link.precision is not None and link.precision not in site.precisions
+    if link.precision and not not_here:
+        update["engine"] = str(link.precision)
     if not typed:
         words = "This link brings the question alone. Name or paste the text it is about."
         update["status"] = status_html(words)
     elif unknown or len(further) < len(link.further):
         words = "The link names models that are not on offer here; it is read without those."
         update["status"] = status_html(words)
+    elif not_here:
+        update["status"] = status_html(NO_ENGINE.format(link.precision, site.precision))
     return update
 
 
@@ -311,6 +319,7 @@ def build(site: Site, tab: Tab, page: gr.Blocks) -> None:
         "view",
         "placed",
         "otherwise",
+        "engine",
         "linked",
         "status",
     )

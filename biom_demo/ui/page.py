@@ -61,7 +61,7 @@ def build_page(site: Site) -> Page:
         with gr.Tab("Ask PubMed", elem_id="tab-ask"):
             pubmed_tab.build(site, page, tab, back)
         with gr.Tab("Batch", elem_id="tab-batch"):
-            batch_tab.build(site, page)
+            batch_tab.build(site, page, tab)
         with gr.Tab("Benchmark", elem_id="tab-benchmark"):
             benchmark_tab.build(site, page, tab, walk, back)
         with gr.Tab("About", elem_id="tab-about"):

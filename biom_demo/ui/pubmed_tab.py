@@ -23,6 +23,7 @@ from biom_demo.analysis.passage import check_question, readable
 from biom_demo.counters import Work
 from biom_demo.errors import BioMError, InputError, PubMedCancelled, PubMedError, RefusedError
 from biom_demo.models.catalogue import Checkpoint
+from biom_demo.settings import Precision
 from biom_demo.show.cards import status_html
 from biom_demo.show.claims import builtin_html, introduction_html
 from biom_demo.show.export import VIEW_LIMITS, read_link
@@ -50,7 +51,7 @@ from biom_demo.ui.evidence import (
     order_of,
     with_search,
 )
-from biom_demo.ui.keep_panel import PUT_BACK, go_back
+from biom_demo.ui.keep_panel import NO_ENGINE, PUT_BACK, go_back
 from biom_demo.ui.reading import ended_words, followed, reading_words
 from biom_demo.ui.run import History, remembered
 from biom_demo.ui.site import Site, Update, missing, words_of
@@ -72,7 +73,7 @@ EXAMPLES = (
     "Which enzyme does metformin activate?",
 )
 USUAL_COUNT, LEAST_COUNT = 20, 5
-BOXES = ("question", "query", "pair", "count", "order", "source", "own", "file")
+BOXES = ("question", "query", "pair", "count", "order", "source", "own", "file", "engine")
 FOUND = ("found-head", "query", "generated", "to_read", "pubmed_status", "stop")
 # What the button says, and the choice, by where the abstracts are from.
 ASKS = {PUBMED: "Ask PubMed", OWN: "Ask these abstracts", BUILT_IN: "Ask these records"}
@@ -104,13 +105,16 @@ def asked_of(
     source: str | None = PUBMED,
     own: str | None = "",
     file: OwnFile | None = None,
+    engine: str | None = None,
 ) -> Asked:
     """What stands in the boxes, in the order of ``BOXES``; of where the abstracts are from, that alone."""
+    precision = Precision(engine or Precision.FLOAT32)
+    asked = Asked(readable(question), "", pair, 0, False, precision=precision)
     if source == OWN:
-        return Asked(readable(question), "", pair, 0, False, OWN, readable(own), file)
+        return replace(asked, source=OWN, own=readable(own), file=file)
     if source == BUILT_IN:
-        return Asked(readable(question), "", pair, 0, False, BUILT_IN)
-    return Asked(readable(question), readable(query), pair, int(count), order == NEWEST)
+        return replace(asked, source=BUILT_IN)
+    return replace(asked, query=readable(query), limit=int(count), newest_first=order == NEWEST)
 
 
 def asking_of(source: str | None) -> Update:
@@ -138,6 +142,7 @@ def find_abstracts(
     try:
         check_question(boxes.question)
         checkpoints = site.checkpoints(boxes.pair)
+        site.precision_named(boxes.precision)
         if missing(checkpoints):
             raise InputError(missing_words(site, checkpoints))
         if boxes.source != PUBMED:
@@ -211,7 +216,7 @@ def read_found(
         return {**so_far(status), "searches": known, **listed_searches(known), "stop": stop}
 
     try:
-        with site.reading(Work.ASK_PUBMED, session, to_read.stop) as visit:
+        with site.reading(Work.ASK_PUBMED, session, to_read.stop, to_read.asked.precision) as visit:
             readings = read_abstracts(to_read.retrieved, to_read.checkpoints, visit)
             for comparison in followed(readings, visit):
                 done = len(read.comparisons)
@@ -273,6 +278,10 @@ def open_link(site: Site, parameters: Mapping[str, str]) -> Update:
         "threshold": link.view.null_threshold,
         "top": link.view.shown,
     }
+    if link.precision in site.precisions:
+        update["engine"] = str(link.precision)
+    elif link.precision:
+        update["pubmed_status"] = status_html(NO_ENGINE.format(link.precision, site.precision))
     if link.source == OWN:
         words = "The link asks about abstracts of one’s own, and holds none: paste yours, and ask."
         return update | {"linked": "", "pubmed_status": status_html(words)}
@@ -294,7 +303,7 @@ def build(site: Site, page: gr.Blocks, tab: Tab, back: gr.Button) -> None:
 
     ``tab`` is Compare's, where an abstract opens; ``back`` the button there that leads back here.
     """
-    parts = Parts(back=back)
+    parts = Parts(back=back, engine=tab.parts["engine"])
     _layout_boxes(site, parts)
     _layout_results(parts)
     _layout_keeping(parts)
@@ -303,7 +312,7 @@ def build(site: Site, page: gr.Blocks, tab: Tab, back: gr.Button) -> None:
     parts["searches"], parts["linked"] = kept(()), kept("")
     _wire_asking(site, parts, page)
     _wire_view(parts)
-    _wire_keeping(parts)
+    _wire_keeping(site, parts)
     _wire_opening(parts, tab)
     page.load(None, None, None, js=script("evidence_table"))
 
@@ -577,11 +586,11 @@ def _wire_view(parts: Parts) -> None:
         )
 
 
-def _wire_keeping(parts: Parts) -> None:
+def _wire_keeping(site: Site, parts: Parts) -> None:
     sliders = parts.of("threshold", "top")
 
     def on_link(read: ReadSoFar | None, threshold: float, shown: float) -> dict[Any, Any]:
-        return parts.changed(link_of(read, _view(threshold, shown)))
+        return parts.changed(link_of(site, read, _view(threshold, shown)))
 
     for listen in (parts["read"].change, *(slider.change for slider in sliders)):
         listen(on_link, [parts["read"], *sliders], parts.of("search_query", "kept_status"), **QUIET)

@@ -12,6 +12,7 @@ from biom_demo.analysis.difference import difference_of, short_names
 from biom_demo.analysis.passage import Passage
 from biom_demo.models.catalogue import Checkpoint
 from biom_demo.pubmed.identify import Identified, identify
+from biom_demo.settings import Precision
 from biom_demo.show.cards import (
     ACCENTS,
     BLIND,
@@ -32,6 +33,7 @@ from biom_demo.show.difference import (
 )
 from biom_demo.show.export import VIEW_LIMITS
 from biom_demo.show.pubmed import records_html
+from biom_demo.show.words import in_precision
 from biom_demo.ui.examples import Opening, gold_of_example
 from biom_demo.ui.site import Update
 
@@ -72,6 +74,7 @@ class Inquiry:
     blind: bool = False
     placed: Placed | None = None
     otherwise: str = ""  # what the user asked to have taken in the other way it can be taken
+    precision: Precision = Precision.FLOAT32
 
     @property
     def is_text(self) -> bool:
@@ -139,7 +142,8 @@ class Run:
         comparison = opening.comparison
         if comparison is None:
             return None
-        asked = Inquiry(comparison.passage.text, comparison.question.text, pair)
+        text, question = comparison.passage.text, comparison.question.text
+        asked = Inquiry(text, question, pair, precision=comparison.precision)
         gold = asked.gold(comparison.passage.text)
         return cls(asked, comparison, gold, note=READ_HERE if opening.read_here else STORED)
 
@@ -180,13 +184,14 @@ def drawn(run: Run, view: View, *, reading: bool = True) -> Update:
     for place, index in zip(ACCENTS, run.order, strict=False):
         # Blind, both answers come at once: which model is first, or slower, would tell.
         hidden = run.blind and index < 2
-        if index >= len(comparison.sides) or (hidden and not comparison.complete):
+        side = comparison.placed[index]
+        if side is None or (hidden and not comparison.complete):
             cards[place] = waiting_html(shown[index], reading=reading)
         else:
             cards[place] = card_html(
                 shown[index],
                 run.passage,
-                comparison.sides[index],
+                side,
                 view,
                 # The known answer, or how long a model took, would tell who is who, or whom to vote for.
                 gold=None if run.blind else run.gold,
@@ -229,15 +234,16 @@ def head_of(run: Run | None, boxes: Inquiry | None = None) -> str:
     asked = run.asked
     stale = boxes is not None and any(
         getattr(boxes, name) != getattr(asked, name)
-        for name in ("typed", "question", "pair", "further", "otherwise")
+        for name in ("typed", "question", "pair", "further", "otherwise", "precision")
     )
     if run.note and boxes is not None and not (boxes.typed or boxes.question):
         stale = False  # the example stands beside boxes that are still empty
-    models = " · ".join(short_names(run.comparison.labels)) if not run.blind else "which is which is hidden"
+    models = short_names(run.comparison.labels) if not run.blind else ["which is which is hidden"]
+    models = [*models, *filter(None, [in_precision(asked.precision)])]
     return head_html(
         asked.question,
         run.note or run.passage.source,
-        models,
+        " · ".join(models),
         stale=stale,
         edit="Ask your own" if run.note else "Edit",
         example=bool(run.note),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from biom_demo.analysis.comparison import MAX_SIDES
+from biom_demo.analysis.engine_costs import Engines
 from biom_demo.counters import Counters, End, Refusal, Work
 from biom_demo.errors import BioMError, BusyError, InputError, PubMedCancelled
 from biom_demo.models.catalogue import (
@@ -25,17 +26,14 @@ from biom_demo.models.catalogue import (
 from biom_demo.models.store import Models, Visit
 from biom_demo.models.worker import Ended
 from biom_demo.pubmed.session import PubMed, Session
+from biom_demo.qa.engines.processor import refusal
 from biom_demo.settings import Precision, Settings, Switch
+from biom_demo.show.words import listed
 from biom_demo.ui.ending import RESTARTING
 from biom_demo.ui.examples import Opening, stored_answer
 
 # What an event changes, by the name of the part of the page.
 Update = dict[str, Any]
-# Measured on the bundled pair (docs/measurements.md).
-QUICKER = (
-    "Models compute in bfloat16 here: quicker, and not exact. On the 475 pairs of BioASQ 8B the bundled pair "
-    "loses 0.0 and 0.4 points of exact match by it."
-)
 OUR_FAULT = "Something went wrong on our side; the log has the details. Try again."
 ENDS = {
     None: End.DONE,
@@ -195,6 +193,7 @@ class Site:
     stops: Stops = field(default_factory=Stops)
     counters: Counters = field(default_factory=Counters)
     opening: Opening = field(default_factory=Opening)
+    engines: Engines = field(default_factory=Engines.of_file)
     notices: tuple[str, ...] = ()  # what visitors are told of this server: why not the bigger pair, say
 
     @classmethod
@@ -208,9 +207,11 @@ class Site:
                 f"commas, such as mini,base."
             )
         pair, notices = default_pair(settings)
-        if settings.precision is not Precision.FLOAT32:
-            notices = (*notices, QUICKER)
-        models, counters = Models(threads=settings.threads, precision=settings.precision), Counters()
+        precision = _usable(settings.precision)
+        if precision is not settings.precision:
+            told = f"{settings.precision} is not used, but float32. {refusal(settings.precision)}"
+            notices = (*notices, f"BIOM_ENGINE: {told}")
+        models, counters = Models(threads=settings.threads, precision=precision), Counters()
         pubmed = PubMed.from_settings(settings, counters)
         opening = Opening(stored_answer(pair))
         return cls(settings, pair, models, pubmed, counters=counters, opening=opening, notices=notices)
@@ -241,6 +242,29 @@ class Site:
         return self.settings.fetch.holds(otherwise=not self.public)
 
     @property
+    def precision(self) -> Precision:
+        """What models compute in where nobody asks for anything else."""
+        return _usable(self.settings.precision)
+
+    @property
+    def precisions(self) -> tuple[Precision, ...]:
+        """What models may be asked to compute in: what is on offer here, and what the operator has set."""
+        offered = self.engines.offered
+        return tuple(one for one in Precision if one in offered or one is self.precision)
+
+    def precision_named(self, name: str) -> Precision:
+        """The precision of that name. Raises ``InputError`` where it is not on offer."""
+        found = next((one for one in Precision if isinstance(name, str) and one == name), None)
+        if found in self.precisions:
+            return found
+        why = f" {self.engines.why_not(found)}" if found else ""
+        raise InputError(f"Models cannot compute in that here. Choose {listed(self.precisions, 'or')}.{why}")
+
+    def linked(self, precision: Precision) -> Precision | None:
+        """What a link says of a precision; ``None`` where it goes without saying, here and elsewhere."""
+        return None if precision is self.precision is Precision.FLOAT32 else precision
+
+    @property
     def pairs(self) -> Mapping[str, ModelPair]:
         """The pairs on offer by name, the default one first."""
         asked = self.settings.pairs.lower()
@@ -262,9 +286,18 @@ class Site:
         return found
 
     @contextmanager
-    def reading(self, work: Work, visitor: str, stop: threading.Event | None = None) -> Iterator[Visit]:
+    def reading(
+        self,
+        work: Work,
+        visitor: str,
+        stop: threading.Event | None = None,
+        precision: Precision | None = None,
+    ) -> Iterator[Visit]:
         """What reads for one request of a visitor, within the budget of the settings; counted at its end."""
-        visit = self.models.visit(visitor, stop=stop, budget_s=self.settings.reading_budget_s or None)
+        budget_s = self.settings.reading_budget_s or None
+        visit = self.models.visit(
+            visitor, stop=stop, budget_s=budget_s, precision=precision or self.precision
+        )
         end = End.FAILED
         try:
             yield visit
@@ -318,6 +351,11 @@ def default_pair(settings: Settings) -> tuple[ModelPair, tuple[str, ...]]:
         automatic, notices = automatic_pair()
         name = automatic.name
     return resolve_pair(name, biom=settings.biom_model, vanilla=settings.vanilla_model), notices
+
+
+def _usable(precision: Precision) -> Precision:
+    """The precision where this processor should compute in it, else float32."""
+    return Precision.FLOAT32 if refusal(precision) else precision
 
 
 def missing(checkpoints: Sequence[Checkpoint]) -> list[Checkpoint]:

@@ -38,7 +38,7 @@ def show_why(site: Site, run: Run | None, view: View, session: str) -> Iterator[
         explained = _explainable(run)
         sides = explained.comparison.sides
         yield {"why_cost": status_html("Reading …"), "why": attributions_html(made)}
-        with site.reading(Work.WHY, session, stop) as visit:
+        with site.reading(Work.WHY, session, stop, explained.comparison.precision) as visit:
             for found in followed((leave_one_out(visit, side, view) for side in sides), visit):
                 if found is None:
                     yield {"why_cost": reading_html(visit)}
@@ -61,7 +61,7 @@ def show_rewordings(site: Site, run: Run | None, typed: str, view: View, session
     try:
         explained, questions = _explainable(run), wordings(typed or "")
         rows: list[tuple[Persona, list[Rewording]]] = []
-        with site.reading(Work.WHY, session, stop) as visit:
+        with site.reading(Work.WHY, session, stop, explained.comparison.precision) as visit:
             read = (reworded(visit, side, questions, view) for side in explained.comparison.sides)
             for found in followed(read, visit):
                 if found is None:
