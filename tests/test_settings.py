@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import fields
 
 import pytest
 
 from biom_demo.errors import InputError
 from biom_demo.settings import Precision, Settings, Switch
-from biom_demo.ui.site import FORWARDED, QUICKER, Site
+from biom_demo.ui.site import FORWARDED, Site
 from tests.conftest import ROOT
+from tests.engines import processor_with
 from tests.site import site_of
 
 
@@ -140,11 +141,18 @@ def test_what_a_proxy_passed_on_counts_as_from_anyone(header):
     assert trusted.seen_by({header: "x"}).own_models
 
 
-def test_what_models_compute_in_is_set_and_told():
+def test_what_models_compute_in_is_set_and_told_where_it_is_not_used(monkeypatch):
     assert Settings.from_environment({}).precision is Precision.FLOAT32
     quick = Settings.from_environment({"BIOM_ENGINE": "BFloat16", "BIOM_PAIR": "mini", "BIOM_CACHE": "off"})
     assert quick.precision is Precision.BFLOAT16
-    assert QUICKER in Site.from_settings(quick).notices
-    assert QUICKER not in Site.from_settings(replace(quick, precision=Precision.FLOAT32)).notices
-    with pytest.raises(InputError, match="Set it to float32 or bfloat16"):
+    processor_with(monkeypatch, "avx512_bf16")
+    site = Site.from_settings(quick)
+    assert (site.precision, site.models.precision, site.notices) == (*[Precision.BFLOAT16] * 2, ())
+    processor_with(monkeypatch)
+    site = Site.from_settings(quick)
+    assert (site.precision, site.models.precision) == (Precision.FLOAT32,) * 2
+    (notice,) = site.notices
+    assert "bfloat16 is not used, but float32" in notice
+    assert "no instructions" in notice
+    with pytest.raises(InputError, match="Set it to float32, bfloat16 or int8"):
         Settings.from_environment({"BIOM_ENGINE": "int4"})

@@ -35,6 +35,7 @@ from biom_demo.show import (
     cards,
     claims,
     difference,
+    engines,
     pubmed,
     reliability,
     votes,
@@ -45,6 +46,7 @@ from biom_demo.show.difference import difference_html, merged_html
 from biom_demo.show.export import csv_text, markdown
 from biom_demo.show.words import AGREEMENT_WORDS
 from tests.conftest import ROOT
+from tests.engines import engines_measured
 from tests.markup import HOSTILE, Page
 from tests.readings import calibration_of, comparison_of, measured_on, side_of
 
@@ -196,6 +198,7 @@ class Hostile:
             "no_head_html": (cards.no_head_html(), 0),
             "chips_html": (cards.chips_html([(h, h)]), 2),
             "switches_html": (cards.switches_html(), 0),
+            "engines_html": (engines.engines_html(engines_measured(h, file=h), pair.checkpoints), 1),
             "idle_verdict_html": (cards.idle_verdict_html(), 0),
             "status_html": (cards.status_html(h, kind="error", progress=0.5), 1),
             "difference_html": (difference_html(self.found), 10),

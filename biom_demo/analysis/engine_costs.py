@@ -24,8 +24,8 @@ ENGINES = ASSETS / "engines.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Loss:
-    """What a model loses on the ``pairs`` of a file: points of 100 of EM and F1, below 0 where it gains."""
+class Change:
+    """What EM and F1 become on the ``pairs`` of a file, in points of 100: below 0 is what it costs."""
 
     file: str
     pairs: int
@@ -39,7 +39,7 @@ class Cost:
 
     label: str
     speed: float
-    losses: tuple[Loss, ...]
+    changes: tuple[Change, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +103,14 @@ def _digest_of(folder: Path, _changed: int) -> str:
 def _cost(model: Mapping[str, Any], precision: Precision) -> Cost | None:
     measured = {(one["file"], one["precision"]): one for one in model["figures"]}
     speed = model["speed"].get(precision)
-    losses = tuple(
-        Loss(
+    changes = tuple(
+        Change(
             file,
             int(exact["pairs"]),
-            exact["exact_match"] - measured[file, precision]["exact_match"],
-            exact["f1"] - measured[file, precision]["f1"],
+            measured[file, precision]["exact_match"] - exact["exact_match"],
+            measured[file, precision]["f1"] - exact["f1"],
         )
         for (file, in_), exact in measured.items()
         if in_ == Precision.FLOAT32 and (file, precision) in measured
     )
-    return Cost(str(model["label"]), float(speed["ratio"]), losses) if speed and losses else None
+    return Cost(str(model["label"]), float(speed["ratio"]), changes) if speed and changes else None

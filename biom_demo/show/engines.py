@@ -43,12 +43,14 @@ def _cost_words(costs: Sequence[Cost]) -> str:
     speeds = sorted({f"{cost.speed:.1f}" for cost in costs}, key=float)
     names = short_names([cost.label for cost in costs])
     told = []
-    for file, pairs in dict.fromkeys((loss.file, loss.pairs) for cost in costs for loss in cost.losses):
+    for file, pairs in dict.fromkeys(
+        (change.file, change.pairs) for cost in costs for change in cost.changees
+    ):
         each = [
-            f"{name} {_points(loss.exact_match)} ({_points(loss.f1)})"
+            f"{name} {_points(change.exact_match)} ({_points(change.f1)})"
             for name, cost in zip(names, costs, strict=True)
-            for loss in cost.losses
-            if loss.file == file
+            for change in cost.changees
+            if change.file == file
         ]
         told.append(f"{', '.join(each)} on {pairs:,} pairs of {DATA.get((file, pairs), file)}")
     return (

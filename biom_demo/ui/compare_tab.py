@@ -391,7 +391,7 @@ def build(site: Site, page: gr.Blocks) -> Tab:
                 elem_id="pair",
             )
             ask = gr.Button("Ask", variant="primary", elem_id="ask")
-            more = "More: engine, further models, blind test, what is listed"
+            more = "More: further models, engine, blind test, what is listed"
             with gr.Accordion(more, open=False, elem_id="more"):
                 sliders = _layout_more(site, parts)
     titles = [(example["title"], example["question"]) for example in EXAMPLES]
@@ -427,7 +427,14 @@ def build(site: Site, page: gr.Blocks) -> Tab:
 
 
 def _layout_more(site: Site, parts: Parts) -> dict[str, gr.Slider]:
-    """The engine, further models, the blind test, and the view's sliders by the name of its fields."""
+    """Further models, the engine, the blind test, and the view's sliders by the name of its fields."""
+    parts["further"] = gr.Dropdown(
+        **_further(site),
+        value=[],
+        multiselect=True,
+        max_choices=MAX_SIDES - 2,
+        elem_id="further",
+    )
     parts["engine"] = gr.Radio(
         label="Engine: what the models compute in, here, on Ask PubMed and on Batch",
         choices=[(ENGINE_NAMES.get(one, str(one)), str(one)) for one in site.precisions],
@@ -436,13 +443,6 @@ def _layout_more(site: Site, parts: Parts) -> dict[str, gr.Slider]:
     )
     parts["engine_told"] = gr.HTML(
         str(engines_html(site.engines, site.pair.checkpoints)), elem_id="engine-told", padding=False
-    )
-    parts["further"] = gr.Dropdown(
-        **_further(site),
-        value=[],
-        multiselect=True,
-        max_choices=MAX_SIDES - 2,
-        elem_id="further",
     )
     parts["blind"] = gr.Checkbox(label="Blind: hide which model is which until I have voted", elem_id="blind")
     sliders = {}
