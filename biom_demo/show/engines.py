@@ -44,12 +44,12 @@ def _cost_words(costs: Sequence[Cost]) -> str:
     names = short_names([cost.label for cost in costs])
     told = []
     for file, pairs in dict.fromkeys(
-        (change.file, change.pairs) for cost in costs for change in cost.changees
+        (change.file, change.pairs) for cost in costs for change in cost.changes
     ):
         each = [
             f"{name} {_points(change.exact_match)} ({_points(change.f1)})"
             for name, cost in zip(names, costs, strict=True)
-            for change in cost.changees
+            for change in cost.changes
             if change.file == file
         ]
         told.append(f"{', '.join(each)} on {pairs:,} pairs of {DATA.get((file, pairs), file)}")
