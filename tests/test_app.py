@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
 
+from biom_demo.analysis.comparison import View
+from biom_demo.ui.examples import stored_answer
 from tests.browser.conftest import api_answer, running_app
 from tests.conftest import ROOT
+from tests.served import wait_for
+from tests.site import MINI
 
 # Runs in the app's process before anything else, and notes every host name looked up.
 WATCHER = """
@@ -40,6 +46,44 @@ def test_start_and_first_answer_look_up_no_host_and_take_under_2_gb(tmp_path):
     if Path("/proc").is_dir():
         assert peaks, "the app was not among the processes"
     assert all(peak < 2 for peak in peaks)
+
+
+# Runs before anything else: no model is read until the file GO is there.
+HOLDER = """
+import os, threading, time
+start = threading.Thread.start
+def held(self):
+    run = self.run
+    def waiting():
+        while not os.path.exists(os.environ["GO"]):
+            time.sleep(0.05)
+        run()
+    if self.name == "warm-up":
+        self.run = waiting
+    start(self)
+threading.Thread.start = held
+"""
+
+
+def got(address: str) -> str:
+    with urllib.request.urlopen(address, timeout=60) as response:
+        return response.read().decode()
+
+
+def test_the_page_is_there_with_an_answer_before_any_model_is_in_memory(tmp_path):
+    pytest.importorskip("prometheus_client", reason="needs pip install -r requirements-metrics.txt")
+    (tmp_path / "sitecustomize.py").write_text(HOLDER)
+    environment = {"PYTHONPATH": str(tmp_path), "GO": str(tmp_path / "go")}
+    answers = {side.answer(View()).text for side in stored_answer(MINI).sides}
+    with running_app(tmp_path / "log", **environment) as address:
+        page = got(f"{address}/")
+        assert all(answer in page for answer in answers)  # without any script
+        assert '"components"' in got(f"{address}/config")
+        assert "biom_readers_loaded 0.0" in got(f"{address}/metrics")
+        with pytest.raises(urllib.error.HTTPError, match="503"):
+            got(f"{address}/readyz")
+        (tmp_path / "go").touch()
+        wait_for(lambda: "biom_readers_loaded 2.0" in got(f"{address}/metrics"), within_s=120)
 
 
 def app_processes() -> list[int]:

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from biom_demo.analysis import comparison
 from biom_demo.analysis.comparison import View
 from biom_demo.counters import End, Work
 from biom_demo.errors import FetchCancelled, InputError, PubMedCancelled
@@ -128,6 +129,24 @@ def test_who_leaves_is_read_for_no_longer():
     assert site.models.calls == [(MINI.biom, 1)]
     assert "run" not in left
     assert len(site.stops) == 0
+
+
+def test_a_far_smaller_model_is_shown_while_the_larger_one_reads(monkeypatch):
+    monkeypatch.setattr(comparison, "weights_bytes", {MINI.biom: 100, MINI.vanilla: 10}.get)
+    site = site_of()
+    prepared = last(prepare(site, inquiry(), ME))["prepared"]
+    updates = list(answer(site, prepared, View(), History(), ME))
+    assert ["waiting" in update["vanilla"] for update in updates] == [True, False, False]
+    assert ["waiting" in update["biom"] for update in updates] == [True, True, False]
+    assert "BRCA1" in updates[1]["vanilla"]
+    assert "CFTR" in updates[2]["biom"]
+    assert "Disagree" in updates[2]["verdict"]
+    broken = site_of(broken=[MINI.biom])
+    prepared = last(prepare(broken, inquiry(), ME))["prepared"]
+    left = last(answer(broken, prepared, View(), History(), ME))
+    assert "BRCA1" in left["vanilla"]  # what was read stays
+    assert "waiting" in left["biom"]
+    assert left["run"] is None
 
 
 def test_what_is_on_the_page_while_models_read_is_named_and_drawn_as_the_sliders_are_now():

@@ -22,9 +22,11 @@ from biom_demo.analysis.comparison import (
     compare_many,
     compared,
     decoded,
+    reading_order,
 )
 from biom_demo.analysis.passage import passage_of_text
 from biom_demo.errors import CheckpointError
+from biom_demo.models.catalogue import Checkpoint
 from biom_demo.qa.records import Question
 from tests.readings import (
     QUESTION,
@@ -57,6 +59,43 @@ def test_a_comparison_grows_side_by_side_and_is_complete_at_the_end():
     assert verdict.biom.span.of(TEXT) == "CFTR"
     assert whole.verdict(View(null_threshold=-10.0)).agreement is Agreement.BOTH_ABSTAIN
     assert compared(QUESTION, PASSAGE, PAIR, models("X")).verdict(View()).agreement is Agreement.BIOM_ABSTAINS
+
+
+SIZES = {"mini": 45, "base": 440, "large": 1340, "xxlarge": 890}
+
+
+@pytest.mark.parametrize(
+    ("asked", "order"),
+    [
+        ("large large", [0, 1]),
+        ("large mini", [1, 0]),
+        ("mini large", [0, 1]),
+        ("xxlarge large", [0, 1]),  # alike: it computes more with its weights than the other does
+        ("large base mini", [2, 1, 0]),
+        ("large large mini base", [2, 3, 0, 1]),
+        ("large unknown mini", [2, 0, 1]),
+        ("unknown mini", [0, 1]),
+    ],
+)
+def test_what_is_far_smaller_reads_first(monkeypatch, asked, order):
+    checkpoints = [Checkpoint(f"{place}", name, "") for place, name in enumerate(asked.split())]
+    monkeypatch.setattr(module, "weights_bytes", lambda checkpoint: SIZES.get(checkpoint.label))
+    assert [int(checkpoint.source) for checkpoint in reading_order(checkpoints)] == order
+
+
+def test_the_first_to_read_stands_at_its_own_place(monkeypatch):
+    sizes = {MINI.biom: 100, MINI.vanilla: 10}
+    monkeypatch.setattr(module, "weights_bytes", sizes.get)
+    first, whole = compare(QUESTION, PASSAGE, PAIR, models())
+    assert [side.checkpoint for side in first.sides] == [MINI.vanilla]
+    assert [side and side.label for side in first.placed] == [None, MINI.vanilla.label]
+    assert not first.complete
+    assert [side.checkpoint for side in whole.sides] == list(PAIR)
+    assert [side.answer(View()).text for side in whole.sides] == ["CFTR", "BRCA1"]
+    growing = compare(QUESTION, PASSAGE, PAIR, models(broken=frozenset({MINI.biom})))
+    assert next(growing).sides[0].checkpoint == MINI.vanilla
+    with pytest.raises(CheckpointError):
+        next(growing)
 
 
 def test_what_was_read_before_a_failure_is_in_hand():
@@ -129,6 +168,12 @@ def test_what_was_read_of_three_is_a_comparison_of_two():
     assert not partial.complete
     assert partial.of_what_was_read().complete
     assert partial.with_side(sides[2]).complete
+    gap = replace(whole, sides=(sides[0], sides[2]))
+    assert gap.placed == (sides[0], None, sides[2])
+    assert gap.of_what_was_read().labels == ("A", "C")
+    assert gap.with_side(sides[1]).sides == whole.sides
+    with pytest.raises(ValueError, match="not in their order"):
+        replace(whole, sides=(sides[2], sides[0]))
     assert whole.labels == ("A", "B", "C")
     assert isinstance(whole.sides[0], Side)
 

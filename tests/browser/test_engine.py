@@ -33,7 +33,9 @@ def test_each_engine_is_told_with_its_cost_or_why_it_is_not_there(open_page, wid
         entry = told.locator("li", has_text=re.compile(f"^{precision}: "))
         choice = page.locator("#engine").get_by_role("radio", name=str(precision))
         if choice.count():
-            expect(entry).to_contain_text(re.compile(r"about [\d.]+( to [\d.]+)? times as fast\. Exact match"))
+            expect(entry).to_contain_text(
+                re.compile(r"about [\d.]+( to [\d.]+)? times as fast\. Exact match")
+            )
             expect(entry).to_contain_text("475 pairs of BioASQ 8B")
         else:
             expect(entry).to_contain_text(f"not available here. {refusal(precision)}".strip())
