@@ -234,11 +234,12 @@ def test_errors_are_json_with_a_code_and_a_sentence(served_page):
         assert error_of("answer", [TEXT, "", "mini"])[0] == "unusable_input"
         assert error_of("answer", [5, QUESTION, "mini"]) == ("unusable_input", "text must be a string.")
         code, words = error_of(
-            "evaluate_file", [{"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}, "mini"]
+            "evaluate_file",
+            [{"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}, "mini", "float32"],
         )
         assert code == "unusable_input"  # Gradio has looked at it first
         assert "uploaded here" in words
-        assert error_of("compare", [TEXT, QUESTION, "mini", None, 99, 5, 30, 0.5, False]) == (
+        assert error_of("compare", [TEXT, QUESTION, "mini", None, 99, 5, 30, 0.5, False, "float32"]) == (
             "unusable_input",
             "null_threshold must be a number from -10 to 10.",
         )

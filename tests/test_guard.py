@@ -431,9 +431,11 @@ def test_nobody_goes_around_the_queue(served_page):
         for name in ("answer", "compare", "ask_pubmed", "evaluate_file", "on_ask", "on_prepared"):
             answer = client.post(f"/gradio_api/run/{name}", json={"data": [TEXT, QUESTION, "mini"]})
             assert answer.status_code == 404, name
-        number = served_page.event("context", "question", "pair", "further", "blind", None, None, queued=True)
+        number = served_page.event(
+            "context", "question", "pair", "further", "blind", None, None, "engine", queued=True
+        )
         body = {
-            "data": [TEXT, QUESTION, "mini", [], False, None, ""],
+            "data": [TEXT, QUESTION, "mini", [], False, None, "", "float32"],
             "fn_index": number,
             "session_hash": "a",
         }

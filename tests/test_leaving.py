@@ -52,7 +52,7 @@ class HeldModels(Models):
         engine = SimpleNamespace(max_positions=512, logits=self._logits)
         self._reader = Reader(engine, wordpiece_tokenizer())
 
-    def reader(self, checkpoint):
+    def reader(self, checkpoint, precision=None):
         return self._reader
 
     def visit(self, visitor="", *, stop=None, budget_s=None, precision=None):
@@ -157,7 +157,7 @@ class Visitor:
         return Stream(f"{self.server.address}/gradio_api/queue/data?session_hash={self.session}")
 
     def prepare(self, text):
-        return self.join("on_ask", text, QUESTION, "mini", [], False, None, "")
+        return self.join("on_ask", text, QUESTION, "mini", [], False, None, "", "float32")
 
     def ask(self, text):
         """The stream of an answer."""

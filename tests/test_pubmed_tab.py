@@ -326,7 +326,7 @@ def test_what_a_failure_leaves_is_kept_too(server):
 def test_a_link_asks_the_same_again(server):
     site = site_at(server)
     left = read_of(site, limit=15)
-    query = link_of(left["read"], View(null_threshold=-2.0, shown=3))["search_query"]
+    query = link_of(site_of(), left["read"], View(null_threshold=-2.0, shown=3))["search_query"]
     assert "hasabstract" not in query  # it was made of the question, and will be again
     parameters = {key: values[0] for key, values in parse_qs(query[1:]).items()}
     update = open_link(site, parameters)
@@ -334,8 +334,8 @@ def test_a_link_asks_the_same_again(server):
     assert (update["count"], update["order"], update["linked"]) == (15, "most relevant", QUESTION)
     assert (update["threshold"], update["top"]) == (-2.0, 3)
     own = read_of(site, query="cystic fibrosis")["read"]
-    assert "query=cystic+fibrosis" in link_of(own, View())["search_query"]
-    assert link_of(None, View()) == {"search_query": ""}
+    assert "query=cystic+fibrosis" in link_of(site_of(), own, View())["search_query"]
+    assert link_of(site_of(), None, View()) == {"search_query": ""}
 
 
 def test_a_link_that_is_not_ours_does_no_harm(server):
@@ -485,7 +485,7 @@ def test_searches_of_a_session_know_what_they_were_of():
 def test_a_text_of_ones_own_is_in_no_link_and_a_link_to_it_asks_nothing():
     site = site_of()
     read = read_own(site, own_of())["read"]
-    update = link_of(read, View())
+    update = link_of(site_of(), read, View())
     assert "Marfan" not in update["search_query"]
     assert "not in the link" in update["kept_status"]
     parameters = {key: values[0] for key, values in parse_qs(update["search_query"][1:]).items()}
@@ -493,7 +493,7 @@ def test_a_text_of_ones_own_is_in_no_link_and_a_link_to_it_asks_nothing():
     assert (opened["source"], opened["linked"], opened["question"]) == (OWN, "", QUESTION)
     assert "paste yours" in opened["pubmed_status"]
     builtin = read_own(site, Asked(QUESTION, "", "mini", 0, False, BUILT_IN))["read"]
-    update = link_of(builtin, View())
+    update = link_of(site_of(), builtin, View())
     parameters = {key: values[0] for key, values in parse_qs(update["search_query"][1:]).items()}
     opened = open_link(site, parameters)
     assert (opened["source"], opened["linked"]) == (BUILT_IN, QUESTION)

@@ -20,7 +20,7 @@ from biom_demo.analysis.difference import Difference, ViewedSide
 from biom_demo.qa.records import CharSpan
 from biom_demo.qa.sentences import sentence_around
 from biom_demo.settings import ASSETS
-from biom_demo.show.words import AGREEMENT_WORDS, counted, percent
+from biom_demo.show.words import AGREEMENT_WORDS, counted, in_precision, percent
 
 FONT = ASSETS / "fonts" / "DejaVuSans-subset.ttf"
 WIDTH, HEIGHT = 1200, 630  # what sites show of a link as it is
@@ -69,6 +69,8 @@ def share_card(found: Difference, *, link: str, day: date) -> bytes:
     verdict = f"{told.icon} {told.short[0].upper()}{told.short[1:]}"
     if further := len(found.sides) - 2:
         verdict += f" · {counted(further, 'further model')} asked too"
+    if how := in_precision(found.comparison.precision):
+        verdict += f" · computed {how}"
     y = _draw_line(pen, verdict, (_MARGIN, y), size=19, width=room, bold=True) + 20
     for place, (side, look) in enumerate(zip(found.sides, LOOKS, strict=False)):
         _draw_side(pen, found.text, side, look, (_MARGIN + place * (_COLUMN + _GAP), y))

@@ -166,7 +166,8 @@ def run_of(
         return None
     passage = passage_of_text(example.context, exactly=True)
     comparison = Comparison(example.question, passage, tuple(checkpoints), sides)
-    return Run.begin(asked_of(file, number, pair, blind=blind), comparison)
+    asked = asked_of(file, number, pair, blind=blind)
+    return Run.begin(replace(asked, precision=comparison.precision), comparison)
 
 
 # What each button saves: the file's name, its type, and what its button says.
