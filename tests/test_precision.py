@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import biom_demo
+from biom_demo.analysis.benchmark import Gold
 from biom_demo.analysis.comparison import View
 from biom_demo.analysis.difference import difference_of
 from biom_demo.analysis.stored import comparison_of, document_of
@@ -18,13 +19,14 @@ from biom_demo.errors import CheckpointError, InputError
 from biom_demo.models import store
 from biom_demo.models.catalogue import given
 from biom_demo.models.store import Models
-from biom_demo.qa.records import Question
+from biom_demo.qa.records import CharSpan, Example, Question
 from biom_demo.settings import Precision, Settings
 from biom_demo.show.batch import OutputForm, Written
 from biom_demo.show.batch import head_of as head_of_file
 from biom_demo.show.export import Link, comparison_csv, link_query, markdown, read_link
-from biom_demo.ui import api, batch_tab, compare_tab, keep_panel, pubmed_tab
+from biom_demo.ui import api, batch_tab, benchmark_tab, compare_tab, keep_panel, pubmed_tab
 from biom_demo.ui.examples import Opening
+from biom_demo.ui.gold_table import GoldFile
 from biom_demo.ui.run import History, Run, head_of
 from biom_demo.ui.site import Site
 from tests.engines import engines_measured, processor_with
@@ -180,6 +182,23 @@ def test_a_batch_in_another_precision_is_another_run(site, tmp_path):
     row = next(csv.DictReader(io.StringIO(head_of_file(how) + answered.lines(how))))
     assert row["precision"] == "bfloat16"
     assert answered.wanted != batch_tab.wanted_of(file, "", "mini")
+
+
+def test_the_benchmark_scores_in_it_and_forgets_what_another_engine_read(site):
+    spans = (CharSpan(TEXT.index("CFTR"), TEXT.index("CFTR") + 4),)
+    file = GoldFile.of(Gold("a.json", (Example(Question(QUESTION, "1"), TEXT, ("CFTR",), spans),)))
+    left = last(benchmark_tab.score_all(site, file, (), "mini", "me", "bfloat16"))
+    assert "of reading, in bfloat16." in left["benchmark_status"]
+    opened = benchmark_tab.open_row(
+        site, 0, file, left["read"], benchmark_tab.Look(), "mini", History(), View(), blind=False
+    )
+    assert opened["engine"] == "bfloat16"
+    assert opened["run"].comparison.precision is QUICK
+    changed = benchmark_tab.change_engine(site, file, benchmark_tab.Look(), "mini", "me", blind=False)
+    assert (changed["read"], changed["scored"], changed["totals"]) == ((), None, "")
+    assert "nothing is read in it yet" in changed["benchmark_status"]
+    refused = last(benchmark_tab.score_all(site, file, (), "mini", "me", "int8"))
+    assert "no instructions for int8" in refused["benchmark_status"]
 
 
 # Links and files

@@ -16,9 +16,10 @@ from biom_demo.errors import BioMError, InputError
 from biom_demo.models.store import Visit
 from biom_demo.models.worker import Ended
 from biom_demo.qa.datasets.uploads import limits_in_words
+from biom_demo.settings import Precision
 from biom_demo.show.benchmark import benchmark_about_html, benchmark_html, questions_html
 from biom_demo.show.cards import personas, status_html
-from biom_demo.show.words import counted, duration
+from biom_demo.show.words import counted, duration, in_precision
 from biom_demo.ui.compare_tab import SECONDS_A_CHAR, SHOWN, Tab, pair_choices
 from biom_demo.ui.gold_table import (
     FILES,
@@ -114,8 +115,30 @@ def totals(site: Site, scored: Scored | None, file: GoldFile | None, pair: str) 
     return str(benchmark_html(scored.found, personas(site.pair_named(pair).checkpoints)))
 
 
+def change_engine(
+    site: Site, file: GoldFile | None, look: Look, pair: str, session: str, *, blind: bool
+) -> Update:
+    """Nothing is read yet: what was read in the engine before is none of the one now chosen."""
+    site.stops.end(session, "benchmark", site.stops.begin(session, "benchmark"))
+    words = "Another engine was chosen: nothing is read in it yet." if file else ""
+    return {
+        "read": (),
+        "scored": None,
+        **table(site, file, (), look, pair, blind=blind),
+        "totals": "",
+        "score": score_button(file, ()),
+        "benchmark_status": status_html(words),
+        "halt_scoring": gr.update(visible=False),
+    }
+
+
 def score_all(
-    site: Site, file: GoldFile | None, read: tuple[Part, ...], pair: str, session: str
+    site: Site,
+    file: GoldFile | None,
+    read: tuple[Part, ...],
+    pair: str,
+    session: str,
+    engine: str | None = None,
 ) -> Iterator[Update]:
     """What is not read yet of the file, with progress; at the end all figures over what is read.
 
@@ -126,13 +149,14 @@ def score_all(
     try:
         if file is None:
             raise InputError(NO_FILE)
-        checkpoints = site.checkpoints(pair)
+        checkpoints, precision = site.checkpoints(pair), Precision(engine or site.precision)
+        site.precision_named(precision)
         if missing(checkpoints):
             raise InputError(missing_words(site, checkpoints))
         parts, total = parts_of(file, pair, read), len(file.plan.pairs)
         yield {"benchmark_status": status_html("Reading …"), "halt_scoring": visible}
         started, drawn_at, before = time.monotonic(), time.monotonic(), left_of(file, parts)
-        with site.reading(Work.BENCHMARK, session, stop) as visit:
+        with site.reading(Work.BENCHMARK, session, stop, precision) as visit:
             earlier = [part.stretch for part in parts]
             work = read_on(file.plan, checkpoints, visit, earlier, most_bytes=READINGS_KEPT_BYTES)
             for stretch in followed(work, visit):
@@ -161,7 +185,7 @@ def score_all(
             "read": parts,
             "scored": scored,
             "totals": totals(site, scored, file, pair),
-            "benchmark_status": status_html(done_words(total - left, total, visit)),
+            "benchmark_status": status_html(done_words(total - left, total, visit, precision)),
             "score": score_button(file, parts),
             "halt_scoring": hidden,
             "tick": f"{file.key} {left} end",
@@ -181,10 +205,12 @@ def progress_words(done: int, total: int, fresh: int, seconds: float, visit: Vis
     return f"Both models have read {done:,} of {counted(total, 'text')}{left} …"
 
 
-def done_words(done: int, total: int, visit: Visit) -> str:
+def done_words(done: int, total: int, visit: Visit, precision: Precision = Precision.FLOAT32) -> str:
     """That all is read; else why not, and how to go on."""
     if done == total:
-        return f"Both models have read all {counted(total, 'text')} in {duration(visit.used_s)} of reading."
+        how = f", {words}" if (words := in_precision(precision)) else ""
+        took = duration(visit.used_s)
+        return f"Both models have read all {counted(total, 'text')} in {took} of reading{how}."
     words = ended_words(visit)
     if visit.ended is Ended.BUDGET:
         words = f"Stopped: one request may take {visit.budget_s:,.0f} s of reading; what was read is kept."
@@ -306,7 +332,7 @@ def build(site: Site, page: gr.Blocks, tab: Tab, walk: Parts, back: gr.Button) -
 
     ``tab`` is Compare's, where a row opens, with ``walk`` above it; ``back`` leads from there to Ask PubMed.
     """
-    parts = walk.joined({"back": back, "blind": tab.parts["blind"]})
+    parts = walk.joined({"back": back, "blind": tab.parts["blind"], "engine": tab.parts["engine"]})
     _layout_file(site, parts)
     _layout_table(parts)
     for name in ("gold", "scored"):
@@ -391,17 +417,31 @@ def _wire_file(site: Site, parts: Parts) -> None:
     )
 
     def on_score(
-        file: GoldFile | None, read: tuple[Part, ...], pair: str, request: gr.Request
+        file: GoldFile | None, read: tuple[Part, ...], pair: str, engine: str | None, request: gr.Request
     ) -> Iterator[dict[Any, Any]]:
-        updates = score_all(site.seen_by(request.headers), file, read, pair, request.session_hash or "")
+        session = request.session_hash or ""
+        updates = score_all(site.seen_by(request.headers), file, read, pair, session, engine)
         yield from parts.streamed(updates, *SCORING)
 
     parts["score"].click(
         on_score,
-        parts.of("gold", "read", "benchmark_pair"),
+        parts.of("gold", "read", "benchmark_pair", "engine"),
         parts.of(*SCORING),
         show_progress_on=parts.of("benchmark_status"),
         **READS,
+    )
+
+    def on_engine(
+        file: GoldFile | None, look: Look, pair: str, blind: bool | None, request: gr.Request
+    ) -> dict[Any, Any]:
+        seen, session = site.seen_by(request.headers), request.session_hash or ""
+        return parts.changed(change_engine(seen, file, look, pair, session, blind=bool(blind)))
+
+    parts["engine"].change(
+        on_engine,
+        parts.of("gold", "look", "benchmark_pair", "blind"),
+        parts.of("read", "scored", *DRAWN, "benchmark_status", "halt_scoring"),
+        **QUIET,
     )
     on_session(parts["halt_scoring"].click, lambda session: halt(site, session), parts.of("benchmark_status"))
 
@@ -478,7 +518,7 @@ def _wire_saving(parts: Parts) -> None:
 
 
 def _wire_opening(site: Site, parts: Parts, tab: Tab) -> None:
-    both = tab.parts.joined({name: part for name, part in parts.items() if name != "blind"})
+    both = tab.parts.joined({name: part for name, part in parts.items() if name not in ("blind", "engine")})
     inputs = both.of("wanted_row", "gold", "read", "look", "benchmark_pair", "history", "view", "blind")
 
     def opening(by: int = 0) -> Callable[..., dict[Any, Any]]:

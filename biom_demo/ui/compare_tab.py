@@ -436,7 +436,7 @@ def _layout_more(site: Site, parts: Parts) -> dict[str, gr.Slider]:
         elem_id="further",
     )
     parts["engine"] = gr.Radio(
-        label="Engine: what the models compute in, here, on Ask PubMed and on Batch",
+        label="Engine: what the models compute in, on all tabs",
         choices=[(ENGINE_NAMES.get(one, str(one)), str(one)) for one in site.precisions],
         value=str(site.precision),
         elem_id="engine",
