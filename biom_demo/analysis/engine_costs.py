@@ -9,11 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from biom_demo.analysis.stored import digest_of
+from biom_demo.analysis.stored import known_digest_of
 from biom_demo.errors import CheckpointError
 from biom_demo.models.catalogue import Checkpoint, locate
 from biom_demo.qa.checkpoint_files import weights_of
@@ -71,10 +70,10 @@ class Engines:
         if folder is None:
             return None
         try:
-            weights = weights_of(folder).path.stat()
+            size = weights_of(folder).path.stat().st_size
             # To hash a Large model takes seconds: only what has the size of a measured one is hashed.
-            alike = [model for model in self.models if model["bytes"] == weights.st_size]
-            digest = _digest_of(folder, weights.st_mtime_ns) if alike else ""
+            alike = [model for model in self.models if model["bytes"] == size]
+            digest = known_digest_of(folder) if alike else ""
         except (CheckpointError, OSError):
             return None
         found = (_cost(model, precision) for model in alike if model["digest"] == digest)
@@ -93,11 +92,6 @@ class Engines:
     def offered(self) -> tuple[Precision, ...]:
         """The precisions on offer, float32 first."""
         return tuple(precision for precision in Precision if not self.why_not(precision))
-
-
-@lru_cache(maxsize=16)
-def _digest_of(folder: Path, _changed: int) -> str:
-    return digest_of(folder)
 
 
 def _cost(model: Mapping[str, Any], precision: Precision) -> Cost | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,18 @@ def digest_of(folder: Path) -> str:
             with (folder / name).open("rb") as file:
                 digest.update(f"{name}\n{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
     return digest.hexdigest()
+
+
+def known_digest_of(folder: Path) -> str:
+    """The same, remembered for as long as none of the files changes. Raises ``OSError`` likewise."""
+    files = (folder / name for name in sorted(("config.json", *WEIGHTS, *VOCABULARIES)))
+    stats = [file.stat() for file in files if file.is_file()]
+    return _remembered(folder, tuple((stat.st_mtime_ns, stat.st_size) for stat in stats))
+
+
+@lru_cache(maxsize=16)
+def _remembered(folder: Path, _changed: tuple[tuple[int, int], ...]) -> str:
+    return digest_of(folder)
 
 
 def document_of(comparison: Comparison) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,7 @@ from biom_demo.analysis.passage import (
     passage_of_text,
     readable,
 )
-from biom_demo.analysis.stored import digest_of
+from biom_demo.analysis.stored import known_digest_of
 from biom_demo.counters import Work
 from biom_demo.errors import (
     BusyError,
@@ -51,7 +50,6 @@ from biom_demo.models.catalogue import Checkpoint, locate
 from biom_demo.models.store import Visit
 from biom_demo.models.worker import Ended
 from biom_demo.pubmed.identify import Kind, identify
-from biom_demo.qa.checkpoint_files import WEIGHTS
 from biom_demo.qa.records import Question
 from biom_demo.settings import Precision
 from biom_demo.show.export import (
@@ -292,15 +290,9 @@ def _digest(checkpoint: Checkpoint) -> str | None:
     if folder is None:
         return None
     try:
-        changed = max((folder / name).stat().st_mtime_ns for name in WEIGHTS if (folder / name).is_file())
-        return _digest_of(folder, changed)
-    except (OSError, ValueError):
+        return known_digest_of(folder)
+    except OSError:
         return None
-
-
-@lru_cache(maxsize=16)
-def _digest_of(folder: Path, _changed: int) -> str:
-    return digest_of(folder)
 
 
 def _visitor(request: gr.Request) -> str:
