@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from biom_demo.analysis import engine_costs
 from biom_demo.analysis.engine_costs import ENGINES, Engines
 from biom_demo.analysis.stored import digest_of
 from biom_demo.models.catalogue import Checkpoint, locate
@@ -46,9 +47,7 @@ def test_only_weights_of_a_measured_size_are_hashed(monkeypatch, tmp_path):
         (tmp_path / name).write_text("{}")
     text = json.dumps({"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}).encode()
     (tmp_path / "model.safetensors").write_bytes(len(text).to_bytes(8, "little") + text + bytes(8))
-    monkeypatch.setattr(
-        "biom_demo.analysis.engine_costs.known_digest_of", lambda folder: pytest.fail("hashed")
-    )
+    monkeypatch.setattr(engine_costs, "known_digest_of", lambda folder: pytest.fail("hashed"))
     assert engines_measured(size=5).of(Checkpoint(str(tmp_path), "C", ""), QUICK) is None
 
 
