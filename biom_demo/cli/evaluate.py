@@ -94,6 +94,7 @@ def run(arguments: argparse.Namespace) -> None:
     rows_to: Path | None = arguments.predictions
     if rows_to and rows_to.suffix not in (".csv", ".json"):
         raise InputError(f"--predictions {rows_to}: name a file that ends in .csv or .json.")
+    settings = settings_of(arguments)
     gold = read_gold(arguments.files, strict=arguments.strict)
     for note in gold.notes:
         print(f"note: {note}", file=sys.stderr)
@@ -101,7 +102,6 @@ def run(arguments: argparse.Namespace) -> None:
         raise DataError(
             f"{gold.file} is a SQuAD file. A submission answers BioASQ questions: give their file."
         )
-    settings = settings_of(arguments)
     squad = arguments.run_squad
     if arguments.model:
         sides = ["model"]
