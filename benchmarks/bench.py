@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -94,19 +95,19 @@ class Bench:
         yield "peaks/start", self._peaks
         for size in plan.sizes:
             for threads in sorted(plan.threads, reverse=True):
-                yield f"lengths/{size.name}/{threads}", lambda s=size, n=threads: self._lengths(s, n)  # type: ignore[misc]
+                yield f"lengths/{size.name}/{threads}", partial(self._lengths, size, threads)
             if size.tasks:
-                yield f"tasks/{size.name}", lambda s=size: self._tasks(s, most)  # type: ignore[misc]
+                yield f"tasks/{size.name}", partial(self._tasks, size, most)
         yield "peaks/middle", self._peaks
         for size in plan.sizes:
             if size.tasks:
-                yield f"schedule/{size.name}", lambda s=size: self._schedule(s, most)  # type: ignore[misc]
+                yield f"schedule/{size.name}", partial(self._schedule, size, most)
         if plan.server_rounds:
-            yield "server", lambda: {"rows": self._server(most)}
+            yield "server", partial(self._server, most)
         if plan.starts:
-            yield "start-up", lambda: start_up.imports(plan.imports) | start_up.page(plan.starts)
+            yield "start-up", self._start_up
         for size in plan.sizes:
-            yield f"gpu/{size.name}", lambda s=size: self._gpu(s)  # type: ignore[misc]
+            yield f"gpu/{size.name}", partial(self._gpu, size)
         yield "peaks/end", self._peaks
 
     def _subject_of(self, size: Size) -> Subject:
@@ -141,10 +142,13 @@ class Bench:
         rounds = self.plan.schedule_rounds
         return {"rows": schedule.timed(size, self.tokenizer, threads=threads, rounds=rounds)}
 
-    def _server(self, threads: int) -> list[dict[str, Any]]:
+    def _server(self, threads: int) -> dict[str, Any]:
         self._subject = None
         torch.set_num_threads(threads)
-        return server.timed(rounds=self.plan.server_rounds, long_chars=self.plan.server_chars)
+        return {"rows": server.timed(rounds=self.plan.server_rounds, long_chars=self.plan.server_chars)}
+
+    def _start_up(self) -> dict[str, Any]:
+        return start_up.imports(self.plan.imports) | start_up.page(self.plan.starts)
 
     def _gpu(self, size: Size) -> dict[str, Any]:
         self._subject = None
@@ -167,7 +171,7 @@ def run(
 
     ``only``: the parts whose names begin so. Raises ``ValueError`` where ``out`` cannot be gone on with.
     """
-    document = {
+    document: dict[str, Any] = {
         "command": command,
         "plan": plan.to_json(),
         "commit": machine.commit(),
@@ -184,7 +188,7 @@ def run(
         if name in document["parts"] or (only and not name.startswith(tuple(only))):
             continue
         load, started = machine.load_average(), time.perf_counter()
-        about = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "load_before": load}
+        about: dict[str, Any] = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "load_before": load}
         found = measured()
         about["took_s"] = round(time.perf_counter() - started, 1)
         document["parts"][name] = about | found

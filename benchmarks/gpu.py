@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 
+from benchmarks import tasks
 from benchmarks.baseline import PlainLoop
+from benchmarks.report import BASELINE
 from benchmarks.rounds import interleaved
-from benchmarks.sizes import BASELINE, Size, model_of
+from benchmarks.sizes import Size, model_of
 from benchmarks.texts import questions, text_of_tokens
 from biom_demo.qa.engines.pytorch import PyTorchEngine
 from biom_demo.qa.reader import Reader
@@ -52,9 +55,10 @@ def timed(
     rows = []
     for tokens in lengths:
         text = text_of_tokens(tokenizer, question, tokens)
-        runs: dict[str, Callable[[], object]] = {BASELINE: lambda t=text: plain.read(question.text, t)}  # type: ignore[misc]
+        pairs = [(question, text)]
+        runs: dict[str, Callable[[], object]] = {BASELINE: partial(plain.read, question.text, text)}
         for name, reader in readers.items():
-            runs[name] = lambda t=text, r=reader: list(r.readings([(question, t)]))  # type: ignore[misc]
+            runs[name] = partial(tasks.Task("", pairs, pairs).run, reader)
         for name, seconds in interleaved(runs, rounds, warm_up=3).items():
             about = {"subject": size.name, "task": f"{tokens} tokens", "variant": name}
             rows.append(about | {"seconds": [round(one, 6) for one in seconds]})

@@ -57,8 +57,9 @@ class OnnxInt8:
             use_external_data_format=sum(p.numel() for p in model.parameters()) > EXTERNAL_FROM,
         )
         exported.unlink()
-        self._pads.model = None  # type: ignore[assignment]  # padding needs no weights
-        self._threads, self._session = 0, None
+        self._pads.model = None  # padding needs no weights
+        self._threads = 0
+        self._session: Any = None
 
     def logits(self, windows: Sequence[Window]) -> list[SpanLogits]:
         """As ``qa.engines.Engine`` has it; on as many threads as torch has."""

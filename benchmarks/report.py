@@ -9,6 +9,7 @@ from benchmarks.floor import Operations, by_precision, floor_s
 from benchmarks.rounds import Spread, ratios
 
 BASELINE = "A"
+SINGLY = ", singly"  # after a task's name: pair by pair
 REFERENCE_TOKENS = 384
 NAMES = {"bundled": "bundled pair", "mini": "Mini, random", "base": "Base, random", "large": "Large, random"}
 LIKE_ANOTHER = ("mini",)  # the bundled pair's size again
@@ -83,8 +84,8 @@ def lines_of(document: Document, part_name: str) -> Iterator[str]:
     rows = part.get("rows", ())
     if kind == "peaks":
         for threads, kernels in part["kernels"].items():
-            told = (f"{name} {one['rate'] / 1e9:,.0f}" for name, one in kernels.items())
-            yield f"{threads} threads, GFLOP/s: {', '.join(told)}"
+            rates = (f"{name} {one['rate'] / 1e9:,.0f}" for name, one in kernels.items())
+            yield f"{_counted(int(threads), 'thread')}, GFLOP/s: {', '.join(rates)}"
     elif kind in ("lengths", "tasks", "gpu"):
         for row in rows:
             told = f"{row['task']}: {row['variant']} {seconds_text(Spread.of(row['seconds']).median)}"
@@ -151,6 +152,8 @@ def measurements(document: Document, plot: str) -> str:
             "are reckoned for the whole by its operations, A's by its windows, which all cost the same):",
             "\n".join(_rows_table(document, rows)),
         ]
+        if told := _together(rows):
+            made.append(told)
     if rows := rows_of(document, "schedule"):
         made += ["Two models over one abstract of 384 tokens:", "\n".join(_schedule_table(rows))]
     if rows := rows_of(document, "server"):
@@ -238,6 +241,18 @@ def _times(document: Document, rows: Sequence[Row], row: Row | None) -> str:
         return "not here"
     share = percent(share_of_floor(document, row))
     return f"{ratio_of(rows, row).median:.1f}" + (f" ({share})" if share else "")
+
+
+def _together(rows: Sequence[Row]) -> str:
+    """What questions over one text cost together, against one by one in the same rounds."""
+    told = []
+    for row in rows:
+        for one in rows:
+            same = all(one[key] == row[key] for key in ("subject", "threads", "variant"))
+            if same and row["variant"] != BASELINE and one["task"] == row["task"] + SINGLY:
+                gain = ratios(one["seconds"], row["seconds"]).text()
+                told.append(f"{NAMES.get(row['subject'], row['subject'])} in {row['variant']} {gain}")
+    return f"Questions over one abstract, together against one by one: {'; '.join(told)}." if told else ""
 
 
 def _schedule_table(rows: Sequence[Row]) -> list[str]:

@@ -43,12 +43,8 @@ def timed(*, rounds: int, long_chars: int = LONG_CHARS, pair: str = "mini") -> l
 
     shown("It is a gene.")  # the models are loaded
     for name, text in texts.items():
-        row: dict[str, Any] = {
-            "text": name,
-            "characters": len(text),
-            "read": [_seconds(lambda t=text: shown(t))],
-        }
-        row["again"] = [_seconds(lambda t=text: shown(t)) for _ in range(rounds)]
+        row: dict[str, Any] = {"text": name, "characters": len(text), "read": [_seconds(shown, text)]}
+        row["again"] = [_seconds(shown, text) for _ in range(rounds)]
         run = shown(text)
         row["slider"], row["longest answer"] = [], []
         for turn in range(rounds):
@@ -56,7 +52,7 @@ def timed(*, rounds: int, long_chars: int = LONG_CHARS, pair: str = "mini") -> l
                 ("slider", replace(View(), null_threshold=(turn + 1) / 10)),
                 ("longest answer", replace(View(), max_answer_length=turn + 5)),
             ):
-                row[kind].append(_seconds(lambda v=view, r=run: drawn(r, v)))
+                row[kind].append(_seconds(drawn, run, view))
         readings = [side.reading for side in asked(text + CHANGE).comparison.sides]
         row["windows"] = sum(len(reading.windows) for reading in readings)
         row["read_anew"] = row["windows"] - sum(reading.known for reading in readings)
@@ -64,7 +60,7 @@ def timed(*, rounds: int, long_chars: int = LONG_CHARS, pair: str = "mini") -> l
     return rows
 
 
-def _seconds(call: Callable[[], object]) -> float:
+def _seconds(call: Callable[..., object], *given: object) -> float:
     started = time.perf_counter()
-    call()
+    call(*given)
     return round(time.perf_counter() - started, 6)

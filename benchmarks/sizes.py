@@ -7,8 +7,9 @@ embeddings are looked up, not multiplied.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,6 @@ from biom_demo.qa.engines import Engine
 from biom_demo.qa.engines.processor import refusal
 from biom_demo.qa.engines.pytorch import PyTorchEngine, load_tokenizer
 from biom_demo.settings import Precision
-
-BASELINE = "A"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +49,14 @@ class Size:
 
 def bundled() -> Size:
     """The bundled pair's BioM side."""
+    return Size("bundled", 6, 384, 12, rounds=9, sample=2, folder=_bundled_folder())
+
+
+def _bundled_folder() -> Path:
     folder = locate(resolve_pair("mini").biom)
     if folder is None:
         raise CheckpointError("The bundled pair is not in assets/.")
-    return Size("bundled", 6, 384, 12, rounds=9, sample=2, folder=folder)
+    return folder
 
 
 # Of the bundled pair's size; the tasks of many windows would be the same again.
@@ -64,8 +67,7 @@ LARGE = Size("large", 24, 1024, 16, rounds=3, texts=8, questions=4, long_chars=8
 
 def bundled_tokenizer() -> Any:
     """The tokenizer that all sizes are measured with."""
-    folder = bundled().folder
-    return load_tokenizer(folder, name="bundled")
+    return load_tokenizer(_bundled_folder(), name="bundled")
 
 
 def model_of(size: Size, tokenizer: Any, *, attention: str, seed: int = 0) -> Any:
@@ -109,7 +111,7 @@ class Subject:
     """
 
     def __init__(
-        self, size: Size, tokenizer: Any, further: dict[str, Callable[[Any], Engine]] | None = None
+        self, size: Size, tokenizer: Any, further: Mapping[str, Callable[[Any], Engine]] | None = None
     ) -> None:
         self.size = size
         self.tokenizer = tokenizer
@@ -118,14 +120,16 @@ class Subject:
         self.engines: dict[str, Engine] = {}
         self.refused: dict[str, str] = {}
         made: dict[str, Callable[[], Engine]] = {
-            str(precision): lambda p=precision: engine_of(size, tokenizer, p)  # type: ignore[misc]
-            for precision in Precision
+            str(precision): partial(engine_of, size, tokenizer, precision) for precision in Precision
         }
         for name, make in (further or {}).items():
-            made[name] = lambda m=make: m(model_of(size, tokenizer, attention="eager"))  # type: ignore[misc]
+            made[name] = partial(self._further, make)
         for name, make_one in made.items():
             try:
                 self.engines[name] = make_one()
             except CheckpointError as error:
                 self.refused[name] = str(error)
             gc.collect()  # what an engine was made of, of gigabytes
+
+    def _further(self, make: Callable[[Any], Engine]) -> Engine:
+        return make(model_of(self.size, self.tokenizer, attention="eager"))

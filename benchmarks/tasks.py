@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from benchmarks.floor import operations_of
+from benchmarks.report import BASELINE, SINGLY
 from benchmarks.rounds import interleaved
-from benchmarks.sizes import BASELINE, Subject
+from benchmarks.sizes import Subject
 from benchmarks.texts import abstracts, questions, text_of_chars, text_of_tokens
 from biom_demo.qa.engines.pytorch import set_threads
 from biom_demo.qa.reader import Decoding, Pair, Reader
@@ -68,7 +70,7 @@ def tasks_of_many_windows(subject: Subject) -> list[Task]:
     made = [
         Task(f"1 question, {ABSTRACTS} abstracts", many, many[: size.texts]),
         Task(f"{QUESTIONS_ASKED} questions, 1 abstract", each, each[: size.questions]),
-        Task(f"{QUESTIONS_ASKED} questions, 1 abstract, singly", each, each[: size.questions], singly=True),
+        Task(f"{QUESTIONS_ASKED} questions, 1 abstract{SINGLY}", each, each[: size.questions], singly=True),
         Task(name, long, part),
     ]
     if Decoding().window_step_tokens != PUBLISHED_STEP:
@@ -98,7 +100,7 @@ def timed(subject: Subject, tasks: Sequence[Task], *, threads: int, rounds: int,
         add(
             task,
             BASELINE,
-            lambda: plain.read(question, text, most=size.sample),
+            partial(plain.read, question, text, most=size.sample),
             windows / size.sample,
             windows=windows,
             windows_timed=size.sample,
@@ -112,7 +114,7 @@ def timed(subject: Subject, tasks: Sequence[Task], *, threads: int, rounds: int,
             add(
                 task,
                 name,
-                lambda t=task, r=reader: t.run(r),  # type: ignore[misc]
+                partial(task.run, reader),
                 whole.all / operations_of(subject.config, read).all,
                 windows=len(all_of),
                 windows_timed=len(read),

@@ -416,6 +416,9 @@ DOCUMENT = {
                 row("A", [10.0], "long", windows=10),
                 row("float32", [5.0], "long", windows=4, windows_timed=2,
                     operations={"linear": 400e9, "attention": 0.0}),
+                row("float32", [7.5], "long, singly", windows=4, windows_timed=2,
+                    operations={"linear": 400e9, "attention": 0.0}),
+                row("A", [10.0], "long, singly", windows=10),
             ],
         },
         "schedule/large": {
@@ -460,6 +463,7 @@ def test_the_measurements_have_every_part():
     assert (
         "| long | 10.00 s | 5.00 s: 2.00 (2.00 to 2.00), 80% | A: 1 of 10 windows timed; ours: 2 of 4" in made
     )
+    assert "together against one by one: Large, random in float32 1.50 (1.50 to 1.50)." in made
     assert "both at once, 2 threads | 2.00 s (1.50 s to 2.50 s) | 2.50 s (2.00 s to 3.00 s) |" in made
     assert "| one abstract | 200 ms | 10 ms | 2 ms | 4 ms | 2 of 8 |" in made
     assert "to the page 4.00 s (3.00 s to 5.00 s), to models that have read 6.00 s." in made
