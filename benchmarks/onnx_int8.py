@@ -5,9 +5,11 @@ pip install -r requirements-bench.txt
 
 from __future__ import annotations
 
+import logging
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,16 +48,17 @@ class OnnxInt8:
         self._folder = tempfile.TemporaryDirectory()
         exported, self._quantised = (Path(self._folder.name) / name for name in ("model.onnx", "int8.onnx"))
         _export(model, exported)
-        quantize_dynamic(
-            exported,
-            self._quantised,
-            op_types_to_quantize=["MatMul"],
-            per_channel=True,
-            # Without VNNI sums of two products saturate.
-            reduce_range=bool(refusal(Precision.INT8)),
-            weight_type=QuantType.QInt8,
-            use_external_data_format=sum(p.numel() for p in model.parameters()) > EXTERNAL_FROM,
-        )
+        with _quietly():  # it asks for a step that fuses nothing here
+            quantize_dynamic(
+                exported,
+                self._quantised,
+                op_types_to_quantize=["MatMul"],
+                per_channel=True,
+                # Without VNNI sums of two products saturate.
+                reduce_range=bool(refusal(Precision.INT8)),
+                weight_type=QuantType.QInt8,
+                use_external_data_format=sum(p.numel() for p in model.parameters()) > EXTERNAL_FROM,
+            )
         exported.unlink()
         self._pads.model = None  # padding needs no weights
         self._threads = 0
@@ -77,6 +80,17 @@ class OnnxInt8:
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
         return onnxruntime.InferenceSession(str(self._quantised), options, providers=["CPUExecutionProvider"])
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Within, what is logged as a warning or less is not."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def _export(model: Any, path: Path) -> None:
