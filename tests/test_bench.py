@@ -234,10 +234,9 @@ def test_tasks_read_part_and_say_so(real_tokenizer):
     assert (len(each.pairs), len(each.read)) == (20, 3)
     assert len({question.text for question, _ in each.pairs}) == 20
     assert len({text for _, text in each.pairs}) == 1
-    assert (
-        len(build_windows(real_tokenizer, [(each.pairs[0][0].text, each.pairs[0][1])]).__next__().windows[0])
-        == 384
-    )
+    (question, text), *_ = each.pairs
+    (cut,) = build_windows(real_tokenizer, [(question.text, text)])
+    assert [len(window) for window in cut.windows] == [384]
     long = made["a text of 50,000 characters"]
     assert [len(text) for _, text in (*long.pairs, *long.read)] == [50_000, 4_000]
     published = made.get("a text of 50,000 characters, step 128")
