@@ -14,7 +14,7 @@ from transformers import ElectraConfig, ElectraForQuestionAnswering
 
 from benchmarks import bench, gpu, render, report, server, sizes, start_up, tasks, texts
 from benchmarks.baseline import PlainLoop
-from benchmarks.floor import Operations, by_precision, floor_s, operations, operations_of, peaks
+from benchmarks.floor import Operations, _kernels, by_precision, floor_s, operations, operations_of, peaks
 from benchmarks.rounds import Spread, interleaved, ratios
 from benchmarks.sizes import Size, Subject, bundled_tokenizer
 from biom_demo.errors import CheckpointError
@@ -76,10 +76,11 @@ def test_operations_are_those_that_torch_counts(attention, embedding):
     ids = torch.ones(1, 21, dtype=torch.int64)
     with FlopCounterMode(display=False) as counted, torch.no_grad():
         model(input_ids=ids, attention_mask=ids)
-    done = operations(config, 21)
-    if attention == "eager":  # the counter does not know the processor's fused attention
-        assert done.all == counted.get_total_flops()
-    assert done.linear == counted.get_total_flops() - (done.attention if attention == "eager" else 0)
+    done, found = operations(config, 21), counted.get_flop_counts()["Global"]
+    linear = sum(found.pop(kind, 0) for kind in (torch.ops.aten.addmm, torch.ops.aten.mm))
+    assert linear == done.linear
+    if attention == "eager":  # the counter may not know the processor's fused attention
+        assert sum(found.values()) == done.attention
     assert operations_of(config, [21, 21]) == done + done
 
 
@@ -107,15 +108,12 @@ def test_peaks_of_small_products(monkeypatch):
     assert all(one["rate"] > 0 for one in found.values())
 
 
-def test_the_int8_product_is_the_product(monkeypatch):
-    monkeypatch.setattr("benchmarks.floor.refusal", lambda _: "")
-    from benchmarks.floor import _kernels
-
+def test_every_kernel_multiplies():
     made = _kernels(24, 64, 48)
     exact = made["float32 linear"]()
     for kernel, run in made.items():
         off = float((run().float() - exact).norm() / exact.norm())
-        assert off < (1e-5 if kernel.startswith("float32") else 0.02), kernel
+        assert off < (1e-5 if kernel.startswith("float32") else 0.03), kernel
 
 
 # Texts
@@ -321,7 +319,9 @@ def measured(tmp_path_factory, real_tokenizer):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("benchmarks.floor.SHAPES", ((16, 32, 32),))
         patch.setattr("benchmarks.floor.LEAST_S", 0.0)
+        threads = torch.get_num_threads()
         document = bench.run(plan, real_tokenizer, out, command="python -m benchmarks.bench --quick")
+        torch.set_num_threads(threads)
     return plan, document, out
 
 
@@ -346,7 +346,7 @@ def test_a_run_that_was_broken_off_is_gone_on_with(measured, real_tokenizer, tmp
     parts = dict(document["parts"])
     gone = parts.pop("schedule/tiny")
     out.write_text(json.dumps({**document, "parts": parts}))
-    monkeypatch.setattr(bench.Bench, "_lengths", None)  # what is there is not measured again
+    monkeypatch.setattr(bench.Bench, "_lengths", lambda *_: pytest.fail("it is there already"))
     found = bench.run(plan, real_tokenizer, out, only=("schedule",), resume=True)
     assert set(found["parts"]) == set(document["parts"])
     assert found["parts"]["schedule/tiny"]["rows"][0]["subject"] == gone["rows"][0]["subject"]
