@@ -51,12 +51,16 @@ def drawn(document: report.Document, out: Path) -> bool:
             axes.errorbar(
                 tokens, medians, errors, color=color, marker=marker, markersize=5, capsize=3, label=variant
             )
-        axes.set(title=report.NAMES.get(subject, subject), xlabel="tokens", ylim=(0, None))
+        axes.set(title=report.NAMES.get(subject, subject), xlabel="tokens")
         axes.set_xticks(sorted({int(row["task"].split()[0]) for row in rows}))
         axes.grid(axis="y", color="#dddddd", linewidth=0.6)
         axes.set_axisbelow(True)
     panels[0].set_ylabel(f"times as fast as the plain loop,\n{most} threads")
-    panels[0].legend(fontsize="small")
+    panels[0].set_ylim(0)  # of all, now that all is drawn
+    named = {
+        name: line for axes in panels for line, name in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    panels[-1].legend(named.values(), named.keys(), fontsize="small")
     # Of a document always the same bytes: no date, no version.
     figure.savefig(out, dpi=110, metadata={"Software": None})
     return True
