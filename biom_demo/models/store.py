@@ -19,6 +19,7 @@ from biom_demo.settings import Precision
 
 if TYPE_CHECKING:
     from biom_demo.qa.reader import Reader
+    from biom_demo.qa.windows import PiecesCache
 
 READERS_KEPT = 6  # a pair in every precision, or the most models of one comparison and a pair
 
@@ -45,6 +46,7 @@ class Models:
         self.precision = precision
         self._remembering = remembering
         self._readers: OrderedDict[tuple[Path, Precision], Reader] = OrderedDict()
+        self._pieces: PiecesCache | None = None
         self._loading = threading.Lock()
 
     def reader(self, checkpoint: Checkpoint, precision: Precision | None = None) -> Reader:
@@ -70,7 +72,10 @@ class Models:
             from biom_demo.qa.engines.pytorch import set_threads
             from biom_demo.qa.logits_cache import LogitsCache
             from biom_demo.qa.reader import Reader
+            from biom_demo.qa.windows import PiecesCache
 
+            if self._pieces is None:
+                self._pieces = PiecesCache()
             self._make_room(folder)
             require_memory(folder, checkpoint.label)
             if self._threads:
@@ -79,6 +84,7 @@ class Models:
                 folder,
                 name=checkpoint.label,
                 cache=LogitsCache() if self._remembering else None,
+                pieces=self._pieces,
                 precision=precision,
             )
             self._readers[key] = reader

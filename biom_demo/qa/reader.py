@@ -6,10 +6,11 @@ model. Nothing here imports the library that does.
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,8 +59,9 @@ class Decoding:
 class Reader:
     """A tokenizer and an engine that runs the model. Threads may share it.
 
-    With a ``cache`` a window that it holds is not read again. ``precision`` is what the engine computes in,
-    which its readings tell.
+    With a ``cache`` a window that it holds is not read again; with ``pieces``, which readers may share, a
+    text that another reader of this vocabulary has tokenised is not tokenised again. ``precision`` is what
+    the engine computes in, which its readings tell.
     """
 
     def __init__(
@@ -69,11 +71,13 @@ class Reader:
         decoding: Decoding | None = None,
         calibration: Calibration = UNCALIBRATED,
         cache: LogitsCache | None = None,
+        pieces: windows.PiecesCache | None = None,
         precision: Precision = Precision.FLOAT32,
     ) -> None:
         self.engine = engine
         self.precision = precision
         self.cache = cache
+        self._pieces = pieces
         self.tokenizer = tokenizer
         self.decoding = decoding or Decoding()
         self.calibration = calibration
@@ -89,6 +93,7 @@ class Reader:
         decoding: Decoding | None = None,
         allow_new_head: bool = False,
         cache: LogitsCache | None = None,
+        pieces: windows.PiecesCache | None = None,
         precision: Precision = Precision.FLOAT32,
     ) -> Reader:
         """A reader of a checkpoint folder, or of a Hub id whose files lie in the local cache.
@@ -101,7 +106,8 @@ class Reader:
         from biom_demo.qa.engines.pytorch import PyTorchEngine
 
         engine = PyTorchEngine.load(source, name=name, allow_new_head=allow_new_head, precision=precision)
-        return cls(engine, engine.tokenizer, decoding, Calibration.of_folder(Path(source)), cache, precision)
+        calibration = Calibration.of_folder(Path(source))
+        return cls(engine, engine.tokenizer, decoding, calibration, cache, pieces, precision)
 
     def predictions(
         self,
@@ -165,6 +171,7 @@ class Reader:
             max_seq_length=self.max_seq_length,
             window_step_tokens=self.decoding.window_step_tokens,
             max_question_tokens=self.decoding.max_question_tokens,
+            tokenized=self._tokenized if self._pieces else None,
         )
         waiting: list[_Pending] = []
         try:
@@ -173,6 +180,15 @@ class Reader:
         except InputError as error:
             return waiting, error
         return waiting, None
+
+    def _tokenized(self, texts: Sequence[str]) -> Sequence[windows.Pieces]:
+        assert self._pieces is not None
+        return self._pieces.tokenize(self.tokenizer, self._vocabulary, texts)
+
+    @cached_property
+    def _vocabulary(self) -> bytes:
+        """The same for all tokenizers that tokenise alike."""
+        return hashlib.blake2b(windows.tokenizer_fingerprint(self.tokenizer).encode()).digest()
 
 
 @dataclass(frozen=True, slots=True)
