@@ -219,8 +219,7 @@ def open_link(site: Site, parameters: Mapping[str, str], stored: str | None = ""
     if link.further:
         update["further"] = further
     not_here = link.precision is not None and link.precision not in site.precisions
-    if link.precision and not not_here:
-        update["engine"] = str(link.precision)
+    update["engine"] = str(site.precision if not_here else link.precision or site.precision)
     if not typed:
         words = "This link brings the question alone. Name or paste the text it is about."
         update["status"] = status_html(words)

@@ -278,9 +278,8 @@ def open_link(site: Site, parameters: Mapping[str, str]) -> Update:
         "threshold": link.view.null_threshold,
         "top": link.view.shown,
     }
-    if link.precision in site.precisions:
-        update["engine"] = str(link.precision)
-    elif link.precision:
+    update["engine"] = str(link.precision if link.precision in site.precisions else site.precision)
+    if link.precision and link.precision not in site.precisions:
         update["pubmed_status"] = status_html(NO_ENGINE.format(link.precision, site.precision))
     if link.source == OWN:
         words = "The link asks about abstracts of one’s own, and holds none: paste yours, and ask."
