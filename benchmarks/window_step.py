@@ -26,7 +26,7 @@ from biom_demo.qa.reader import Decoding, Reader
 from biom_demo.qa.records import Example, Question
 from biom_demo.qa.spans import decode
 
-STEPS = (128, 192, 256, 320, 384, 448)
+STEPS = (128, 256, 320, 384)
 AROUND = (2, 4, 8)  # abstracts beside the snippet, in turn
 CHARS = (600, 3_000)  # of an abstract: whole ones, and no full texts
 
@@ -79,9 +79,8 @@ def measure(checkpoint: Checkpoint, texts: Sequence[tuple[Example, str]], steps:
                 )
             )
     first = scores[steps[0]]
-    print(
-        f"{checkpoint.label}, {len(texts)} texts of {statistics.median(len(t) for _, t in texts):,.0f} characters"
-    )
+    size = statistics.median(len(text) for _, text in texts)
+    print(f"{checkpoint.label}, {len(texts)} texts of {size:,.0f} characters in the median")
     print("step  positions   EM     F1    same answer  gained  lost")
     for step in steps:
         found = scores[step]
@@ -104,11 +103,13 @@ def main() -> None:
     parser.add_argument("examples", type=Path, help="a SQuAD file of pairs to choose on")
     parser.add_argument("--abstracts", type=Path, required=True)
     parser.add_argument("--most", type=int, default=4_000, help="abstracts to draw from")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="take every Nth pair only")
     parser.add_argument("--steps", type=int, nargs="+", default=STEPS)
     parser.add_argument("--pair", default="mini")
     parser.add_argument("--seed", type=int, default=42)
     arguments = parser.parse_args()
     examples = [example for example in read_squad(arguments.examples).examples if example.answerable]
+    examples = examples[:: arguments.every]
     texts = list(long_texts(examples, _abstracts(arguments.abstracts, arguments.most), arguments.seed))
     pair = resolve_pair(arguments.pair)
     for checkpoint in (pair.biom, pair.vanilla):
