@@ -5,18 +5,24 @@ The MCP tools give what the API gives: ``test_mcp.py``.
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import pytest
 
 from biom_demo import ask, load_pair
+from biom_demo.analysis.benchmark import read_gold
 from biom_demo.analysis.comparison import View
 from biom_demo.cli import main
+from biom_demo.counters import Work
 from biom_demo.qa.datasets import write_squad
 from biom_demo.qa.records import CharSpan, Example, Question
+from biom_demo.qa.spans import decode
 from biom_demo.settings import Settings
 from biom_demo.ui.api import answer as api_answer
+from biom_demo.ui.benchmark_tab import score_all
 from biom_demo.ui.compare_tab import answer, prepare
+from biom_demo.ui.gold_table import GoldFile
 from biom_demo.ui.run import History, Inquiry, Placed
 from biom_demo.ui.site import Site
 from tests.site import last
@@ -121,3 +127,29 @@ def test_the_texts_tell_the_models_apart(on_page):
     answers = [[prediction.answers[0].text for prediction in sides] for sides in on_page]
     assert any(one != other for one, other in answers), answers
     assert len({text for sides in answers for text in sides}) > 2
+
+
+LONG = " ".join(f"The gene {number} binds the protein of the virus." for number in range(120))
+
+
+def test_a_long_text_has_the_published_windows_where_it_is_scored_and_fewer_where_it_is_asked_of(
+    site, folders, tmp_path
+):
+    data, out = tmp_path / "d.json", tmp_path / "r.json"
+    gold = Example(Question(ASKED, id="0"), LONG, (LONG[:8],), (CharSpan(0, 8),))
+    write_squad([gold], data, title="t")
+    assert main(["evaluate", str(data), "--model", str(folders[0]), "--json", str(out)]) == 0
+    scored = json.loads(out.read_text())["model"]["predictions"]["0"]
+    (part,) = last(score_all(site, GoldFile.of(read_gold([data])), (), site.pair.name, "me"))["read"]
+    row = part.stretch.readings[0][0]
+    assert decode(row).answers[0].text == scored
+    with site.reading(Work.COMPARE, "") as visit:
+        (asked,) = visit.read(site.pair.biom, [(gold.question, LONG)])
+    assert windows_between(row) == [128] * (len(row.windows) - 1)
+    assert windows_between(asked) == [320] * (len(asked.windows) - 1)
+    assert len(asked.windows) > 2
+
+
+def windows_between(reading):
+    firsts = [window.first_token for window in reading.windows]
+    return [after - before for before, after in itertools.pairwise(firsts)]

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 
 from biom_demo.errors import InputError
 from biom_demo.qa import reader as module
-from biom_demo.qa import spans
+from biom_demo.qa import spans, windows
 from biom_demo.qa.logits_cache import LogitsCache
 from biom_demo.qa.reader import BATCH_POSITIONS, Decoding, Reader, _batches
 from biom_demo.qa.records import Question, SpanLogits, Window
+from biom_demo.qa.windows import PiecesCache
 from tests.tiny import ARCHITECTURES, save_tiny, wordpiece_tokenizer
 
 CONTEXTS = ["the gene binds the drug", "protein " * 700 + "µm virus", "β", ""]
@@ -382,3 +383,28 @@ def test_without_a_cache_nothing_is_kept():
         (reading,) = reader.readings([(QUESTION, LONG)])
         assert reading.known == 0
     assert sum(map(len, engine.batches)) == 2 * len(reading.windows)
+
+
+def test_a_reader_of_another_decoding_shares_engine_and_caches(tiny_checkpoint):
+    reader = Reader.load(tiny_checkpoint, cache=LogitsCache(), pieces=PiecesCache())
+    text = "the gene binds the drug " * 400
+    other = reader.decoding_as(Decoding(window_step_tokens=256))
+    (fine,) = reader.readings([(QUESTION, text)])
+    (coarse,) = other.readings([(QUESTION, text)])
+    assert (other.engine, other.cache) == (reader.engine, reader.cache)
+    assert len(coarse.windows) < len(fine.windows)
+    assert coarse.known >= len(coarse.windows) - 1  # every second one of the other's, but for the end's
+    assert reader.decoding == Decoding()
+
+
+def test_readers_of_one_vocabulary_tokenise_a_text_once(tmp_path, monkeypatch):
+    pieces, seen = PiecesCache(), []
+    real = windows.tokenize
+    monkeypatch.setattr(
+        windows, "tokenize", lambda tokenizer, texts: seen.extend(texts) or real(tokenizer, texts)
+    )
+    for name in ("electra", "bert"):
+        reader = Reader.load(save_tiny(name, tmp_path / name), pieces=pieces)
+        (found,) = answers(reader, "the gene binds the drug")
+        assert found.answers
+    assert seen.count("the gene binds the drug") == 1

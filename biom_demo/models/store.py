@@ -14,6 +14,7 @@ from biom_demo.models.catalogue import Checkpoint, is_hub_id, locate
 from biom_demo.models.memory import require_memory, shortage
 from biom_demo.models.worker import Ended, Job, Progress, Worker
 from biom_demo.qa.checkpoint_files import weights_of
+from biom_demo.qa.reader import READING, Decoding
 from biom_demo.qa.records import Question, Reading
 from biom_demo.settings import Precision
 
@@ -125,7 +126,7 @@ class Visit:
     ``stop`` ends what is being read within a batch; ``budget_s`` are the seconds of the worker's time
     that all readings of the request may take, ``None`` for any number. ``precision`` is what all its models
     compute in, ``None`` for that of the store. ``left`` tells whether nobody is there any more to be shown
-    what was read.
+    what was read; ``decoding`` is how texts are cut into windows, as the app does unless it is set.
     """
 
     def __init__(
@@ -140,6 +141,7 @@ class Visit:
         self.visitor = visitor
         self.stop = stop or threading.Event()
         self.left: Callable[[], bool] = lambda: False
+        self.decoding: Decoding = READING  # how texts are cut into windows
         self.budget_s = budget_s
         self.used_s = 0.0
         self.waited_s = 0.0  # for the first turns of what was read
@@ -170,6 +172,8 @@ class Visit:
             self.ended = self.ended or Ended.BUDGET
             return []
         reader = self._models.reader(checkpoint, self._precision)
+        if reader.decoding != self.decoding:
+            reader = reader.decoding_as(self.decoding)
         job = Job(self.visitor, reader, pairs, stop=self.stop, budget_s=left_s, begun=begun)
         self._job = job
         self._models.worker.submit(job)

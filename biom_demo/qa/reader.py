@@ -6,6 +6,7 @@ model. Nothing here imports the library that does.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -43,7 +44,7 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """How windows are cut and spans chosen; the defaults are the app's and ``evaluate``'s.
+    """How windows are cut and spans chosen; the defaults are ``evaluate``'s.
 
     With ``run_squad`` the published table's decoding is used (shortlists, max-context rule, its texts).
     """
@@ -54,6 +55,9 @@ class Decoding:
     max_answer_length: int = spans.MAX_ANSWER_LENGTH
     n_best: int = 20
     run_squad: bool = False
+
+
+READING = Decoding(window_step_tokens=windows.READING_STEP_TOKENS)  # the app's
 
 
 class Reader:
@@ -108,6 +112,13 @@ class Reader:
         engine = PyTorchEngine.load(source, name=name, allow_new_head=allow_new_head, precision=precision)
         calibration = Calibration.of_folder(Path(source))
         return cls(engine, engine.tokenizer, decoding, calibration, cache, pieces, precision)
+
+    def decoding_as(self, decoding: Decoding) -> Reader:
+        """This reader with another way to cut and choose; engine and caches are shared."""
+        made = copy.copy(self)
+        made.decoding = decoding
+        made.max_seq_length = min(decoding.max_seq_length, self.engine.max_positions)
+        return made
 
     def predictions(
         self,

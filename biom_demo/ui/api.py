@@ -50,6 +50,7 @@ from biom_demo.models.catalogue import Checkpoint, locate
 from biom_demo.models.store import Visit
 from biom_demo.models.worker import Ended
 from biom_demo.pubmed.identify import Kind, identify
+from biom_demo.qa.reader import Decoding
 from biom_demo.qa.records import Question
 from biom_demo.settings import Precision
 from biom_demo.show.export import (
@@ -257,6 +258,7 @@ def evaluate_file(
     path = uploaded(file)
     gold = uploaded_gold(path, str(file.get("orig_name") or path.name))
     with site.reading(Work.API, visitor, precision=in_) as visit:
+        visit.decoding = Decoding()  # as ``biom-demo evaluate`` reads
         *_, (_, _, made) = result_of(lambda: list(benchmark_steps(gold, checkpoints, visit)), visit)
     if made is None:
         raise _ended(visit)

@@ -16,6 +16,7 @@ from biom_demo.errors import BioMError, InputError
 from biom_demo.models.store import Visit
 from biom_demo.models.worker import Ended
 from biom_demo.qa.datasets.uploads import limits_in_words
+from biom_demo.qa.reader import Decoding
 from biom_demo.settings import Precision
 from biom_demo.show.benchmark import benchmark_about_html, benchmark_html, questions_html
 from biom_demo.show.cards import personas, status_html
@@ -157,6 +158,7 @@ def score_all(
         yield {"benchmark_status": status_html("Reading …"), "halt_scoring": visible}
         started, drawn_at, before = time.monotonic(), time.monotonic(), left_of(file, parts)
         with site.reading(Work.BENCHMARK, session, stop, precision) as visit:
+            visit.decoding = Decoding()  # as ``evaluate`` reads
             earlier = [part.stretch for part in parts]
             work = read_on(file.plan, checkpoints, visit, earlier, most_bytes=READINGS_KEPT_BYTES)
             for stretch in followed(work, visit):
