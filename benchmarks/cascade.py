@@ -1,0 +1,324 @@
+"""What the cascade misses, and what it saves: BioASQ questions with their snippets among distractors.
+
+    python -m benchmarks.cascade --bioasq 2B1_golden.json ... --held-out --first FOLDER \
+        --abstracts pubmed_abstracts.txt.xz --readings /tmp/readings
+
+Of each factoid question up to 25 snippets and abstracts of the corpus make 50 texts. "hidden": each
+snippet stands in the middle of an abstract of the corpus; "plain": alone. Distractors are those that BM25
+ranks best for the question ("hard") or drawn at random ("random"). The reference is what the bundled
+models answer, each over all 50 texts; the cascade's answers are what they answer over those that the
+first stage leaves to them. ``--first`` is the checkpoint whose reading is the first stage, beside BM25 and
+the pair's other side: a model that is not the one whose answers count. Every text is read once by every
+model (``--readings`` keeps it), all budgets are decoded from that. ``--long`` makes one text of 50,000
+characters of them, and reads stretches of it.
+
+Cost ratios are of useful floating-point operations, of the bundled model before the pair of Large models
+(``flops``). Choose on ``--held-out`` questions (years 2 to 7, train/held_out.py).
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import random
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from biom_demo.analysis.cascade import Budget, bm25, promise, stems
+from biom_demo.models.catalogue import CATALOGUE
+from biom_demo.pubmed.words import words
+from biom_demo.qa import spans
+from biom_demo.qa.datasets import read_bioasq
+from biom_demo.qa.metrics import bioasq_factoid
+from biom_demo.qa.pooling import pool
+from biom_demo.qa.reader import Reader
+from biom_demo.qa.records import Answer, CharSpan, Prediction, Question
+from biom_demo.qa.sentences import split_sentences
+from biom_demo.settings import Precision
+from train.corpus import read_passages
+from train.held_out import is_held_out
+
+TEXTS, MOST_SNIPPETS = 50, 25
+MINI = CATALOGUE[0].checkpoints
+# (layers, width, feed-forward width, positions the token costs at once) of ELECTRA's sizes.
+SIZES = {"mini": (6, 384, 1536), "base": (12, 768, 3072), "large": (24, 1024, 4096)}
+
+
+def flops(size: str, tokens: int) -> float:
+    """Useful floating-point operations of one model over one window of so many tokens.
+
+    Two a weight and token in the four projections of attention and the two of the feed-forward part, and
+    two products of attention of T x T x width.
+    """
+    layers, width, inner = SIZES[size]
+    return layers * (2 * tokens * (4 * width * width + 2 * width * inner) + 4 * tokens * tokens * width)
+
+
+class Corpus:
+    """Abstracts and an inverted index of their words, for BM25 over all of them."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self.texts = texts
+        self.lengths = np.zeros(len(texts))
+        found: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        for place, text in enumerate(texts):
+            counts = Counter(stems(text))
+            self.lengths[place] = counts.total()
+            for word, count in counts.items():
+                found[word].append((place, count))
+        self._found = {word: np.array(places) for word, places in found.items()}
+
+    def best(self, question: str, count: int) -> list[int]:
+        """The abstracts that BM25 ranks best."""
+        scores = np.zeros(len(self.texts))
+        norm = 1.2 * (0.25 + 0.75 * self.lengths / self.lengths.mean())
+        for word in set(stems(question)) - words("question_stops"):
+            if word in self._found:
+                places, counts = self._found[word].T
+                rarity = np.log(1 + (len(self.texts) - len(places) + 0.5) / (len(places) + 0.5))
+                scores[places] += rarity * counts * 2.2 / (counts + norm[places])
+        return np.argsort(-scores, kind="stable")[:count].tolist()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question, its known answers and its texts."""
+
+    question: Question
+    synonyms: Sequence[Sequence[str]]
+    texts: Sequence[str]
+
+
+def hidden(snippet: str, host: str) -> str:
+    """The snippet in the middle of an abstract, in place of as many of its characters."""
+    sentences = [span.of(host) for span in split_sentences(host)]
+    middle = len(sentences) // 2
+    before, after = sentences[:middle], sentences[middle:]
+    while after and len(snippet) > 0 and sum(map(len, before + after)) + len(snippet) > len(host):
+        (before if len(before) > len(after) else after).pop()
+    return " ".join([*before, snippet, *after])
+
+
+def made(files: Iterable[Path], corpus: Corpus, kind: str, *, held_out: bool, most: int) -> list[Asked]:
+    """The questions with their texts; the same each time."""
+    asked = []
+    for path in files:
+        for q in read_bioasq(path):
+            if q.type != "factoid" or not q.synonyms or (held_out and not is_held_out(q.id)):
+                continue
+            draw = random.Random(q.id)
+            snippets = [s for s in dict.fromkeys(s.text for s in q.snippets) if s.strip()][:MOST_SNIPPETS]
+            hosts = [corpus.texts[i] for i in draw.sample(range(len(corpus.texts)), TEXTS)]
+            if "hidden" in kind:
+                snippets = [hidden(s, host) for s, host in zip(snippets, hosts, strict=False)]
+            left = TEXTS - len(snippets)
+            if "hard" in kind:
+                distractors = [corpus.texts[i] for i in corpus.best(q.body, left)]
+            else:
+                distractors = [
+                    corpus.texts[i] for i in draw.sample(range(len(corpus.texts)), left + TEXTS)
+                ][-left:]
+            texts = [*snippets, *distractors]
+            draw.shuffle(texts)
+            asked.append(Asked(Question(q.body, q.id), q.synonyms, texts))
+    return asked[:most] if most else asked
+
+
+class Readings:
+    """What a model made of (question, text), each read once and kept in a file.
+
+    ``until`` ends the process's reading, to be gone on with by the next.
+    """
+
+    def __init__(self, model: str, folder: Path, precision: Precision, until: float) -> None:
+        self.model, self.precision, self.until = model, precision, until
+        digest = hashlib.sha256(str(model).encode()).hexdigest()[:8]
+        self._file = folder / f"{Path(model).name}-{digest}-{precision}.jsonl"
+        self._kept: dict[str, tuple[Prediction, int]] = {}
+        if self._file.exists():
+            for line in self._file.read_text("utf-8").splitlines():
+                key, tokens, null, null_p, answers = json.loads(line)
+                made = tuple(Answer(CharSpan(a, b), t, s, p) for a, b, t, s, p in answers)
+                self._kept[key] = Prediction(Question(""), made, null, null_p), tokens
+
+    @staticmethod
+    def key(question: Question, text: str) -> str:
+        return hashlib.sha256(f"{question.text}\0{text}".encode()).hexdigest()[:24]
+
+    def read(self, pairs: Iterable[tuple[Question, str]]) -> bool:
+        """Read what is not kept; whether all is."""
+        todo = {self.key(*pair): pair for pair in pairs}
+        todo = {key: pair for key, pair in todo.items() if key not in self._kept}
+        if not todo:
+            return True
+        reader = Reader.load(self.model, precision=self.precision)
+        readings = reader.readings(list(todo.values()))
+        with self._file.open("a", encoding="utf-8") as file:
+            for done, (key, reading) in enumerate(zip(todo, readings, strict=False)):
+                p = spans.decode(reading)
+                tokens = sum(map(len, reading.windows))
+                answers = [(a.span.start, a.span.end, a.text, a.score, a.probability) for a in p.answers]
+                file.write(json.dumps([key, tokens, p.null_score, p.null_probability, answers]) + "\n")
+                self._kept[key] = p, tokens
+                if time.time() > self.until:
+                    print(f"{self.model}: {done + 1} of {len(todo)} read; run it again", flush=True)
+                    return False
+        return True
+
+    def of(self, asked: Asked) -> list[tuple[Prediction, int]]:
+        """The predictions for the question's texts, and the tokens read for each."""
+        return [self._kept[self.key(asked.question, text)] for text in asked.texts]
+
+
+def pooled(asked: Asked, read: Sequence[tuple[Prediction, int]], places: Sequence[int]) -> list:
+    """The question's answers over the texts at these places, as Ask PubMed pools them."""
+    speak = [i for i in places if read[i][0].best(null_threshold=0.0)]
+    return pool([(asked.texts[i], read[i][0]) for i in speak])
+
+
+FirstStage = Callable[[Asked, int], Sequence[float]]  # the question and which side's answers count
+
+
+def ranks(scores: Sequence[float]) -> list[int]:
+    order = sorted(range(len(scores)), key=lambda i: (-scores[i], i))
+    found = [0] * len(scores)
+    for rank, i in enumerate(order):
+        found[i] = rank
+    return found
+
+
+def fused(*lists: Sequence[float]) -> list[float]:
+    """Reciprocal rank fusion (Cormack et al. 2009)."""
+    return [sum(1 / (60 + r) for r in at) for at in zip(*map(ranks, lists), strict=True)]
+
+
+def first_stages(side_readings: Sequence[Readings], first: Readings | None) -> dict[str, FirstStage]:
+    def by_bm25(asked: Asked, side: int) -> list[float]:
+        return bm25(asked.question.text, asked.texts)
+
+    def by(readings: Readings, score: Callable[[Prediction], float]) -> FirstStage:
+        return lambda asked, side: [score(p) for p, _ in readings.of(asked)]
+
+    def margin(p: Prediction) -> float:
+        return p.answers[0].score - p.null_score if p.answers else -99.0
+
+    def other(score: Callable[[Prediction], float]) -> FirstStage:
+        return lambda asked, side: [score(p) for p, _ in side_readings[1 - side].of(asked)]
+
+    def both(a: FirstStage, b: FirstStage) -> FirstStage:
+        return lambda asked, side: fused(a(asked, side), b(asked, side))
+
+    made: dict[str, FirstStage] = {"BM25": by_bm25}
+    readers = {"other side": other}
+    if first is not None:
+        readers["first model"] = lambda score: by(first, score)
+    for name, stage in readers.items():
+        made[f"{name}, p(answer)"] = stage(promise)
+        made[f"{name}, 1 - p(none)"] = stage(lambda p: -p.null_probability)
+        made[f"{name}, margin"] = stage(margin)
+        made[f"{name}, p(answer), and BM25"] = both(stage(promise), by_bm25)
+    return made
+
+
+def cost_share(read: Sequence[tuple[Prediction, int]], places: Sequence[int], *, reads: bool) -> float:
+    """What a cascade costs, as a share of the Large pair's reading everything."""
+    large = [2 * flops("large", tokens) for _, tokens in read]
+    mini = sum(flops("mini", tokens) for _, tokens in read) if reads else 0.0
+    return (sum(large[i] for i in places) + mini) / sum(large)
+
+
+def report(asked: Sequence[Asked], sides: Sequence[Readings], first: Readings | None, kind: str) -> None:
+    golds = {one.question.id: one.synonyms for one in asked}
+    print(f"\n## {kind}: {len(asked)} questions, {len(asked[0].texts)} texts each")
+    print("| first stage | budget | same top answer (BioM, vanilla) | texts | tokens | cheaper "
+          "| strict, lenient, MRR (BioM) | (vanilla) |")
+    print("|---|---|---|---|---|---|---|---|")
+    whole = [{a.question.id: pooled(a, side.of(a), range(len(a.texts))) for a in asked} for side in sides]
+
+    def scores(answers: dict[str, list]) -> str:
+        found = {key: [answer.text for answer in given] for key, given in answers.items()}
+        s = bioasq_factoid(found, golds)
+        return f"{s.strict_accuracy:.3f} / {s.lenient_accuracy:.3f} / {s.mrr:.3f}"
+
+    print(f"| none | everything | | {len(asked[0].texts)} | 100% | 1.0 | "
+          + " | ".join(map(scores, whole)) + " |")
+    for name, stage in first_stages(sides, first).items():
+        for budget in BUDGETS:
+            same, answers, texts, tokens, costs = [0, 0], [{}, {}], [], [], []
+            for one in asked:
+                for s, side in enumerate(sides):
+                    read = side.of(one)
+                    places = budget.chosen(stage(one, s), [t for _, t in read])
+                    got = pooled(one, read, places)
+                    want = whole[s][one.question.id]
+                    same[s] += (got[0].key if got else "") == (want[0].key if want else "")
+                    answers[s][one.question.id] = got
+                    texts.append(len(places))
+                    tokens.append(sum(read[i][1] for i in places) / sum(t for _, t in read))
+                    costs.append(cost_share(read, places, reads=name != "BM25"))
+            print(
+                f"| {name} | {budget.share:.2f}, {budget.at_least} | "
+                f"{same[0] / len(asked):.1%}, {same[1] / len(asked):.1%} | {np.mean(texts):.1f} | "
+                f"{np.mean(tokens):.1%} | {1 / np.mean(costs):.1f} | "
+                + " | ".join(map(scores, answers)) + " |"
+            )
+
+
+BUDGETS = [Budget(share, 1) for share in (0.08, 0.12, 0.18, 0.25, 0.35, 0.5, 0.7)]
+
+
+def kept_questions(
+    arguments: argparse.Namespace, corpus: Callable[[], Corpus], kind: str
+) -> list[Asked]:
+    """The questions with their texts, kept in a file: to index the corpus takes a minute."""
+    which = f"{sorted(map(str, arguments.bioasq))} {arguments.held_out} {arguments.most} {kind}"
+    file = arguments.readings / f"texts-{hashlib.sha256(which.encode()).hexdigest()[:12]}.json"
+    if not file.exists():
+        found = made(
+            arguments.bioasq, corpus(), kind, held_out=arguments.held_out, most=arguments.most
+        )
+        document = [(one.question.id, one.question.text, one.synonyms, one.texts) for one in found]
+        file.write_text(json.dumps(document), "utf-8")
+    return [Asked(Question(q, i), s, t) for i, q, s, t in json.loads(file.read_text("utf-8"))]
+
+
+def main() -> None:
+    """Read what is not read yet, then print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bioasq", nargs="+", type=Path, required=True)
+    parser.add_argument("--abstracts", type=Path, required=True)
+    parser.add_argument("--readings", type=Path, required=True)
+    parser.add_argument("--first", default="")
+    parser.add_argument("--held-out", action="store_true")
+    parser.add_argument("--kinds", nargs="+", default=["hidden hard", "plain hard", "hidden random"])
+    parser.add_argument("--most", type=int, default=0, help="questions; 0: all")
+    parser.add_argument("--minutes", type=float, default=1e6, help="of reading, then end")
+    parser.add_argument("--precision", type=Precision, default=Precision.FLOAT32)
+    arguments = parser.parse_args()
+    arguments.readings.mkdir(parents=True, exist_ok=True)
+    until = time.time() + 60 * arguments.minutes
+    corpus = cache(
+        lambda: Corpus([text for text in read_passages([arguments.abstracts]) if len(text) < 4000])
+    )
+    models = [c.source for c in MINI] + ([arguments.first] if arguments.first else [])
+    readings = [Readings(m, arguments.readings, arguments.precision, until) for m in models]
+    for kind in arguments.kinds:
+        asked = kept_questions(arguments, corpus, kind)
+        pairs = [(a.question, text) for a in asked for text in a.texts]
+        if not all(one.read(pairs) for one in readings):
+            sys.exit(75)
+        report(asked, readings[:2], readings[2] if arguments.first else None, kind)
+
+
+if __name__ == "__main__":
+    main()
