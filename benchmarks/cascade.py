@@ -125,9 +125,9 @@ def made(files: Iterable[Path], corpus: Corpus, kind: str, *, held_out: bool, mo
             if "hard" in kind:
                 distractors = [corpus.texts[i] for i in corpus.best(q.body, left)]
             else:
-                distractors = [
-                    corpus.texts[i] for i in draw.sample(range(len(corpus.texts)), left + TEXTS)
-                ][-left:]
+                distractors = [corpus.texts[i] for i in draw.sample(range(len(corpus.texts)), left + TEXTS)][
+                    -left:
+                ]
             texts = [*snippets, *distractors]
             draw.shuffle(texts)
             asked.append(Asked(Question(q.body, q.id), q.synonyms, texts))
@@ -240,8 +240,10 @@ def cost_share(read: Sequence[tuple[Prediction, int]], places: Sequence[int], *,
 def report(asked: Sequence[Asked], sides: Sequence[Readings], first: Readings | None, kind: str) -> None:
     golds = {one.question.id: one.synonyms for one in asked}
     print(f"\n## {kind}: {len(asked)} questions, {len(asked[0].texts)} texts each")
-    print("| first stage | budget | same top answer (BioM, vanilla) | texts | tokens | cheaper "
-          "| strict, lenient, MRR (BioM) | (vanilla) |")
+    print(
+        "| first stage | budget | same top answer (BioM, vanilla) | texts | tokens | cheaper "
+        "| strict, lenient, MRR (BioM) | (vanilla) |"
+    )
     print("|---|---|---|---|---|---|---|---|")
     whole = [{a.question.id: pooled(a, side.of(a), range(len(a.texts))) for a in asked} for side in sides]
 
@@ -250,8 +252,11 @@ def report(asked: Sequence[Asked], sides: Sequence[Readings], first: Readings | 
         s = bioasq_factoid(found, golds)
         return f"{s.strict_accuracy:.3f} / {s.lenient_accuracy:.3f} / {s.mrr:.3f}"
 
-    print(f"| none | everything | | {len(asked[0].texts)} | 100% | 1.0 | "
-          + " | ".join(map(scores, whole)) + " |")
+    print(
+        f"| none | everything | | {len(asked[0].texts)} | 100% | 1.0 | "
+        + " | ".join(map(scores, whole))
+        + " |"
+    )
     for name, stage in first_stages(sides, first).items():
         for budget in BUDGETS:
             same, answers, texts, tokens, costs = [0, 0], [{}, {}], [], [], []
@@ -270,23 +275,20 @@ def report(asked: Sequence[Asked], sides: Sequence[Readings], first: Readings | 
                 f"| {name} | {budget.share:.2f}, {budget.at_least} | "
                 f"{same[0] / len(asked):.1%}, {same[1] / len(asked):.1%} | {np.mean(texts):.1f} | "
                 f"{np.mean(tokens):.1%} | {1 / np.mean(costs):.1f} | "
-                + " | ".join(map(scores, answers)) + " |"
+                + " | ".join(map(scores, answers))
+                + " |"
             )
 
 
 BUDGETS = [Budget(share, 1) for share in (0.08, 0.12, 0.18, 0.25, 0.35, 0.5, 0.7)]
 
 
-def kept_questions(
-    arguments: argparse.Namespace, corpus: Callable[[], Corpus], kind: str
-) -> list[Asked]:
+def kept_questions(arguments: argparse.Namespace, corpus: Callable[[], Corpus], kind: str) -> list[Asked]:
     """The questions with their texts, kept in a file: to index the corpus takes a minute."""
     which = f"{sorted(map(str, arguments.bioasq))} {arguments.held_out} {arguments.most} {kind}"
     file = arguments.readings / f"texts-{hashlib.sha256(which.encode()).hexdigest()[:12]}.json"
     if not file.exists():
-        found = made(
-            arguments.bioasq, corpus(), kind, held_out=arguments.held_out, most=arguments.most
-        )
+        found = made(arguments.bioasq, corpus(), kind, held_out=arguments.held_out, most=arguments.most)
         document = [(one.question.id, one.question.text, one.synonyms, one.texts) for one in found]
         file.write_text(json.dumps(document), "utf-8")
     return [Asked(Question(q, i), s, t) for i, q, s, t in json.loads(file.read_text("utf-8"))]

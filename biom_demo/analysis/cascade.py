@@ -13,13 +13,29 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from biom_demo.errors import InputError
+from biom_demo.models.catalogue import CATALOGUE, Checkpoint, locate
 from biom_demo.pubmed.words import words
-from biom_demo.qa.records import Prediction
+from biom_demo.qa import spans
+from biom_demo.qa.checkpoint_files import WEIGHTS
+from biom_demo.qa.records import CharSpan, Prediction, Question
+from biom_demo.qa.sentences import split_sentences
+from biom_demo.settings import Extent, Settings
+
+if TYPE_CHECKING:
+    from biom_demo.analysis.comparison import Readers
+
+# The bundled biomedical model: always on this machine, and some 4% of a Large model's cost.
+FIRST = CATALOGUE[0].biom
+BIGGER = 4.0  # times its weights, in bytes: from there on its reading saves more than it costs
+REGION_CHARS = 1_500  # about three quarters of a window
 
 # BM25's usual constants. Source: Robertson & Zaragoza 2009, The Probabilistic Relevance Framework.
 _SATURATION, _LENGTH_SHARE = 1.2, 0.75
 _WORD = re.compile(r"\w+")
+BM25 = "BM25"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +51,121 @@ class Budget:
         ``sizes`` are what each costs to read, in any unit. A part that no longer fits ends the list.
         """
         order = sorted(range(len(promise)), key=lambda place: (-promise[place], place))
-        most, taken, spent = self.share * sum(sizes), [], 0
+        most, spent = self.share * sum(sizes), 0
+        taken: list[int] = []
         for place in order:
             if len(taken) >= self.at_least and spent + sizes[place] > most:
                 break
             taken.append(place)
             spent += sizes[place]
         return sorted(taken)
+
+
+# Chosen on BioASQ questions of years 2 to 7 that no model was trained on (docs/measurements.md).
+ABSTRACTS = Budget(share=1 / 6, at_least=8)
+REGIONS = Budget(share=1 / 6, at_least=8)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The parts to be read, by their places in order, and what chose them: a model's name, or BM25."""
+
+    places: tuple[int, ...]
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Regions:
+    """The characters of a long text that are to be read, and what chose them."""
+
+    spans: tuple[CharSpan, ...]
+    by: str
+
+
+def extent_of(read: str | None, settings: Settings) -> Extent:
+    """How much is to be read where someone says ``read``, by default what the settings say.
+
+    Raises ``InputError`` where it says nothing of the kind.
+    """
+    if read is None:
+        return settings.read
+    try:
+        return Extent(read)
+    except ValueError:
+        raise InputError(f"read must be one of {', '.join(Extent)}.") from None
+
+
+def most_promising(
+    question: Question,
+    texts: Sequence[str],
+    checkpoints: Sequence[Checkpoint],
+    readers: Readers,
+    extent: Extent,
+    budget: Budget = ABSTRACTS,
+) -> Choice | None:
+    """Which of the texts the checkpoints are to read; ``None`` for all of them.
+
+    ``Extent.AUTO`` is all unless every checkpoint is much bigger than the bundled model. That model is the
+    first stage then, and BM25 where it would save nothing or is kept from reading. Raises what
+    ``Readers.read`` raises.
+    """
+    if extent is Extent.ALL or len(texts) <= budget.at_least:
+        return None
+    bigger = are_bigger(checkpoints)
+    if extent is Extent.AUTO and not bigger:
+        return None
+    scores, by = bm25(question.text, texts), BM25
+    if bigger:
+        read = readers.read(FIRST, [(question, text) for text in texts])
+        if len(read) == len(texts):
+            scores, by = [promise(spans.decode(reading)) for reading in read], FIRST.label
+    places = budget.chosen(scores, list(map(len, texts)))
+    return Choice(tuple(places), by) if len(places) < len(texts) else None
+
+
+def promising_regions(
+    question: Question,
+    text: str,
+    checkpoints: Sequence[Checkpoint],
+    readers: Readers,
+    extent: Extent,
+    budget: Budget = REGIONS,
+) -> Regions | None:
+    """Which characters of a text the checkpoints are to read; ``None`` for all. See ``most_promising``."""
+    if extent is Extent.ALL or len(text) <= budget.at_least * REGION_CHARS:
+        return None
+    regions = regions_of(text)
+    chosen = most_promising(
+        question, [region.of(text) for region in regions], checkpoints, readers, extent, budget
+    )
+    return Regions(tuple(regions[place] for place in chosen.places), chosen.by) if chosen else None
+
+
+def regions_of(text: str) -> list[CharSpan]:
+    """The text in stretches of whole sentences of up to ``REGION_CHARS``, in order; a longer one is cut."""
+    regions: list[CharSpan] = []
+    for sentence in split_sentences(text):
+        for start in range(sentence.start, sentence.end, REGION_CHARS):
+            end = min(start + REGION_CHARS, sentence.end)
+            if regions and end - regions[-1].start <= REGION_CHARS:
+                regions[-1] = CharSpan(regions[-1].start, end)
+            else:
+                regions.append(CharSpan(start, end))
+    return regions
+
+
+def are_bigger(checkpoints: Sequence[Checkpoint]) -> bool:
+    """Whether the weights of each, as far as it is here, are ``BIGGER`` times those of the bundled model."""
+    first = _weights_bytes(FIRST)
+    return all(_weights_bytes(checkpoint) >= BIGGER * first > 0 for checkpoint in checkpoints)
+
+
+def _weights_bytes(checkpoint: Checkpoint) -> int:
+    folder = locate(checkpoint)
+    if folder is None:
+        return 0
+    # Of weights that are there in two forms one is read.
+    return max((file.stat().st_size for name in WEIGHTS if (file := folder / name).is_file()), default=0)
 
 
 def stems(text: str) -> list[str]:

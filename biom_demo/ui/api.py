@@ -18,6 +18,7 @@ from gradio.utils import get_function_description, get_upload_folder
 
 from biom_demo import __version__
 from biom_demo.analysis.benchmark import benchmark_json, benchmark_steps, uploaded_gold
+from biom_demo.analysis.cascade import extent_of
 from biom_demo.analysis.comparison import MAX_SIDES, Comparison, View, compared
 from biom_demo.analysis.difference import difference_of
 from biom_demo.analysis.literature import (
@@ -27,6 +28,7 @@ from biom_demo.analysis.literature import (
     read_abstracts,
     retrieve,
     search,
+    to_be_read,
 )
 from biom_demo.analysis.passage import (
     Passage,
@@ -109,6 +111,7 @@ def compare(
     settings: Mapping[str, float] | None = None,
     *,
     exactly: bool = False,
+    read: str | None = None,
     visitor: str = "",
 ) -> dict[str, Any]:
     """All that Compare shows of two to four models, as plain JSON values, under the ``settings`` of the view.
@@ -121,7 +124,8 @@ def compare(
     if not isinstance(names, Sequence) or isinstance(names, str) or len(names) > MAX_SIDES - 2:
         raise InputError(f"further must be a list of at most {MAX_SIDES - 2} models.")
     names = [text_of(name, "a model of further", most=MAX_CHOICE_CHARS) for name in names]
-    found = _compared(site, text, question, site.checkpoints(pair, names), visitor, exactly=exactly)
+    checkpoints = site.checkpoints(pair, names)
+    found = _compared(site, text, question, checkpoints, visitor, exactly=exactly, read=read)
     return {**comparison_document(difference_of(found, view), pair=pair), **made_with(found.checkpoints)}
 
 
@@ -141,7 +145,14 @@ def view_of(settings: Mapping[str, float]) -> View:
 
 
 def _compared(
-    site: Site, text: str, question: str, checkpoints: Sequence[Checkpoint], visitor: str, *, exactly: bool
+    site: Site,
+    text: str,
+    question: str,
+    checkpoints: Sequence[Checkpoint],
+    visitor: str,
+    *,
+    exactly: bool,
+    read: str | None = None,
 ) -> Comparison:
     site.stops.check_open()
     text = readable(text_of(text, "text", most=2 * site.settings.max_context_chars))
@@ -150,8 +161,9 @@ def _compared(
     if not isinstance(exactly, bool):
         raise InputError("exactly must be true or false.")
     asked, passage = Question(question), _passage(site, text, exactly=exactly)
+    extent = extent_of(read, site.settings)
     with site.reading(Work.API, visitor) as visit:
-        found = result_of(lambda: compared(asked, passage, checkpoints, visit), visit)
+        found = result_of(lambda: compared(asked, passage, checkpoints, visit, extent), visit)
     if not found.complete:
         raise _ended(visit)
     return found
@@ -193,7 +205,14 @@ def search_pubmed(site: Site, question: str, query: str, abstracts: int) -> dict
 
 
 def ask_pubmed(
-    site: Site, question: str, query: str, abstracts: int, pair: str, *, visitor: str = ""
+    site: Site,
+    question: str,
+    query: str,
+    abstracts: int,
+    pair: str,
+    read: str | None = None,
+    *,
+    visitor: str = "",
 ) -> dict[str, Any]:
     """Both models' answers over the abstracts that PubMed finds for a question, as plain JSON values.
 
@@ -203,14 +222,16 @@ def ask_pubmed(
     site.stops.check_open()
     question, query, limit = _search_arguments(question, query, abstracts)
     checkpoints = site.checkpoints(pair)
+    extent = extent_of(read, site.settings)
     tries = queries_to_try(question, query)
     with site.asking_pubmed() as session:
         retrieved = retrieve(question, search(tries, session, limit=limit), session)
     with site.reading(Work.API, visitor) as visit:
-        read = result_of(lambda: list(read_abstracts(retrieved, checkpoints, visit)), visit)
+        chosen = result_of(lambda: to_be_read(retrieved, checkpoints, visit, extent), visit)
+        made = result_of(lambda: list(read_abstracts(chosen, checkpoints, visit)), visit)
     if visit.ended:
-        retrieved = replace(retrieved, notices=(*retrieved.notices, ended_words(visit)))
-    return {**literature_json(retrieved, read, checkpoints=checkpoints), **made_with(checkpoints)}
+        chosen = replace(chosen, notices=(*chosen.notices, ended_words(visit)))
+    return {**literature_json(chosen, made, checkpoints=checkpoints), **made_with(checkpoints)}
 
 
 def _search_arguments(question: str, query: str, abstracts: int) -> tuple[str, str, int]:
@@ -292,6 +313,7 @@ def build(site: Site) -> None:
     """Add the endpoints to the page being built."""
     default = site.pair.name
     view = View()
+    usual = str(site.settings.read)
 
     # Gradio shows a function's name, and each line of its "Args", on the page of the API and to agents.
     # Its arguments stay these three: programs send them as a list, and Gradio wants the whole of it.
@@ -326,6 +348,7 @@ def build(site: Site) -> None:
         max_answer_length: int = view.max_answer_length,
         near_duplicate_threshold: float = view.near_duplicate_threshold,
         exactly: bool = False,
+        read: str = usual,
     ) -> dict[str, Any]:
         """All that the Compare tab shows: answers of two to four models, and each answer under each model.
 
@@ -339,6 +362,8 @@ def build(site: Site) -> None:
             max_answer_length: The longest answer, in tokens, 1 to 60.
             near_duplicate_threshold: Answers that overlap a better one by more are left out, 0 to 1.
             exactly: Read the text as it stands, whatever it looks like; nothing is looked up or mended.
+            read: How much of a long text is read: all, promising (what looks so to a quicker first stage), or
+                auto.
 
         Returns:
             what /answer gives of each model, probabilities by word, cross-scores, and the difference in words
@@ -358,6 +383,7 @@ def build(site: Site) -> None:
                 further,
                 settings,
                 exactly=exactly,
+                read=read,
                 visitor=_visitor(request),
             ),
             "the API's comparison",
@@ -382,7 +408,12 @@ def build(site: Site) -> None:
         )
 
     def ask_pubmed_(
-        question: str, request: gr.Request, query: str = "", abstracts: int = 20, pair: str = default
+        question: str,
+        request: gr.Request,
+        query: str = "",
+        abstracts: int = 20,
+        pair: str = default,
+        read: str = usual,
     ) -> dict[str, Any]:
         """Both models' answers to a question over the PubMed abstracts it finds, with sentences to quote.
 
@@ -391,6 +422,7 @@ def build(site: Site) -> None:
             query: Your own PubMed query in their place.
             abstracts: How many abstracts are read at most, 1 to 100.
             pair: The pair of models.
+            read: How much of them is read: all, promising (what looks so to a quicker first stage), or auto.
 
         Returns:
             each model's answers with the sentences and PMIDs they stand in, and all abstracts read with
@@ -398,7 +430,13 @@ def build(site: Site) -> None:
         """
         return _given(
             lambda: ask_pubmed(
-                site.seen_by(request.headers), question, query, abstracts, pair, visitor=_visitor(request)
+                site.seen_by(request.headers),
+                question,
+                query,
+                abstracts,
+                pair,
+                read,
+                visitor=_visitor(request),
             ),
             "the API's question to PubMed",
         )

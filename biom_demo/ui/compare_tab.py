@@ -22,6 +22,7 @@ from biom_demo.models.download import fetching, progress_words
 from biom_demo.pubmed.identify import Identified, Kind, identify
 from biom_demo.qa.records import Question
 from biom_demo.qa.windows import MAX_SEQ_LENGTH, WINDOW_STEP_TOKENS
+from biom_demo.settings import Extent
 from biom_demo.show.cards import ACCENTS, chips_html, status_html, switches_html
 from biom_demo.show.export import VIEW_LIMITS
 from biom_demo.show.words import duration
@@ -54,7 +55,7 @@ LONG_WORDS = 3_000  # from here on reading is told beforehand to take a while
 # nothing here yet: 4.0 s for a text of 11,713 characters by both.
 SECONDS_A_CHAR = 2e-4
 CHARS_A_TOKEN = 4.5
-BOXES = ("context", "question", "pair", "further", "blind", "placed", "otherwise")
+BOXES = ("context", "question", "pair", "further", "blind", "placed", "otherwise", "extent")
 
 
 def inquiry_of(
@@ -65,10 +66,18 @@ def inquiry_of(
     blind: bool,
     placed: Placed | None,
     otherwise: str,
+    extent: str | None = None,
 ) -> Inquiry:
     """What stands in the boxes, in the order of ``BOXES``."""
     return Inquiry(
-        readable(typed), readable(question), pair, tuple(further or ()), bool(blind), placed, otherwise
+        readable(typed),
+        readable(question),
+        pair,
+        tuple(further or ()),
+        bool(blind),
+        placed,
+        otherwise,
+        extent or Extent.AUTO,
     )
 
 
@@ -218,7 +227,7 @@ def answer(
     try:
         with site.reading(Work.COMPARE, session, prepared.stop) as visit:
             yield {**shown("Reading …"), "halt": gr.update(visible=True)}
-            grown = compare(question, passage, prepared.checkpoints, visit)
+            grown = compare(question, passage, prepared.checkpoints, visit, Extent(asked.extent))
             for comparison in followed(grown, visit):
                 if comparison is None:
                     yield {"status": reading_html(visit)}
@@ -377,7 +386,7 @@ def build(site: Site, page: gr.Blocks) -> Tab:
                 elem_id="pair",
             )
             ask = gr.Button("Ask", variant="primary", elem_id="ask")
-            with gr.Accordion("More: further models, blind test, what is listed", open=False, elem_id="more"):
+            with gr.Accordion("More: further models, blind test, what is read", open=False, elem_id="more"):
                 sliders = _layout_more(site, parts)
     titles = [(example["title"], example["question"]) for example in EXAMPLES]
     gr.HTML(str(chips_html(titles)), elem_id="examples", padding=False)
@@ -421,6 +430,7 @@ def _layout_more(site: Site, parts: Parts) -> dict[str, gr.Slider]:
         elem_id="further",
     )
     parts["blind"] = gr.Checkbox(label="Blind: hide which model is which until I have voted", elem_id="blind")
+    parts["extent"] = extent_radio(site, elem_id="extent")
     sliders = {}
     for name, label, step in (
         ("null_threshold", "No-answer threshold: further down, the models say “not in the text” sooner", 0.5),
@@ -520,9 +530,10 @@ def _wire_asking(site: Site, parts: Parts, ask: gr.Button) -> None:
         blind: bool,
         placed: Placed | None,
         otherwise: str,
+        extent: str,
         request: gr.Request,
     ) -> Iterator[dict[Any, Any]]:
-        asked = inquiry_of(context, question, pair, further, blind, placed, otherwise)
+        asked = inquiry_of(context, question, pair, further, blind, placed, otherwise, extent)
         updates = prepare(site.seen_by(request.headers), asked, request.session_hash or "")
         yield from parts.streamed(updates, *PREPARED)
 
@@ -608,6 +619,24 @@ def _wire_examples(site: Site, parts: Parts, page: gr.Blocks) -> None:
         parts.of("context", "question", "placed", "otherwise"),
         **QUIET,
     ).then(None, parts.of("question"), None, js=script("ask_if_ready"))
+
+
+EXTENTS = (
+    ("automatic", Extent.AUTO),
+    ("what looks promising", Extent.PROMISING),
+    ("everything", Extent.ALL),
+)
+
+
+def extent_radio(site: Site, *, elem_id: str) -> gr.Radio:
+    """What is read of many abstracts or of a long text; at first as the settings say."""
+    return gr.Radio(
+        [(words, str(extent)) for words, extent in EXTENTS],
+        value=str(site.settings.read),
+        label="Read of many abstracts or a long text",
+        info="Promising is what a small model, or BM25, picks; the page says what was not read.",
+        elem_id=elem_id,
+    )
 
 
 def pair_choices(site: Site) -> list[tuple[str, str]]:

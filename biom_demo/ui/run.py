@@ -12,6 +12,7 @@ from biom_demo.analysis.difference import difference_of, short_names
 from biom_demo.analysis.passage import Passage
 from biom_demo.models.catalogue import Checkpoint
 from biom_demo.pubmed.identify import Identified, identify
+from biom_demo.settings import Extent
 from biom_demo.show.cards import (
     ACCENTS,
     BLIND,
@@ -72,6 +73,7 @@ class Inquiry:
     blind: bool = False
     placed: Placed | None = None
     otherwise: str = ""  # what the user asked to have taken in the other way it can be taken
+    extent: str = Extent.AUTO
 
     @property
     def is_text(self) -> bool:
