@@ -65,17 +65,25 @@ def flops(size: str, tokens: int) -> float:
 
 
 class Corpus:
-    """Abstracts and an inverted index of their words, for BM25 over all of them."""
+    """Abstracts, and where the words of some questions stand in them, for BM25 over all of them."""
 
-    def __init__(self, texts: Sequence[str]) -> None:
+    def __init__(self, texts: Sequence[str], questions: Iterable[str]) -> None:
         self.texts = texts
         self.lengths = np.zeros(len(texts))
+        wanted = {word for question in questions for word in stems(question)}
         found: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        stem_of: dict[str, str] = {}
         for place, text in enumerate(texts):
-            counts = Counter(stems(text))
+            counts = Counter(text.lower().split())
             self.lengths[place] = counts.total()
+            stemmed: Counter[str] = Counter()
             for word, count in counts.items():
-                found[word].append((place, count))
+                if word not in stem_of:
+                    stem_of[word] = " ".join(set(stems(word)) & wanted)
+                for stem in stem_of[word].split():
+                    stemmed[stem] += count
+            for stem, count in stemmed.items():
+                found[stem].append((place, count))
         self._found = {word: np.array(places) for word, places in found.items()}
 
     def best(self, question: str, count: int) -> list[int]:
@@ -309,8 +317,9 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.readings.mkdir(parents=True, exist_ok=True)
     until = time.time() + 60 * arguments.minutes
+    bodies = [q.body for path in arguments.bioasq for q in read_bioasq(path)]
     corpus = cache(
-        lambda: Corpus([text for text in read_passages([arguments.abstracts]) if len(text) < 4000])
+        lambda: Corpus([text for text in read_passages([arguments.abstracts]) if len(text) < 4000], bodies)
     )
     models = [c.source for c in MINI] + ([arguments.first] if arguments.first else [])
     readings = [Readings(m, arguments.readings, arguments.precision, until) for m in models]

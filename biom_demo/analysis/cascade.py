@@ -190,20 +190,17 @@ def bm25(question: str, texts: Sequence[str]) -> list[float]:
     How rare a word is, is taken from the texts at hand.
     """
     asked = set(stems(question)) - words("question_stops")
-    counts = [Counter(word for word in stems(text)) for text in texts]
+    counts = [Counter(stems(text)) for text in texts]
+    found = [count.keys() & asked for count in counts]
+    holding = Counter(word for some in found for word in some)
+    rarity = {word: _rarity(number, len(texts)) for word, number in holding.items()}
     lengths = [max(1, count.total()) for count in counts]
     usual = sum(lengths) / max(1, len(lengths))
-    rarity = {word: _rarity(sum(word in count for count in counts), len(texts)) for word in asked}
     scores = []
-    for count, length in zip(counts, lengths, strict=True):
+    for some, count, length in zip(found, counts, lengths, strict=True):
         damping = _SATURATION * (1 - _LENGTH_SHARE + _LENGTH_SHARE * length / usual)
-        scores.append(
-            math.fsum(
-                rarity[word] * count[word] * (_SATURATION + 1) / (count[word] + damping)
-                for word in asked
-                if word in count
-            )
-        )
+        gains = (rarity[word] * count[word] * (_SATURATION + 1) / (count[word] + damping) for word in some)
+        scores.append(math.fsum(gains))  # the same whatever the order of a set
     return scores
 
 

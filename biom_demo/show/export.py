@@ -314,17 +314,17 @@ def side_json(side: Side, passage: Passage, view: View) -> dict[str, Any]:
     """What one model said as plain JSON values; ``answer`` is ``None`` where it abstains.
 
     ``answers_as_sure`` says how often (0 to 1) answers of about this confidence were right on a data
-    set, where that is known.
+    set, where that is known. Where not all of the text was read, ``not_read`` has the rest, as [start, end).
     """
-    prediction = side.prediction(view)
+    prediction, gaps = side.prediction(view), side.reading.gaps
     return {
         "model": side.label,
         "trained_on": side.checkpoint.trained_on,
         **_said_json(side, passage, view),
         "answers_as_sure": _as_sure_json(side, view),
         "n_best": [answer_json(answer, passage) for answer in prediction.answers],
-        "not_read": [[gap.start, gap.end] for gap in side.reading.gaps],
         "notices": list(prediction.notices),
+        **({"not_read": [[gap.start, gap.end] for gap in gaps]} if gaps else {}),
         "seconds": side.seconds,
     }
 

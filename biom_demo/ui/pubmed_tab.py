@@ -429,7 +429,7 @@ def _layout_boxes(site: Site, parts: Parts) -> None:
         max_lines=3,
         elem_id="pubmed-query",
     )
-    with gr.Accordion("More: what is read, no-answer threshold, claims shown, NCBI key", open=False):
+    with gr.Accordion("More: no-answer threshold, claims shown, what is read, NCBI key", open=False):
         parts["extent"] = extent_radio(site, elem_id="extent-pubmed")
         with gr.Row():
             parts["threshold"] = gr.Slider(
