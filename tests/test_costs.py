@@ -303,7 +303,8 @@ NOT_DRIVEN = {
         qa.datasets.uploads.write_as_child analysis.benchmark.gold.uploaded_gold
         """,
     "it passes a bounded text on to a model, to PubMed or to its cache": """
-        analysis.attribution.reworded analysis.cascade.promising_regions analysis.comparison.Readers.read analysis.literature.search
+        analysis.attribution.reworded analysis.cascade.promising_regions analysis.comparison.Readers.read
+        analysis.literature.search
         analysis.literature.retrieve analysis.passage.passage_of_names pubmed.cache.Cache.get
         pubmed.cache.Cache.put pubmed.pace.Pace.turn pubmed.request.Requests.ask pubmed.session.PubMed.session
         pubmed.session.PubMed.search pubmed.session.PubMed.fetch pubmed.session.PubMed.resolve
