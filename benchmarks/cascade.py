@@ -34,13 +34,13 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from biom_demo.analysis.cascade import Budget, bm25, promise, stems
+from biom_demo.analysis.cascade import REGION_CHARS, Budget, bm25, promise, regions_of, stems
 from biom_demo.models.catalogue import CATALOGUE
 from biom_demo.pubmed.words import words
 from biom_demo.qa import spans
 from biom_demo.qa.datasets import read_bioasq
 from biom_demo.qa.metrics import bioasq_factoid
-from biom_demo.qa.pooling import pool
+from biom_demo.qa.pooling import normalized, pool
 from biom_demo.qa.reader import Reader
 from biom_demo.qa.records import Answer, CharSpan, Prediction, Question
 from biom_demo.qa.sentences import split_sentences
@@ -291,6 +291,77 @@ def report(asked: Sequence[Asked], sides: Sequence[Readings], first: Readings | 
 BUDGETS = [Budget(share, 1) for share in (0.08, 0.12, 0.18, 0.25, 0.35, 0.5, 0.7)]
 
 
+def long_text(asked: Asked, chars: int) -> str:
+    """The question's texts one after the other, the snippets among them, up to so many characters."""
+    return "\n\n".join(asked.texts)[:chars]
+
+
+def long_report(asked: Sequence[Asked], arguments: argparse.Namespace, kept: Path, until: float) -> bool:
+    """Texts of ``arguments.long`` characters read whole and in part; whether all were read in the time."""
+    done: dict[str, list] = json.loads(kept.read_text("utf-8")) if kept.exists() else {}
+    sides = [Reader.load(c.source, precision=arguments.precision) for c in MINI]
+    first = Reader.load(arguments.first, precision=arguments.precision)
+
+    def read(reader: Reader, question: Question, text: str, regions: Sequence[CharSpan] = ()) -> list:
+        started = time.perf_counter()
+        steps = reader.steps([(question, text)], batch_positions=512, regions=regions)
+        (reading,) = [reading for step in steps for reading in step.readings]
+        best = spans.decode(reading).best(null_threshold=0.0)
+        tokens = [len(window) for window in reading.windows]
+        seconds = time.perf_counter() - started
+        return [normalized(best.text) if best else "", best.span.start if best else -1, tokens, seconds]
+
+    for one in asked:
+        if one.question.id in done:
+            continue
+        text = long_text(one, arguments.long)
+        regions = regions_of(text)
+        parts = [region.of(text) for region in regions]
+        started = time.perf_counter()
+        predictions = list(first.predictions([(one.question, part) for part in parts]))
+        first_s = time.perf_counter() - started
+        made = {"everything": [read(side, one.question, text) for side in sides]}
+        for name, scores in (
+            ("BM25", bm25(one.question.text, parts)),
+            ("first model", [promise(p) for p in predictions]),
+        ):
+            for share in LONG_SHARES:
+                places = Budget(share, 1).chosen(scores, list(map(len, parts)))
+                chosen = [regions[place] for place in places]
+                made[f"{name}, {share:.2f}"] = [read(side, one.question, text, chosen) for side in sides]
+        done[one.question.id] = [first_s, made]
+        kept.write_text(json.dumps(done), "utf-8")
+        if time.time() > until:
+            print(f"{len(done)} of {len(asked)} long texts read; run it again", flush=True)
+            return False
+    found = [done[one.question.id] for one in asked]
+    print(f"\n## {len(found)} texts of up to {arguments.long:,} characters")
+    print("| first stage, share | same answer (BioM, vanilla) | same place | tokens | cheaper (Large) | s |")
+    print("|---|---|---|---|---|---|")
+    for name in found[0][1]:
+        same, place, tokens, costs, seconds = [0, 0], 0, [], [], []
+        for first_s, made in found:
+            whole, part = made["everything"], made[name]
+            mini = sum(flops("mini", REGION_CHARS // 4) for _ in range(arguments.long // REGION_CHARS))
+            mini = mini if "model" in name else 0.0
+            for s in range(2):
+                same[s] += part[s][0] == whole[s][0]
+                place += part[s][1] == whole[s][1]
+            tokens.append(sum(part[0][2]) / sum(whole[0][2]))
+            large = [2 * sum(flops("large", t) for t in one[0][2]) for one in (part, whole)]
+            costs.append((large[0] + mini) / large[1])
+            seconds.append(part[0][3] + part[1][3] + (first_s if "model" in name else 0.0))
+        print(
+            f"| {name} | {same[0] / len(found):.0%}, {same[1] / len(found):.0%} | "
+            f"{place / 2 / len(found):.0%} | {np.mean(tokens):.1%} | {1 / np.mean(costs):.1f} | "
+            f"{np.mean(seconds):.1f} |"
+        )
+    return True
+
+
+LONG_SHARES = (0.1, 1 / 6, 0.3)
+
+
 def kept_questions(arguments: argparse.Namespace, corpus: Callable[[], Corpus], kind: str) -> list[Asked]:
     """The questions with their texts, kept in a file: to index the corpus takes a minute."""
     which = f"{sorted(map(str, arguments.bioasq))} {arguments.held_out} {arguments.most} {kind}"
@@ -311,6 +382,7 @@ def main() -> None:
     parser.add_argument("--first", default="")
     parser.add_argument("--held-out", action="store_true")
     parser.add_argument("--kinds", nargs="+", default=["hidden hard", "plain hard", "hidden random"])
+    parser.add_argument("--long", type=int, default=0, help="make one text of so many characters of them")
     parser.add_argument("--most", type=int, default=0, help="questions; 0: all")
     parser.add_argument("--minutes", type=float, default=1e6, help="of reading, then end")
     parser.add_argument("--precision", type=Precision, default=Precision.FLOAT32)
@@ -325,6 +397,13 @@ def main() -> None:
     readings = [Readings(m, arguments.readings, arguments.precision, until) for m in models]
     for kind in arguments.kinds:
         asked = kept_questions(arguments, corpus, kind)
+        if arguments.long:
+            kept = (
+                arguments.readings / f"long-{kind.replace(' ', '-')}-{arguments.held_out}-{len(asked)}.json"
+            )
+            if not long_report(asked, arguments, kept, until):
+                sys.exit(75)
+            continue
         pairs = [(a.question, text) for a in asked for text in a.texts]
         if not all(one.read(pairs) for one in readings):
             sys.exit(75)
