@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from biom_demo.analysis import cascade
 from biom_demo.analysis.cascade import (
     ABSTRACTS,
     BM25,
@@ -30,7 +31,7 @@ from biom_demo.errors import InputError
 from biom_demo.models.catalogue import Checkpoint
 from biom_demo.qa import spans
 from biom_demo.qa.reader import Decoding
-from biom_demo.qa.records import CharSpan, Question
+from biom_demo.qa.records import Answer, CharSpan, Prediction, Question
 from biom_demo.settings import Extent, Settings
 from tests.site import MINI, WordModels
 from tests.test_reader import rule_reader
@@ -280,3 +281,25 @@ def test_a_side_with_gaps_is_marked_in_the_text():
     assert 'class="not-read"' in merged_html(difference_of(found, View()))
     whole = compared(QUESTION, Passage(LONG), PAIR, RegionVisit(reader))
     assert "not-read" not in card_html(persona, whole.passage, whole.sides[0], View(), gold=None)
+
+
+def test_texts_that_support_what_leads_come_before_one_that_is_surest_alone():
+    def says(text, answer, probability):
+        at = text.index(answer)
+        best = Answer(CharSpan(at, at + len(answer)), answer, 1.0, probability)
+        return text, Prediction(Question("?"), (best,), 0.0, 1 - probability)
+
+    given = [
+        says("Lungs are of CFTR.", "CFTR", 0.6),
+        says("The liver is of ATP7B.", "ATP7B", 0.8),
+        says("The CFTR gene.", "CFTR", 0.7),
+        says("A cough.", "cough", 0.01),
+    ]
+    texts, predictions = zip(*given, strict=True)
+    scores = cascade.support(texts, predictions)
+    assert sorted(range(4), key=lambda place: -scores[place]) == [2, 0, 1, 3]
+    assert [cascade.promise(one) for one in predictions] == [0.6, 0.8, 0.7, 0.01]
+    silent = Prediction(Question("?"), predictions[0].answers, 9.0, 0.4)
+    assert cascade.support(texts[:1], [silent]) == [pytest.approx(6e-7)]
+    nothing = Prediction(Question("?"), (), 0.0, 1.0)
+    assert cascade.support([""], [nothing]) == [cascade.promise(nothing)] == [0.0]

@@ -20,6 +20,7 @@ from biom_demo.models.catalogue import CATALOGUE, Checkpoint, locate
 from biom_demo.pubmed.words import words
 from biom_demo.qa import spans
 from biom_demo.qa.checkpoint_files import WEIGHTS
+from biom_demo.qa.pooling import pool
 from biom_demo.qa.records import CharSpan, Prediction, Question
 from biom_demo.qa.sentences import split_sentences
 from biom_demo.settings import Extent, Settings
@@ -36,6 +37,8 @@ REGION_CHARS = 1_500  # about three quarters of a window
 _SATURATION, _LENGTH_SHARE = 1.2, 0.75
 _WORD = re.compile(r"\w+")
 BM25 = "BM25"
+LEADING = 3
+_NEXT = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +105,13 @@ def most_promising(
     readers: Readers,
     extent: Extent,
     budget: Budget = ABSTRACTS,
+    *,
+    pooled: bool = True,
 ) -> Choice | None:
     """Which of the texts the checkpoints are to read; ``None`` for all of them.
+
+    With ``pooled`` the texts' answers are pooled, and a text is promising for its ``support`` of those that
+    lead; else for its own ``promise``.
 
     ``Extent.AUTO`` is all unless every checkpoint is much bigger than the bundled model. That model is the
     first stage then, and BM25 where it would save nothing or is kept from reading. Raises what
@@ -118,7 +126,8 @@ def most_promising(
     if bigger:
         read = readers.read(FIRST, [(question, text) for text in texts])
         if len(read) == len(texts):
-            scores, by = [promise(spans.decode(reading)) for reading in read], FIRST.label
+            predictions, by = [spans.decode(reading) for reading in read], FIRST.label
+            scores = support(texts, predictions) if pooled else [promise(one) for one in predictions]
     places = budget.chosen(scores, list(map(len, texts)))
     return Choice(tuple(places), by) if len(places) < len(texts) else None
 
@@ -136,7 +145,13 @@ def promising_regions(
         return None
     regions = regions_of(text)
     chosen = most_promising(
-        question, [region.of(text) for region in regions], checkpoints, readers, extent, budget
+        question,
+        [region.of(text) for region in regions],
+        checkpoints,
+        readers,
+        extent,
+        budget,
+        pooled=False,
     )
     return Regions(tuple(regions[place] for place in chosen.places), chosen.by) if chosen else None
 
@@ -211,3 +226,17 @@ def _rarity(holding: int, texts: int) -> float:
 def promise(prediction: Prediction) -> float:
     """How likely a text holds the answer by a model that has read it: its best answer's probability."""
     return prediction.answers[0].probability if prediction.answers else 0.0
+
+
+def support(texts: Sequence[str], predictions: Sequence[Prediction]) -> list[float]:
+    """How much each text says for the answers that lead over all texts, by a model that has read them.
+
+    The ``LEADING`` best pooled answers count with their score, times the answer's probability in the text;
+    of texts that say nothing for them those with the surest answer come first.
+    """
+    speak = [place for place, prediction in enumerate(predictions) if prediction.best(null_threshold=0.0)]
+    found = [_NEXT * promise(prediction) for prediction in predictions]
+    for leading in pool([(texts[place], predictions[place]) for place in speak], top_n=LEADING):
+        for mention in leading.mentions:
+            found[speak[mention.source]] += leading.score * mention.answer.probability
+    return found
