@@ -135,7 +135,7 @@ def test_the_bundled_model_chooses_for_bigger_ones(big):
         assert 30 in chosen.places
     assert readers.calls == [(FIRST, len(texts))] * 2
     assert most_promising(QUESTION, texts, big, readers, Extent.ALL) is None
-    few = texts[: ABSTRACTS.at_least]
+    few = texts[: 2 * ABSTRACTS.at_least - 1]
     assert most_promising(QUESTION, few, big, readers, Extent.AUTO) is None
     assert len(readers.calls) == 2
 

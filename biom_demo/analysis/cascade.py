@@ -38,7 +38,7 @@ _SATURATION, _LENGTH_SHARE = 1.2, 0.75
 _WORD = re.compile(r"\w+")
 BM25 = "BM25"
 LEADING = 3
-_NEXT = 1e-6
+_NEXT = 1e-6  # what comes next must not come before
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,8 @@ class Budget:
 
 # Chosen on BioASQ questions of years 2 to 7 that no model was trained on (docs/measurements.md).
 ABSTRACTS = Budget(share=1 / 6, at_least=8)
-REGIONS = Budget(share=1 / 6, at_least=8)
+REGIONS = Budget(share=1 / 6, at_least=4)
+ENOUGH = 2  # times what is read at least: fewer are read as a whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,16 +109,14 @@ def most_promising(
     *,
     pooled: bool = True,
 ) -> Choice | None:
-    """Which of the texts the checkpoints are to read; ``None`` for all of them.
-
-    With ``pooled`` the texts' answers are pooled, and a text is promising for its ``support`` of those that
-    lead; else for its own ``promise``.
+    """Which of the texts the checkpoints are to read; ``None`` for all of them, as where there are few.
 
     ``Extent.AUTO`` is all unless every checkpoint is much bigger than the bundled model. That model is the
-    first stage then, and BM25 where it would save nothing or is kept from reading. Raises what
-    ``Readers.read`` raises.
+    first stage then, and BM25 where it would save nothing or is kept from reading. With ``pooled`` it ranks
+    texts by their ``support`` of the answers that lead over all of them, else by their own ``promise``.
+    Raises what ``Readers.read`` raises.
     """
-    if extent is Extent.ALL or len(texts) <= budget.at_least:
+    if extent is Extent.ALL or len(texts) < ENOUGH * budget.at_least:
         return None
     bigger = are_bigger(checkpoints)
     if extent is Extent.AUTO and not bigger:
@@ -141,7 +140,7 @@ def promising_regions(
     budget: Budget = REGIONS,
 ) -> Regions | None:
     """Which characters of a text the checkpoints are to read; ``None`` for all. See ``most_promising``."""
-    if extent is Extent.ALL or len(text) <= budget.at_least * REGION_CHARS:
+    if extent is Extent.ALL or len(text) < ENOUGH * budget.at_least * REGION_CHARS:
         return None
     regions = regions_of(text)
     chosen = most_promising(
