@@ -18,7 +18,7 @@ from biom_demo.settings import Precision
 if TYPE_CHECKING:
     from biom_demo.qa.reader import Reader
 
-READERS_KEPT = 4  # two pairs, or the most models of one comparison
+READERS_KEPT = 5  # the most models of one comparison, and the one that picks what they read
 
 
 class Models:

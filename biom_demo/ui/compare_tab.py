@@ -102,7 +102,7 @@ def long_words(text: str, shown: Run | None, pair: str) -> str:
         return ""
     seconds = expected_s(text, shown, pair)
     cost = f"takes about {duration(seconds)} here" if seconds else "takes a while"
-    return f"That is long: reading it {cost}. The page shows how far it is, and Stop ends it."
+    return f"That is long: reading all of it {cost}. The page shows how far it is, and Stop ends it."
 
 
 def expected_s(text: str, shown: Run | None, pair: str) -> float | None:
