@@ -409,7 +409,7 @@ def test_abstracts_of_ones_own_are_read_in_the_same_way_and_pubmed_is_not_asked(
 
 
 MANY = "\n\n".join(
-    f"Cystic fibrosis number {n} is of the CFTR gene." if n % 5 == 0 else f"Text {n} is <b>of</b> the liver."
+    f"Cystic fibrosis number {n} is of the CFTR gene." if n % 5 == 0 else f"Text {n} is of the liver (p < 0.05)."
     for n in range(40)
 )
 
@@ -430,7 +430,7 @@ def test_only_the_promising_of_many_abstracts_are_read_and_the_rest_is_told_and_
     assert told in left["unread"]
     assert f"Not read: {40 - count} abstracts" in left["unread"]
     assert left["unread"].count("<li>") == 40 - count
-    assert "Text 1 is &lt;b&gt;of&lt;/b&gt; the liver." in left["unread"]
+    assert "Text 1 is of the liver (p &lt; 0.05)." in left["unread"]
     assert left["rest"] == {"visible": True, "value": f"Read the other {40 - count}", "__type__": "update"}
     assert f"40 abstracts of your own, {count} of them read" in left["found-head"]
     calls = list(site.models.calls)
@@ -468,8 +468,9 @@ def test_small_models_read_all_abstracts_unless_asked_otherwise():
 
 def test_what_was_not_reached_is_told_and_can_be_read(monkeypatch):
     monkeypatch.setattr("biom_demo.analysis.comparison.READ_AT_ONCE", 1)
+    monkeypatch.setattr("biom_demo.ui.pubmed_tab.DRAWN_EVERY", 1)
     site = site_of()
-    for asked_for, why in ((own_of(MANY), "not reached"), (promising(), "not reached")):
+    for asked_for in (own_of(MANY), promising()):
         to_read = last(find_abstracts(site, asked_for, None, None, api_key="", session="me"))["to_read"]
         updates = []
         for update in read_found(site, to_read, View(), (), "me"):
@@ -479,7 +480,7 @@ def test_what_was_not_reached_is_told_and_can_be_read(monkeypatch):
         read = updates[-1]["read"]
         assert 0 < len(read.comparisons) < ABSTRACTS.at_least
         assert len(read.comparisons) + len(read.unread) == 40
-        assert why in updates[-1]["unread"]
+        assert "the others were not reached" in updates[-1]["unread"]
         site.models.calls.clear()
     (nothing,) = the_rest(site, None, "me")
     assert nothing["to_read"] is None
