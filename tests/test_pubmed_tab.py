@@ -409,7 +409,9 @@ def test_abstracts_of_ones_own_are_read_in_the_same_way_and_pubmed_is_not_asked(
 
 
 MANY = "\n\n".join(
-    f"Cystic fibrosis number {n} is of the CFTR gene." if n % 5 == 0 else f"Text {n} is of the liver (p < 0.05)."
+    f"Cystic fibrosis number {n} is of the CFTR gene."
+    if n % 5 == 0
+    else f"Text {n}: of the liver (p < 0.05)."
     for n in range(40)
 )
 
@@ -430,7 +432,7 @@ def test_only_the_promising_of_many_abstracts_are_read_and_the_rest_is_told_and_
     assert told in left["unread"]
     assert f"Not read: {40 - count} abstracts" in left["unread"]
     assert left["unread"].count("<li>") == 40 - count
-    assert "Text 1 is of the liver (p &lt; 0.05)." in left["unread"]
+    assert "Text 1: of the liver (p &lt; 0.05)." in left["unread"]
     assert left["rest"] == {"visible": True, "value": f"Read the other {40 - count}", "__type__": "update"}
     assert f"40 abstracts of your own, {count} of them read" in left["found-head"]
     calls = list(site.models.calls)
