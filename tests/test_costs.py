@@ -214,6 +214,7 @@ def benchmarked(text):
 # How a function that takes more than a text is driven, and what is drawn of records that hold one.
 DRIVEN = {
     "analysis.cascade.bm25": lambda text: cascade.bm25(text, [text, *text.split()]),
+    "analysis.cascade.support": lambda text: cascade.support([text], [prediction(text, 3)]),
     "analysis.attribution.cost": lambda text: attribution.cost(text, text),
     "analysis.difference.short_names": lambda text: short_names([text, f"{text}a"]),
     "analysis.passage.check_input": lambda text: passage.check_input(f"a{text}", "a", max_chars=10**9),
@@ -303,7 +304,8 @@ NOT_DRIVEN = {
         qa.datasets.uploads.write_as_child analysis.benchmark.gold.uploaded_gold
         """,
     "it passes a bounded text on to a model, to PubMed or to its cache": """
-        analysis.attribution.reworded analysis.cascade.promising_regions analysis.comparison.Readers.read
+        analysis.attribution.reworded analysis.cascade.most_promising
+        analysis.cascade.promising_regions analysis.comparison.Readers.read
         analysis.literature.search
         analysis.literature.retrieve analysis.passage.passage_of_names pubmed.cache.Cache.get
         pubmed.cache.Cache.put pubmed.pace.Pace.turn pubmed.request.Requests.ask pubmed.session.PubMed.session
