@@ -364,6 +364,7 @@ def main() -> None:
     parser.add_argument("--first", default="")
     parser.add_argument("--held-out", action="store_true")
     parser.add_argument("--kinds", nargs="+", default=["hidden hard", "plain hard", "hidden random"])
+    parser.add_argument("--no-report", action="store_true", help="read only; a report is quick later")
     parser.add_argument("--long", type=int, default=0, help="make one text of so many characters of them")
     parser.add_argument("--most", type=int, default=0, help="questions; 0: all")
     parser.add_argument("--minutes", type=float, default=1e6, help="of reading, then end")
@@ -389,6 +390,8 @@ def main() -> None:
         pairs = [(a.question, text) for a in asked for text in a.texts]
         if not all(one.read(pairs) for one in readings):
             sys.exit(75)
+        if arguments.no_report:
+            continue
         report(asked, readings[:2], readings[2] if arguments.first else None, kind)
 
 

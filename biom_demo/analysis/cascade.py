@@ -37,7 +37,7 @@ REGION_CHARS = 1_500  # about three quarters of a window
 _SATURATION, _LENGTH_SHARE = 1.2, 0.75
 _WORD = re.compile(r"\w+")
 BM25 = "BM25"
-LEADING = 3
+LEADING = 10
 _NEXT = 1e-6  # what comes next must not come before
 
 
