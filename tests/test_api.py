@@ -270,7 +270,7 @@ def test_errors_are_json_with_a_code_and_a_sentence(served_page):
         )
         assert code == "unusable_input"  # Gradio has looked at it first
         assert "uploaded here" in words
-        assert error_of("compare", [TEXT, QUESTION, "mini", None, 99, 5, 30, 0.5, False]) == (
+        assert error_of("compare", [TEXT, QUESTION, "mini", None, 99, 5, 30, 0.5, False, "auto"]) == (
             "unusable_input",
             "null_threshold must be a number from -10 to 10.",
         )
