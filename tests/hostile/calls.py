@@ -15,9 +15,9 @@ JSON = {"Content-Type": "application/json"}
 VIEW = ("null_threshold", "shown", "max_answer_length", "near_duplicate_threshold")
 NAMES = {
     "answer": ("text", "question", "pair"),
-    "compare": ("text", "question", "pair", "further", *VIEW, "exactly"),
+    "compare": ("text", "question", "pair", "further", *VIEW, "exactly", "read"),
     "search_pubmed": ("question", "query", "abstracts"),
-    "ask_pubmed": ("question", "query", "abstracts", "pair"),
+    "ask_pubmed": ("question", "query", "abstracts", "pair", "read"),
     "evaluate_file": ("file", "pair"),
 }
 
