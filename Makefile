@@ -24,9 +24,14 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: $(VENV)/.runtime
-	$(BIN)/python benchmarks/answer_time.py
-	$(BIN)/python benchmarks/redecode.py
+# About 20 minutes, and nothing else should run; `make bench QUICK=1` only shows that it does.
+bench: $(VENV)/.bench
+ifdef QUICK
+	$(BIN)/python -m benchmarks.bench --quick
+else
+	$(BIN)/python -m benchmarks.bench
+	$(BIN)/python -m benchmarks.render
+endif
 
 # All that the image installs, with the index's own hashes; run it after any change of a pin.
 lock: $(VENV)/bin/python
@@ -49,6 +54,10 @@ $(VENV)/.runtime: requirements.txt | $(VENV)/bin/python
 
 $(VENV)/.dev: requirements.txt requirements-train.txt requirements-metrics.txt requirements-mcp.txt requirements-parquet.txt requirements-dev.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@ $(VENV)/.runtime
+
+$(VENV)/.bench: requirements.txt requirements-bench.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
 	touch $@ $(VENV)/.runtime
 
 # Accessibility rules for the browser tests; without npm those tests skip, saying so.

@@ -14,10 +14,12 @@ import sys
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from biom_demo.errors import CheckpointError
-from biom_demo.qa.engines import pytorch
-from biom_demo.qa.engines.pytorch import PyTorchEngine, has_bfloat16
+from biom_demo.qa.engines import linear, processor, pytorch
+from biom_demo.qa.engines.processor import refusal
+from biom_demo.qa.engines.pytorch import PyTorchEngine
 from biom_demo.qa.reader import Reader
 from biom_demo.qa.records import Question
 from biom_demo.qa.windows import build_windows
@@ -105,11 +107,19 @@ def test_padding_is_masked_and_is_the_tokenizers(engine):
     assert all(value.dtype == torch.int64 for value in inputs.values())
 
 
-@pytest.mark.skipif(not has_bfloat16(), reason="needs a processor that computes in bfloat16")
-def test_in_bfloat16_logits_are_float32_and_near(engine, tmp_path):
-    engine.model.save_pretrained(tmp_path)
-    engine.tokenizer.save_pretrained(tmp_path)
-    quick = PyTorchEngine.load(tmp_path, precision=Precision.BFLOAT16)
+def quick_or_skip(folder, precision):
+    if refusal(precision):
+        pytest.skip(refusal(precision))
+    return PyTorchEngine.load(folder, precision=precision)
+
+
+QUICKER = [Precision.BFLOAT16, Precision.INT8]
+
+
+@pytest.mark.parametrize("precision", QUICKER)
+def test_in_fewer_bits_logits_are_float32_and_near(engine, tmp_path, precision):
+    engine.save(tmp_path)
+    quick = quick_or_skip(tmp_path, precision)
     windows = windows_of(engine, *CONTEXTS)
     exact, near = engine.logits(windows), quick.logits(windows)
     assert all(one.start.dtype == np.float32 for one in near)
@@ -117,10 +127,70 @@ def test_in_bfloat16_logits_are_float32_and_near(engine, tmp_path):
     assert 0 < np.abs(starts - near_starts).max() < 0.05 * np.abs(starts).max() + 0.01
 
 
-def test_bfloat16_is_refused_where_the_processor_has_none(tiny_checkpoint, monkeypatch):
-    monkeypatch.setattr(pytorch.torch.cpu, "get_capabilities", lambda: {"avx512_bf16": False})
-    with pytest.raises(CheckpointError, match="no instructions for bfloat16"):
-        PyTorchEngine.load(tiny_checkpoint, precision=Precision.BFLOAT16)
+@pytest.mark.parametrize("precision", QUICKER)
+def test_in_fewer_bits_a_window_does_not_depend_on_its_batch(engine, tmp_path, precision):
+    engine.save(tmp_path)
+    quick = quick_or_skip(tmp_path, precision)
+    windows = windows_of(engine, *CONTEXTS)
+    for alone, together in zip([quick.logits([w])[0] for w in windows], quick.logits(windows), strict=True):
+        np.testing.assert_allclose(alone.start, together.start, atol=0.02)
+
+
+@pytest.mark.parametrize("precision", QUICKER)
+def test_a_precision_is_refused_where_the_processor_has_none(tiny_checkpoint, monkeypatch, precision):
+    monkeypatch.setattr(processor, "_flags", lambda: frozenset({"avx2"}))
+    with pytest.raises(CheckpointError, match=f"no instructions for {precision}.*Choose float32"):
+        PyTorchEngine.load(tiny_checkpoint, precision=precision)
+
+
+def test_int8_does_without_bfloat16(engine, tmp_path, monkeypatch):
+    engine.save(tmp_path)
+    quick_or_skip(tmp_path, Precision.INT8)
+    monkeypatch.setattr(processor, "_flags", lambda: frozenset({"avx512_vnni"}))
+    layers = {type(layer) for layer in PyTorchEngine.load(tmp_path, precision=Precision.INT8).model.modules()}
+    assert linear.Int8Linear in layers
+    assert linear.Bfloat16Linear not in layers
+
+
+def test_without_its_operators_float32_is_left_to_torch_and_others_are_refused(engine, tmp_path, monkeypatch):
+    engine.save(tmp_path)
+    monkeypatch.setattr(linear, "has_operators", lambda: False)
+    monkeypatch.setattr(pytorch, "refusal", lambda _: "")
+    plain = PyTorchEngine.load(tmp_path)
+    assert not any(isinstance(layer, linear.ExactLinear) for layer in plain.model.modules())
+    windows = windows_of(engine, *CONTEXTS)
+    for one, other in zip(engine.logits(windows), plain.logits(windows), strict=True):
+        np.testing.assert_allclose(one.start, other.start, atol=1e-5)
+    with pytest.raises(CheckpointError, match="float32 only"):
+        PyTorchEngine.load(tmp_path, precision=Precision.INT8)
+
+
+def test_in_float32_a_model_still_learns_and_is_saved_as_it_was(engine, tmp_path):
+    before = {name: value.clone() for name, value in engine.model.state_dict().items()}
+    engine.save(tmp_path)
+    again = PyTorchEngine.load(tmp_path)
+    assert any(isinstance(layer, linear.ExactLinear) for layer in again.model.modules())
+    assert again.model.state_dict().keys() == before.keys()
+    assert all(torch.equal(again.model.state_dict()[name], value) for name, value in before.items())
+    output = again.model(**again.pad(windows_of(again, *CONTEXTS)))
+    output.start_logits.sum().backward()
+    assert all(
+        parameter.grad is not None for name, parameter in again.model.named_parameters() if "layer.0" in name
+    )
+
+
+@pytest.mark.parametrize("made", [linear.Bfloat16Linear, linear.Int8Linear])
+def test_a_layer_in_fewer_bits_is_near_the_layer_it_was_made_of(made):
+    layer = nn.Linear(64, 32, bias=made is linear.Int8Linear)
+    tokens = torch.randn(3, 7, 64)
+    tokens[0, 0, 0] = 60.0  # an outlier in one token
+    tokens[2] = 0.0  # and padding
+    with torch.inference_mode():
+        exact, near = layer(tokens), made(layer)(tokens).float()
+    error = (near - exact).abs()
+    assert error[1].max() < 0.05  # the outlier's scale is its own token's
+    assert error[2].max() < 0.01
+    assert error[0, 0].max() < 0.01 * exact[0, 0].abs().max() + 0.25
 
 
 def test_set_threads_is_what_torch_runs_with():

@@ -21,6 +21,8 @@ import torch
 
 from biom_demo.errors import CheckpointError
 from biom_demo.qa.checkpoint_files import FREE_NUMBERS, Weights, check_checkpoint
+from biom_demo.qa.engines.linear import use_kernels
+from biom_demo.qa.engines.processor import refusal
 from biom_demo.qa.records import SpanLogits, Window
 from biom_demo.qa.windows import Layout, build_windows
 from biom_demo.settings import Precision
@@ -56,12 +58,6 @@ def set_threads(threads: int) -> None:
     torch.set_num_threads(threads)
 
 
-def has_bfloat16() -> bool:
-    """Whether the processor multiplies matrices of bfloat16 by instructions of its own."""
-    known = torch.cpu.get_capabilities()
-    return any(known.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
-
-
 class PyTorchEngine:
     """A QA model and its tokenizer; it sends the model only what the model's ``forward`` declares."""
 
@@ -71,16 +67,16 @@ class PyTorchEngine:
         tokenizer: PreTrainedTokenizerFast,
         precision: Precision = Precision.FLOAT32,
     ) -> None:
-        """``precision`` is what a forward pass computes in; the weights are float32 either way.
+        """``precision`` is what a forward pass computes in; ``model`` becomes a model of that precision.
+
+        In float32 it stays what it was, to be trained and saved; in others its layers are replaced.
 
         Raises ``CheckpointError`` where the two do not fit, or are of a kind that cannot be read, and where
         the processor has no instructions for the precision.
         """
-        if precision is Precision.BFLOAT16 and not has_bfloat16():
-            raise CheckpointError(
-                "This processor has no instructions for bfloat16, and would be slower with it. "
-                "Unset BIOM_ENGINE."
-            )
+        why_not = refusal(precision)
+        if why_not:
+            raise CheckpointError(f"{why_not} Choose float32.")
         self.precision = precision
         self.model = model
         self.tokenizer = tokenizer
@@ -98,6 +94,7 @@ class PyTorchEngine:
                 f"The tokenizer knows {len(tokenizer)} tokens, the model {model.config.vocab_size}. "
                 "They are from different checkpoints."
             )
+        use_kernels(model, precision)
 
     @classmethod
     def load(
@@ -133,7 +130,7 @@ class PyTorchEngine:
             lambda: AutoModelForQuestionAnswering.from_pretrained(
                 folder,
                 config=config,
-                attn_implementation=_attention(config),
+                attn_implementation=_attention(config, precision),
                 trust_remote_code=False,
                 local_files_only=True,
                 dtype=torch.float32,
@@ -183,7 +180,8 @@ class PyTorchEngine:
 
         All run as one batch, padded to its longest.
         """
-        half = torch.autocast("cpu", torch.bfloat16, enabled=self.precision is Precision.BFLOAT16)
+        # What is left beside the layers: attention in bfloat16, sums and norms in float32.
+        half = torch.autocast("cpu", torch.bfloat16, enabled=self.precision is not Precision.FLOAT32)
         with torch.inference_mode(), half:
             output = self.model(**self.pad(windows))
         starts = output.start_logits.float().numpy()  # (B, T)
@@ -328,9 +326,15 @@ def load_config(folder: Path, *, name: str) -> Any:
     )
 
 
-def _attention(config: Any) -> str:
-    """The faster of the two kinds of attention, where the architecture has it."""
+def _attention(config: Any, precision: Precision = Precision.FLOAT32) -> str:
+    """The faster of the two kinds of attention, where the architecture has it.
+
+    torch's fused kernel is no quicker in bfloat16 than in float32, matrix products are.
+    """
     from transformers import AutoModelForQuestionAnswering
+
+    if precision is not Precision.FLOAT32:
+        return PLAIN_ATTENTION
 
     architecture = AutoModelForQuestionAnswering._model_mapping.get(type(config), None)
     return ATTENTION if getattr(architecture, "_supports_sdpa", False) else PLAIN_ATTENTION

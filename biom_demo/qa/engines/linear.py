@@ -1,0 +1,130 @@
+"""The linear layers of a model, which are nine tenths of its work, run by oneDNN's kernels.
+
+torch gives float32 to MKL, whose kernels are slower than oneDNN's on processors that are not Intel's, and
+has no call of its own for int8 beside the deprecated quantized modules. The operators used here are those
+that its compiler emits for linear layers on a CPU; ``requirements.txt`` pins the version that has them.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from biom_demo.errors import CheckpointError
+from biom_demo.qa.engines.processor import refusal
+from biom_demo.settings import Precision
+
+HEAD = "qa_outputs"  # every QA model of transformers names its last layer so
+_STEPS = 127  # of an int8 weight on either side of 0
+_LEVELS = 255  # of a uint8 activation
+
+
+def has_operators() -> bool:
+    """Whether this build of torch has oneDNN and the operators used here."""
+    available: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return available and all(
+        hasattr(space, name)
+        for space, name in (
+            (torch.ops.mkldnn, "_linear_pointwise"),
+            (torch.ops.onednn, "qlinear_pointwise"),
+            (torch.ops.onednn, "qlinear_prepack"),
+        )
+    )
+
+
+class ExactLinear(nn.Linear):
+    """A float32 layer whose weights stay as they are, so that they may lie in a mapped file.
+
+    Where gradients are wanted, on another device and in another precision it is the layer it was made of.
+    """
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        """What ``nn.Linear`` gives, but for the order in which sums are taken."""
+        if torch.is_grad_enabled() or input.device.type != "cpu" or self.weight.dtype != torch.float32:
+            return super().forward(input)
+        if input.dtype != torch.float32:
+            input = input.float()
+        return _pointwise(input, self.weight, self.bias)
+
+
+class Bfloat16Linear(nn.Module):
+    """A layer whose weights are kept, laid out for the kernel, in bfloat16; its output is bfloat16."""
+
+    def __init__(self, layer: nn.Linear) -> None:
+        super().__init__()
+        self.weight = torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach().bfloat16(), None)
+        self.bias = layer.bias.detach().bfloat16() if layer.bias is not None else None
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        """The layer's output, bfloat16; sums are taken in float32."""
+        return _pointwise(input.bfloat16(), self.weight, self.bias)
+
+
+class Int8Linear(nn.Module):
+    """A layer of int8 weights, one scale an output, on activations in uint8, one scale a token.
+
+    The activations' scales are those of the tokens at hand (dynamic quantisation), so nothing needs
+    calibration; and one a token, so that a token with an outlier spoils no other, and a window's logits do
+    not depend on what else is in the batch.
+    """
+
+    def __init__(self, layer: nn.Linear) -> None:
+        super().__init__()
+        weight = layer.weight.detach().float()
+        scales = weight.abs().amax(1).clamp_min(torch.finfo(torch.float32).tiny) / _STEPS
+        whole = (weight / scales[:, None]).round().clamp(-_STEPS, _STEPS)
+        self.weight = torch.ops.onednn.qlinear_prepack(whole.to(torch.int8), None)
+        self.scales = scales
+        self.zeros = torch.zeros(len(scales), dtype=torch.int64)
+        self.sums = whole.sum(1) * scales  # what an activation of 1 everywhere would give
+        self.bias = layer.bias.detach().float() if layer.bias is not None else torch.zeros_like(scales)
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        """The layer's output, float32; sums are taken in int32."""
+        tokens = input.float().reshape(-1, input.shape[-1])
+        lows, highs = torch.aminmax(tokens, dim=1, keepdim=True)
+        steps = ((highs - lows) / _LEVELS).clamp_min(torch.finfo(torch.float32).tiny)
+        # A half more, as what follows truncates: rounding in a pass of its own is slower.
+        levels = torch.addcmul(0.5 - lows / steps, tokens, steps.reciprocal()).to(torch.uint8)
+        sums = torch.ops.onednn.qlinear_pointwise(
+            levels, 1.0, 0, self.weight, self.scales, self.zeros, None, 1.0, 0, torch.float32, "none", [], ""
+        )
+        made = torch.addcmul(self.bias, lows, self.sums).addcmul_(sums, steps)
+        return made.reshape(*input.shape[:-1], -1)
+
+
+def _pointwise(input: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+    made: torch.Tensor = torch.ops.mkldnn._linear_pointwise(input, weight, bias, "none", [], "")
+    return made
+
+
+def use_kernels(model: nn.Module, precision: Precision) -> None:
+    """Let the model's linear layers run by the kernels of that precision, in place.
+
+    In float32 the model stays one that can be trained and saved. The last layer, which makes the logits, is
+    exact in all of them. With int8 those layers that narrow (the second of each feed-forward block, behind
+    the activation function, whose outputs int8 serves worst) are bfloat16, float32 without instructions for
+    it: chosen on the held-out questions of years 2 to 7 (docs/measurements.md). Without oneDNN's operators
+    float32 is left to torch.
+
+    Raises ``CheckpointError`` where another precision is asked for without the operators.
+    """
+    if not has_operators():
+        if precision is Precision.FLOAT32:
+            return
+        raise CheckpointError("This build of torch has no oneDNN, so models are read in float32 only.")
+    for module in list(model.modules()):
+        for name, layer in list(module.named_children()):
+            if type(layer) is not nn.Linear:
+                continue
+            kept = precision
+            if name == HEAD:
+                kept = Precision.FLOAT32
+            elif kept is Precision.INT8 and layer.in_features > layer.out_features:
+                kept = Precision.FLOAT32 if refusal(Precision.BFLOAT16) else Precision.BFLOAT16
+            if kept is Precision.FLOAT32:
+                layer.__class__ = ExactLinear  # keeps its weights, names and hooks
+            else:
+                setattr(
+                    module, name, Bfloat16Linear(layer) if kept is Precision.BFLOAT16 else Int8Linear(layer)
+                )
