@@ -251,7 +251,9 @@ def answer(
         site.stops.end(session, "compare", prepared.stop)
     seconds = sum(side.seconds for side in run.comparison.sides if side.seconds is not None)
     count = {2: "Two", 3: "Three", 4: "Four"}[len(run.comparison.sides)]
-    words = f"{count} models read {len(passage.text):,} characters in {seconds:.2f} s{_known_words(run)}."
+    unread = sum(map(len, run.comparison.sides[0].reading.gaps))
+    read = f"{len(passage.text) - unread:,} of {len(passage.text):,}" if unread else f"{len(passage.text):,}"
+    words = f"{count} models read {read} characters in {seconds:.2f} s{_known_words(run)}."
     if visit.ended:
         words = ended_words(visit)
     yield {**shown(words), "run": run, "history": remembered(history, run)}
@@ -633,8 +635,7 @@ def extent_radio(site: Site, *, elem_id: str) -> gr.Radio:
     return gr.Radio(
         [(words, str(extent)) for words, extent in EXTENTS],
         value=str(site.settings.read),
-        label="Read of many abstracts or a long text",
-        info="Promising is what a small model, or BM25, picks; the page says what was not read.",
+        label="Of many abstracts or a long text, read (promising to a small model, or to BM25)",
         elem_id=elem_id,
     )
 
