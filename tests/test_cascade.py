@@ -132,6 +132,9 @@ def test_the_bundled_model_chooses_for_bigger_ones(big):
     for extent in (Extent.AUTO, Extent.PROMISING):
         chosen = most_promising(QUESTION, texts, big, readers, extent)
         assert chosen.by == FIRST.label
+        share = {Extent.AUTO: cascade.CAREFUL_SHARE, Extent.PROMISING: ABSTRACTS.share}[extent]
+        chars = sum(len(texts[place]) for place in chosen.places)
+        assert share - 0.05 < chars / sum(map(len, texts)) <= share
         assert 30 in chosen.places
     assert readers.calls == [(FIRST, len(texts))] * 2
     assert most_promising(QUESTION, texts, big, readers, Extent.ALL) is None

@@ -12,7 +12,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from biom_demo.errors import InputError
@@ -67,6 +67,7 @@ class Budget:
 # Chosen on BioASQ questions of years 2 to 7 that no model was trained on (docs/measurements.md).
 ABSTRACTS = Budget(share=1 / 6, at_least=8)
 REGIONS = Budget(share=1 / 6, at_least=4)
+CAREFUL_SHARE = 1 / 3  # where nobody has asked for less than everything
 ENOUGH = 2  # times what is read at least: fewer are read as a whole
 
 
@@ -111,9 +112,10 @@ def most_promising(
 ) -> Choice | None:
     """Which of the texts the checkpoints are to read; ``None`` for all of them, as where there are few.
 
-    ``Extent.AUTO`` is all unless every checkpoint is much bigger than the bundled model. That model is the
-    first stage then, and BM25 where it would save nothing or is kept from reading. With ``pooled`` it ranks
-    texts by their ``support`` of the answers that lead over all of them, else by their own ``promise``.
+    ``Extent.AUTO`` is all unless every checkpoint is much bigger than the bundled model, and then at least
+    ``CAREFUL_SHARE``. That model is the first stage, and BM25 where it would save nothing or is kept from
+    reading. With ``pooled`` it ranks texts by their ``support`` of the answers that lead over all of them,
+    else by their own ``promise``.
     Raises what ``Readers.read`` raises.
     """
     if extent is Extent.ALL or len(texts) < ENOUGH * budget.at_least:
@@ -127,6 +129,8 @@ def most_promising(
         if len(read) == len(texts):
             predictions, by = [spans.decode(reading) for reading in read], FIRST.label
             scores = support(texts, predictions) if pooled else [promise(one) for one in predictions]
+    if extent is Extent.AUTO:
+        budget = replace(budget, share=max(budget.share, CAREFUL_SHARE))
     places = budget.chosen(scores, list(map(len, texts)))
     return Choice(tuple(places), by) if len(places) < len(texts) else None
 
