@@ -169,3 +169,14 @@ def test_candidates_are_kept_as_far_as_they_fit_and_no_longer_than_their_reading
     kept = reading_of(TEXT)
     candidates_of(kept, 30)
     assert len(module._CANDIDATES._made) == 1
+
+
+def test_a_reading_of_the_very_logits_of_another_has_its_candidates(monkeypatch):
+    monkeypatch.setattr(module, "_CANDIDATES", module._Kept(most=8, most_bytes=1 << 20))
+    first = reading_of(TEXT)
+    found = candidates_of(first, 30)
+    assert candidates_of(replace(first, known=1), 30) is found
+    assert candidates_of(replace(first, known=1), 29) is not found
+    assert candidates_of(replace(first, context=TEXT.swapcase()), 30) is not found
+    assert candidates_of(replace(first, calibration=calibration_of(temperature=2.0)), 30) is not found
+    assert candidates_of(reading_of(TEXT), 30) is not found  # equal logits, but another's

@@ -143,15 +143,6 @@ def test_a_precision_is_refused_where_the_processor_has_none(tiny_checkpoint, mo
         PyTorchEngine.load(tiny_checkpoint, precision=precision)
 
 
-def test_int8_does_without_bfloat16(engine, tmp_path, monkeypatch):
-    engine.save(tmp_path)
-    quick_or_skip(tmp_path, Precision.INT8)
-    monkeypatch.setattr(processor, "_flags", lambda: frozenset({"avx512_vnni"}))
-    layers = {type(layer) for layer in PyTorchEngine.load(tmp_path, precision=Precision.INT8).model.modules()}
-    assert linear.Int8Linear in layers
-    assert linear.Bfloat16Linear not in layers
-
-
 def test_without_its_operators_float32_is_left_to_torch_and_others_are_refused(engine, tmp_path, monkeypatch):
     engine.save(tmp_path)
     monkeypatch.setattr(linear, "has_operators", lambda: False)

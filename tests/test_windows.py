@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from biom_demo.errors import CheckpointError, InputError
+from biom_demo.qa import windows as module
 from biom_demo.qa.records import CharSpan, Window
-from biom_demo.qa.windows import Layout, build_windows, label, tokenize
+from biom_demo.qa.windows import Layout, PiecesCache, build_windows, label, tokenize
 from tests.tiny import (
     byte_level_tokenizer,
     mpnet_tokenizer,
@@ -255,3 +256,51 @@ def test_an_answer_cut_at_a_token_without_characters_is_not_whole(first_token, g
     window = Window(np.zeros(7, np.int32), rows, first_token, 3, 8)
     assert label(window, gold) == (0, 0)
     assert label(window, CharSpan(4, 8)) == (4, 4)
+
+
+def _counted(monkeypatch):
+    """The texts tokenised from now on, in order."""
+    seen = []
+    real = module.tokenize
+    monkeypatch.setattr(
+        module, "tokenize", lambda tokenizer, texts: seen.extend(texts) or real(tokenizer, texts)
+    )
+    return seen
+
+
+def test_a_text_is_tokenised_once_for_all_tokenizers_alike(tokenizer, monkeypatch):
+    seen = _counted(monkeypatch)
+    cache = PiecesCache()
+    first = cache.tokenize(tokenizer, b"one", ["the gene", "the drug", "the gene"])
+    again = cache.tokenize(tokenizer, b"one", ["the drug", "virus", "the gene"])
+    assert seen == ["the gene", "the drug", "the gene", "virus"] or seen == ["the gene", "the drug", "virus"]
+    assert again[0] is first[1]
+    assert again[2].ids.tolist() == tokenize(tokenizer, ["the gene"])[0].ids.tolist()
+    cache.tokenize(tokenizer, b"another", ["virus"])
+    assert seen[-2:] == ["virus", "virus"]
+
+
+def test_pieces_are_kept_within_their_bytes_the_last_ones_longest(tokenizer, monkeypatch):
+    seen = _counted(monkeypatch)
+    texts = [f"gene {number}" for number in range(50)]
+    cache = PiecesCache(most_bytes=10 * (400 + 12 * len(tokenize(tokenizer, ["gene 10"])[0].ids)))
+    for text in texts:
+        cache.tokenize(tokenizer, b"", [text])
+    assert cache._held <= cache._most_bytes
+    seen.clear()
+    cache.tokenize(tokenizer, b"", texts[-8:])
+    assert seen == []
+    cache.tokenize(tokenizer, b"", texts[:1])
+    assert seen == texts[:1]
+
+
+def test_a_text_larger_than_the_cache_is_still_tokenised(tokenizer):
+    cache = PiecesCache(most_bytes=100)
+    (pieces,) = cache.tokenize(tokenizer, b"", ["gene " * 100])
+    assert len(pieces.ids) >= 100
+    assert cache._held == 0
+
+
+def test_lone_surrogates_are_cached_too(tokenizer):
+    (pieces,) = PiecesCache().tokenize(tokenizer, b"", ["gene \ud800"])
+    assert len(pieces.ids)

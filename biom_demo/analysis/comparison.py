@@ -279,7 +279,8 @@ def compare_many(
 class _Kept:
     """The candidates used last, as many as fit: a book has millions. Threads may share it.
 
-    Readings that are forgotten everywhere else are forgotten here.
+    Readings that are forgotten everywhere else are forgotten here. One of the same logits as another that
+    is not (what is known is not read again) has its candidates.
     """
 
     def __init__(self, *, most: int, most_bytes: int) -> None:
@@ -293,7 +294,14 @@ class _Kept:
             if key in self._made:
                 self._made.move_to_end(key)
                 return self._made[key]
-        made = spans.score_candidates(reading, max_answer_length=max_answer_length)
+            alike = (
+                made
+                for (other, length), made in self._made.items()
+                if length == max_answer_length and _alike(reading, other())
+            )
+            made = next(alike, None)
+        if made is None:
+            made = spans.score_candidates(reading, max_answer_length=max_answer_length)
         with self._lock:
             self._made[key] = made
             for gone in [kept for kept in self._made if kept[0]() is None]:
@@ -304,6 +312,17 @@ class _Kept:
 
     def _fit(self) -> bool:
         return len(self._made) <= self._most and sum(map(_bytes_of, self._made.values())) <= self._most_bytes
+
+
+def _alike(reading: Reading, other: Reading | None) -> bool:
+    """Whether both are of one text, and of the very logits that a cache gave."""
+    return (
+        other is not None
+        and len(reading.logits) == len(other.logits)
+        and all(a is b for a, b in zip(reading.logits, other.logits, strict=True))
+        and reading.context == other.context
+        and reading.calibration == other.calibration
+    )
 
 
 def _bytes_of(candidates: Candidates) -> int:

@@ -17,6 +17,7 @@ from biom_demo.settings import Precision
 
 if TYPE_CHECKING:
     from biom_demo.qa.reader import Reader
+    from biom_demo.qa.windows import PiecesCache
 
 READERS_KEPT = 5  # the most models of one comparison, and the one that picks what they read
 
@@ -42,6 +43,7 @@ class Models:
         self._precision = precision
         self._remembering = remembering
         self._readers: OrderedDict[Path, Reader] = OrderedDict()
+        self._pieces: PiecesCache | None = None
         self._loading = threading.Lock()
 
     def reader(self, checkpoint: Checkpoint) -> Reader:
@@ -63,7 +65,10 @@ class Models:
             from biom_demo.qa.engines.pytorch import set_threads
             from biom_demo.qa.logits_cache import LogitsCache
             from biom_demo.qa.reader import Reader
+            from biom_demo.qa.windows import PiecesCache
 
+            if self._pieces is None:
+                self._pieces = PiecesCache()
             require_memory(folder, checkpoint.label)
             if self._threads:
                 set_threads(self._threads)
@@ -71,6 +76,7 @@ class Models:
                 folder,
                 name=checkpoint.label,
                 cache=LogitsCache() if self._remembering else None,
+                pieces=self._pieces,
                 precision=self._precision,
             )
             self._readers[folder] = reader

@@ -6,10 +6,11 @@ model. Nothing here imports the library that does.
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,7 +59,8 @@ class Decoding:
 class Reader:
     """A tokenizer and an engine that runs the model. Threads may share it.
 
-    With a ``cache`` a window that it holds is not read again.
+    With a ``cache`` a window that it holds is not read again; with ``pieces``, which readers may share, a
+    text that another reader of this vocabulary has tokenised is not tokenised again.
     """
 
     def __init__(
@@ -68,9 +70,11 @@ class Reader:
         decoding: Decoding | None = None,
         calibration: Calibration = UNCALIBRATED,
         cache: LogitsCache | None = None,
+        pieces: windows.PiecesCache | None = None,
     ) -> None:
         self.engine = engine
         self.cache = cache
+        self._pieces = pieces
         self.tokenizer = tokenizer
         self.decoding = decoding or Decoding()
         self.calibration = calibration
@@ -86,6 +90,7 @@ class Reader:
         decoding: Decoding | None = None,
         allow_new_head: bool = False,
         cache: LogitsCache | None = None,
+        pieces: windows.PiecesCache | None = None,
         precision: Precision = Precision.FLOAT32,
     ) -> Reader:
         """A reader of a checkpoint folder, or of a Hub id whose files lie in the local cache.
@@ -98,7 +103,7 @@ class Reader:
         from biom_demo.qa.engines.pytorch import PyTorchEngine
 
         engine = PyTorchEngine.load(source, name=name, allow_new_head=allow_new_head, precision=precision)
-        return cls(engine, engine.tokenizer, decoding, Calibration.of_folder(Path(source)), cache)
+        return cls(engine, engine.tokenizer, decoding, Calibration.of_folder(Path(source)), cache, pieces)
 
     def predictions(
         self,
@@ -167,6 +172,7 @@ class Reader:
             window_step_tokens=self.decoding.window_step_tokens,
             max_question_tokens=self.decoding.max_question_tokens,
             regions=regions,
+            tokenized=self._tokenized if self._pieces else None,
         )
         waiting: list[_Pending] = []
         try:
@@ -175,6 +181,15 @@ class Reader:
         except InputError as error:
             return waiting, error
         return waiting, None
+
+    def _tokenized(self, texts: Sequence[str]) -> Sequence[windows.Pieces]:
+        assert self._pieces is not None
+        return self._pieces.tokenize(self.tokenizer, self._vocabulary, texts)
+
+    @cached_property
+    def _vocabulary(self) -> bytes:
+        """The same for all tokenizers that tokenise alike."""
+        return hashlib.blake2b(windows.tokenizer_fingerprint(self.tokenizer).encode()).digest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,10 @@ Source: facts of google-research/bert ``run_squad.py`` and transformers ``run_sq
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 MAX_SEQ_LENGTH = 512
 WINDOW_STEP_TOKENS = 128
 MAX_QUESTION_TOKENS = 64
+PIECES_BYTES_KEPT = 16 << 20  # of all texts: some 4 million characters
+_ENTRY_BYTES = 400  # what an entry costs beside its numbers
 
 
 class Pieces(NamedTuple):
@@ -53,6 +58,49 @@ def tokenize(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> list[P
         )
         for encoding in encodings
     ]
+
+
+class PiecesCache:
+    """The tokens of the texts that were read last, so that models of one vocabulary tokenise a text once.
+
+    Of a text a digest is kept, not itself. Threads may share it.
+    """
+
+    def __init__(self, most_bytes: int = PIECES_BYTES_KEPT) -> None:
+        self._most_bytes = most_bytes
+        self._held = 0
+        self._kept: OrderedDict[tuple[bytes, bytes], Pieces] = OrderedDict()
+        self._changing = threading.Lock()
+
+    def tokenize(
+        self, tokenizer: PreTrainedTokenizerFast, vocabulary: bytes, texts: Sequence[str]
+    ) -> list[Pieces]:
+        """As ``tokenize`` does; ``vocabulary`` is the same for tokenizers that tokenise alike."""
+        keys = [(vocabulary, _digest(text)) for text in texts]
+        with self._changing:
+            known = {key: self._kept[key] for key in keys if key in self._kept}
+            for key in known:
+                self._kept.move_to_end(key)
+        missing = [(key, text) for key, text in zip(keys, texts, strict=True) if key not in known]
+        if missing:
+            made = tokenize(tokenizer, [text for _, text in missing])
+            known.update(zip((key for key, _ in missing), made, strict=True))
+            self._keep((key, known[key]) for key, _ in missing)
+        return [known[key] for key in keys]
+
+    def _keep(self, made: Iterable[tuple[tuple[bytes, bytes], Pieces]]) -> None:
+        with self._changing:
+            for key, pieces in made:
+                if key not in self._kept:
+                    self._kept[key] = pieces
+                    self._held += pieces.ids.nbytes + pieces.offsets.nbytes + _ENTRY_BYTES
+            while self._held > self._most_bytes and self._kept:
+                _, gone = self._kept.popitem(last=False)
+                self._held -= gone.ids.nbytes + gone.offsets.nbytes + _ENTRY_BYTES
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def _plain(tokenizer: PreTrainedTokenizerFast) -> Any:
@@ -138,8 +186,11 @@ def build_windows(
     window_step_tokens: int = WINDOW_STEP_TOKENS,
     max_question_tokens: int = MAX_QUESTION_TOKENS,
     regions: Sequence[CharSpan] = (),
+    tokenized: Callable[[Sequence[str]], Sequence[Pieces]] | None = None,
 ) -> Iterator[Windows]:
     """The windows of each (question, context) pair, in order; all are tokenised together first.
+
+    ``tokenized`` gives the tokens of texts, as ``tokenize`` does with this tokenizer.
 
     A context of L tokens with room for C a window gives one window if L <= C, else
     ``1 + ceil((L - C) / window_step_tokens)``, so every context token is in at least one. A context
@@ -159,7 +210,8 @@ def build_windows(
     # Where a short window is asked for, the question may take half of it at most.
     share = min(max_question_tokens, room // 2)
     texts = list(dict.fromkeys(text for pair in pairs for text in pair))
-    pieces = dict(zip(texts, tokenize(tokenizer, texts), strict=True))
+    found = tokenized(texts) if tokenized else tokenize(tokenizer, texts)
+    pieces = dict(zip(texts, found, strict=True))
     for question, context in pairs:
         if not question.strip():
             raise InputError("The question is empty. Type a question, for example: Which gene is mutated?")

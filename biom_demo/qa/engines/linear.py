@@ -11,7 +11,6 @@ import torch
 from torch import nn
 
 from biom_demo.errors import CheckpointError
-from biom_demo.qa.engines.processor import refusal
 from biom_demo.settings import Precision
 
 HEAD = "qa_outputs"  # every QA model of transformers names its last layer so
@@ -102,10 +101,8 @@ def use_kernels(model: nn.Module, precision: Precision) -> None:
     """Let the model's linear layers run by the kernels of that precision, in place.
 
     In float32 the model stays one that can be trained and saved. The last layer, which makes the logits, is
-    exact in all of them. With int8 those layers that narrow (the second of each feed-forward block, behind
-    the activation function, whose outputs int8 serves worst) are bfloat16, float32 without instructions for
-    it: chosen on the held-out questions of years 2 to 7 (docs/measurements.md). Without oneDNN's operators
-    float32 is left to torch.
+    exact in all of them; to spare others from int8 gains nothing (``benchmarks/int8_layers.py``). Without
+    oneDNN's operators float32 is left to torch.
 
     Raises ``CheckpointError`` where another precision is asked for without the operators.
     """
@@ -113,18 +110,12 @@ def use_kernels(model: nn.Module, precision: Precision) -> None:
         if precision is Precision.FLOAT32:
             return
         raise CheckpointError("This build of torch has no oneDNN, so models are read in float32 only.")
+    made = {Precision.BFLOAT16: Bfloat16Linear, Precision.INT8: Int8Linear}.get(precision)
     for module in list(model.modules()):
         for name, layer in list(module.named_children()):
             if type(layer) is not nn.Linear:
                 continue
-            kept = precision
-            if name == HEAD:
-                kept = Precision.FLOAT32
-            elif kept is Precision.INT8 and layer.in_features > layer.out_features:
-                kept = Precision.FLOAT32 if refusal(Precision.BFLOAT16) else Precision.BFLOAT16
-            if kept is Precision.FLOAT32:
+            if made is None or name == HEAD:
                 layer.__class__ = ExactLinear  # keeps its weights, names and hooks
             else:
-                setattr(
-                    module, name, Bfloat16Linear(layer) if kept is Precision.BFLOAT16 else Int8Linear(layer)
-                )
+                setattr(module, name, made(layer))
