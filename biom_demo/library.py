@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
+from biom_demo.analysis.cascade import extent_of
 from biom_demo.analysis.comparison import Comparison, View, compared
 from biom_demo.analysis.literature import (
     MAX_ABSTRACTS,
@@ -26,6 +27,7 @@ from biom_demo.analysis.literature import (
     read_abstracts,
     retrieve,
     search,
+    to_be_read,
 )
 from biom_demo.analysis.passage import (
     check_input,
@@ -144,13 +146,20 @@ def _default_pair() -> LoadedPair:
 
 
 def ask(
-    question: str, text: str, pair: LoadedPair | None = None, *, exactly: bool = False
+    question: str,
+    text: str,
+    pair: LoadedPair | None = None,
+    *,
+    exactly: bool = False,
+    read: str | None = None,
 ) -> AnsweredComparison:
     """Both models' answers to a question about a text, or about the records that ``text`` names.
 
     ``text`` is taken as the page's box takes it: a PMID, DOI, PMCID, address, title or PubMed query is
     looked up, anything else is the text itself. With ``exactly`` it is the text itself, read as it
-    stands, as a data set's contexts are. Without a ``pair`` the environment's is loaded, once.
+    stands, as a data set's contexts are. Without a ``pair`` the environment's is loaded, once. ``read``
+    is how much is read of a long text: "all", "promising" (what looks so to a quicker first stage) or
+    "auto" (promising where the models are big), by default as the settings say.
 
     Raises ``InputError`` for what cannot be used, ``PubMedError`` where PubMed cannot be asked,
     ``CheckpointError`` as ``load_pair`` does.
@@ -163,17 +172,24 @@ def ask(
         if exactly
         else passage_of_input(text, pair.pubmed.session, max_chars=most)
     )
-    made = compared(Question(question), passage, pair.checkpoints, pair.models.visit())
+    extent = extent_of(read, pair.settings)
+    made = compared(Question(question), passage, pair.checkpoints, pair.models.visit(), extent)
     return AnsweredComparison(made.question, made.passage, made.checkpoints, made.sides)
 
 
 def ask_pubmed(
-    question: str, pair: LoadedPair | None = None, *, query: str = "", abstracts: int = 20
+    question: str,
+    pair: LoadedPair | None = None,
+    *,
+    query: str = "",
+    abstracts: int = 20,
+    read: str | None = None,
 ) -> AnsweredLiterature:
     """Both models' answers to a question over the abstracts that PubMed finds for it.
 
     Queries are made of the question unless ``query`` is given; up to ``abstracts`` (at most 100) are
-    read. Raises what ``ask`` raises, ``InputError`` also where nothing is found.
+    read; with ``read`` as in ``ask`` fewer, and the others are ``retrieved.unread``. Raises what ``ask``
+    raises, ``InputError`` also where nothing is found.
     """
     pair = pair or _default_pair()
     question, query = readable(question), readable(query)
@@ -183,5 +199,7 @@ def ask_pubmed(
     tries: Sequence[str] = queries_to_try(question, query)
     with pair.pubmed.session() as session:
         retrieved = retrieve(question, search(tries, session, limit=abstracts), session)
-    read = tuple(read_abstracts(retrieved, pair.checkpoints, pair.models.visit()))
-    return AnsweredLiterature(retrieved, read, pair.checkpoints)
+    visit = pair.models.visit()
+    retrieved = to_be_read(retrieved, pair.checkpoints, visit, extent_of(read, pair.settings))
+    made = tuple(read_abstracts(retrieved, pair.checkpoints, visit))
+    return AnsweredLiterature(retrieved, made, pair.checkpoints)

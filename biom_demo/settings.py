@@ -28,6 +28,14 @@ class Precision(StrEnum):
     INT8 = "int8"
 
 
+class Extent(StrEnum):
+    """How much of many abstracts or of a long text models read."""
+
+    AUTO = "auto"  # what is promising where models are big and there is much, else all
+    ALL = "all"
+    PROMISING = "promising"
+
+
 class Switch(StrEnum):
     """A setting that follows from whether the page is public, unless it is set."""
 
@@ -79,6 +87,12 @@ class Settings:
         Precision.FLOAT32,
         "BIOM_ENGINE",
         "What models compute in: float32, exact; bfloat16 or int8, quicker where the processor has it.",
+    )
+    read: Extent = _setting(
+        Extent.AUTO,
+        "BIOM_READ",
+        "What is read of many abstracts or a long text: all, promising (the places that look so to a "
+        "quicker first stage), or auto: promising where the models are big.",
     )
     threads: int = _setting(0, "BIOM_THREADS", "CPU threads of a model; 0 is torch's choice.", at_least=0)
     host: str = _setting(
@@ -205,6 +219,7 @@ _PARSERS: dict[str, tuple[Callable[[str], Any], str]] = {
     "int": (int, "a whole number"),
     "float": (float, "a number"),
     "bool": (bool, "anything"),
+    "Extent": (lambda raw: Extent(raw.lower()), "auto, all or promising"),
     "Precision": (lambda raw: Precision(raw.lower()), "float32, bfloat16 or int8"),
     "Switch": (lambda raw: _SWITCHES[raw.lower()], "auto, on or off"),
 }

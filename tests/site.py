@@ -35,7 +35,7 @@ class WordVisit:
     waited_s: float = 0.0
     progress: Progress = field(default_factory=Progress)
 
-    def read(self, checkpoint, pairs, *, share=1.0, begun=False):
+    def read(self, checkpoint, pairs, *, share=1.0, begun=False, regions=()):
         self.reads = checkpoint.label
         if checkpoint in self.models.broken:
             raise CheckpointError(f"{checkpoint.label} is damaged. Fetch it again.")

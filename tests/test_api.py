@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pytest
 
 from biom_demo import __version__, errors
+from biom_demo.analysis import literature
+from biom_demo.analysis.cascade import Budget, most_promising
+from biom_demo.analysis.comparison import compared
 from biom_demo.analysis.literature import MAX_ABSTRACTS
 from biom_demo.analysis.stored import digest_of
 from biom_demo.models.worker import Ended
@@ -15,6 +19,7 @@ from biom_demo.pubmed.session import PubMed
 from biom_demo.qa.datasets import BioAsqQuestion, Snippet, write_bioasq, write_squad
 from biom_demo.qa.datasets.uploads import read_upload
 from biom_demo.qa.records import CharSpan, Example, Question
+from biom_demo.settings import Extent, Settings
 from biom_demo.ui import api
 from tests.entrez_server import PLAY, entrez_server
 from tests.site import MINI, TEXT, site_of
@@ -109,6 +114,33 @@ def test_a_comparison_has_what_the_page_shows_under_its_settings():
     for further in ("a", ["a"] * 3, [5]):
         with pytest.raises(errors.InputError, match="further"):
             api.compare(site, TEXT, QUESTION, "mini", further)
+
+
+def test_less_of_a_long_text_is_read_where_that_is_asked_for(monkeypatch):
+    """Its readers are words': they read all, and note what they are asked to read."""
+    asked = []
+    monkeypatch.setattr(api, "compared", lambda *given: asked.append(given[-1]) or compared(*given))
+    site = site_of(settings=Settings(read=Extent.PROMISING))
+    api.compare(site, TEXT, QUESTION, "mini", read="all")
+    api.compare(site, TEXT, QUESTION, "mini")
+    api.answer(site, TEXT, QUESTION, "mini")
+    assert asked == [Extent.ALL, Extent.PROMISING, Extent.PROMISING]
+    for wrong in ("some", 5):
+        with pytest.raises(errors.InputError, match="read must be"):
+            api.compare(site, TEXT, QUESTION, "mini", read=wrong)
+
+
+def test_less_of_many_abstracts_is_read_where_that_is_asked_for(local_pubmed, monkeypatch):
+    monkeypatch.setattr(literature, "most_promising", partial(most_promising, budget=Budget(0.0, 1)))
+    site = site_of(pubmed=local_pubmed)
+    found = api.ask_pubmed(site, QUESTION, "", 5, "mini", "promising")
+    assert found["read"] == len(found["abstracts"]) == 1
+    assert found["chosen_by"] == "BM25"
+    whole = api.ask_pubmed(site, QUESTION, "", 5, "mini")
+    assert whole["not_read"] == []
+    assert whole["chosen_by"] == ""
+    pmids = {record["pmid"] for record in [*found["not_read"], *found["abstracts"]]}
+    assert pmids == {record["pmid"] for record in whole["abstracts"]}
 
 
 def test_a_search_gives_texts_to_quote_and_no_model_reads(local_pubmed):
@@ -239,7 +271,8 @@ def test_errors_are_json_with_a_code_and_a_sentence(served_page):
         )
         assert code == "unusable_input"  # Gradio has looked at it first
         assert "uploaded here" in words
-        assert error_of("compare", [TEXT, QUESTION, "mini", None, 99, 5, 30, 0.5, False, "float32"]) == (
+        given = [TEXT, QUESTION, "mini", None, 99, 5, 30, 0.5, False, "float32", "auto"]
+        assert error_of("compare", given) == (
             "unusable_input",
             "null_threshold must be a number from -10 to 10.",
         )

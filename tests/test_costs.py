@@ -19,7 +19,7 @@ from unittest import mock
 import pytest
 
 import biom_demo
-from biom_demo.analysis import attribution, benchmark, passage
+from biom_demo.analysis import attribution, benchmark, cascade, passage
 from biom_demo.analysis.claims import evidence_table
 from biom_demo.analysis.comparison import View
 from biom_demo.analysis.difference import difference_of, short_names
@@ -135,7 +135,7 @@ def evidence(text):
     one = Abstract("1", text, text, (), True, authors=(text,), journal=text, notes=notes)
     sides = [pointing_at(text, "ATP7B", label=label) for label in ("BioM", "Vanilla")]
     read = comparison_of(*sides, passage=passage_of_records((one,)))
-    return evidence_table(text, [read], read.checkpoints, View())
+    return evidence_table(text, [read], read.checkpoints, View(), unread=(one,), chosen_by="BM25")
 
 
 def exported(text, number, read):
@@ -213,6 +213,8 @@ def benchmarked(text):
 
 # How a function that takes more than a text is driven, and what is drawn of records that hold one.
 DRIVEN = {
+    "analysis.cascade.bm25": lambda text: cascade.bm25(text, [text, *text.split()]),
+    "analysis.cascade.support": lambda text: cascade.support([text], [prediction(text, 3)]),
     "analysis.attribution.cost": lambda text: attribution.cost(text, text),
     "analysis.difference.short_names": lambda text: short_names([text, f"{text}a"]),
     "analysis.passage.check_input": lambda text: passage.check_input(f"a{text}", "a", max_chars=10**9),
@@ -266,6 +268,7 @@ DRIVEN = {
     "show.export.evidence_markdown": lambda text: [
         export.evidence_markdown(evidence(text), query=text, shown=5),
         claims_shown.papers_html(evidence(text)),
+        claims_shown.unread_html(evidence(text)),
         claims_shown.claims_html(evidence(text), 0, cards.BLIND[0], shown=5),
     ],
     "show.export.markdown": lambda text: export.markdown(compared(text), gold=[text]),
@@ -301,7 +304,9 @@ NOT_DRIVEN = {
         qa.datasets.uploads.write_as_child analysis.benchmark.gold.uploaded_gold
         """,
     "it passes a bounded text on to a model, to PubMed or to its cache": """
-        analysis.attribution.reworded analysis.comparison.Readers.read analysis.literature.search
+        analysis.attribution.reworded analysis.cascade.most_promising
+        analysis.cascade.promising_regions analysis.comparison.Readers.read
+        analysis.literature.search
         analysis.literature.retrieve analysis.passage.passage_of_names pubmed.cache.Cache.get
         pubmed.cache.Cache.put pubmed.pace.Pace.turn pubmed.request.Requests.ask pubmed.session.PubMed.session
         pubmed.session.PubMed.search pubmed.session.PubMed.fetch pubmed.session.PubMed.resolve
@@ -313,6 +318,7 @@ NOT_DRIVEN = {
         pubmed.names.scheme_of pubmed.words.words pubmed.words.phrases qa.calibration.reliability
         qa.metrics.paired_bootstrap qa.metrics.resampled_means qa.metrics.sign_test
         analysis.benchmark.scores.Benchmark.figure show.difference.rewordings_html show.pubmed.pmid_link
+        analysis.cascade.extent_of show.words.chosen_words
         show.words.as_sure_words show.words.counted show.cards.chips_html show.claims.open_html
         """,
     "it draws what there is room for, which test_share_card.py shows": "show.share_card.share_card",

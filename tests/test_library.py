@@ -6,10 +6,13 @@ import json
 import re
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 
 import biom_demo
+from biom_demo.analysis import literature
+from biom_demo.analysis.cascade import Budget, most_promising
 from biom_demo.cli import main
 from biom_demo.errors import CheckpointError, InputError
 from biom_demo.settings import Settings
@@ -118,6 +121,22 @@ def test_pubmed_is_asked_and_its_abstracts_are_read(pair):
     assert [paper["pmid"] for paper in document["abstracts"]] == [c.passage.pmids[0] for c in found.read]
     for side, name in enumerate(("biom", "vanilla")):
         assert [f.text for f in found.findings(side)] == [a["text"] for a in document[name]["answers"]]
+
+
+def test_how_much_is_read_can_be_said(pair, monkeypatch):
+    monkeypatch.setattr(literature, "most_promising", partial(most_promising, budget=Budget(0.0, 1)))
+    question = "Which drug opens the CFTR channel?"
+    found = biom_demo.ask_pubmed(question, pair, query="CFTR", abstracts=2, read="promising")
+    assert len(found.read) == len(found.retrieved.unread) == 1
+    assert found.to_json()["not_read"][0]["pmid"] == found.retrieved.unread[0].pmid
+    long = f"{TEXT} " * 400
+    whole, part = biom_demo.ask(ASKED, long, pair), biom_demo.ask(ASKED, long, pair, read="promising")
+    assert [side.reading.gaps for side in whole.sides] == [(), ()]
+    for side in ("biom", "vanilla"):
+        assert "not_read" not in whole.to_json()[side]
+        assert part.to_json()[side]["not_read"]
+    with pytest.raises(InputError, match="read must be"):
+        biom_demo.ask(ASKED, TEXT, pair, read="some")
 
 
 def test_what_cannot_be_done_is_a_documented_error(pair, tmp_path):

@@ -11,10 +11,11 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from biom_demo.analysis.cascade import ABSTRACTS
 from biom_demo.analysis.comparison import View
 from biom_demo.analysis.own_abstracts import abstracts_of_text, builtin_records
 from biom_demo.pubmed.session import Pace, PubMed
-from biom_demo.settings import Settings, Switch
+from biom_demo.settings import Extent, Settings, Switch
 from biom_demo.show.export import read_link
 from biom_demo.ui.evidence import (
     BUILT_IN,
@@ -46,6 +47,7 @@ from biom_demo.ui.pubmed_tab import (
     open_abstract,
     open_link,
     read_found,
+    the_rest,
 )
 from biom_demo.ui.run import History
 from tests.entrez_server import PLAY, entrez_server
@@ -362,7 +364,7 @@ def test_files_hold_the_table_and_the_records_it_cites(server):
     assert "PMID 90000001" in made["markdown"]["text"]
     assert "AN  - 90000001" in made["ris"]["text"]
     assert "pmid = {90000001}" in made["bibtex"]["text"]
-    assert all(value == "" for value in drawn(None, View()).values())
+    assert all(value == "" for name, value in drawn(None, View()).items() if name != "rest")
     for kind in FILES:
         nothing = as_file(kind, None, View())
         assert nothing["search_payload"] == ""
@@ -404,6 +406,87 @@ def test_abstracts_of_ones_own_are_read_in_the_same_way_and_pubmed_is_not_asked(
     assert "pubmed.ncbi.nlm.nih.gov" not in left["abstracts"] + left["found-biom"]
     assert "query" not in left  # the box of a query stays as it is
     assert len(site.stops) == 0
+
+
+MANY = "\n\n".join(
+    f"Cystic fibrosis number {n} is of the CFTR gene."
+    if n % 5 == 0
+    else f"Text {n}: of the liver (p < 0.05)."
+    for n in range(40)
+)
+
+
+def promising(text=MANY):
+    return replace(own_of(text), extent=Extent.PROMISING)
+
+
+def test_only_the_promising_of_many_abstracts_are_read_and_the_rest_is_told_and_can_be_read():
+    site = site_of()
+    left = read_own(site, promising())
+    read, count = left["read"], ABSTRACTS.at_least
+    assert len(read.comparisons) == count
+    assert len(read.unread) == 40 - count
+    assert all("CFTR" in one.passage.text for one in read.comparisons)
+    told = f"{count} of 40 abstracts were read; the others look less promising to BM25."
+    assert told in left["pubmed_status"]
+    assert told in left["unread"]
+    assert f"Not read: {40 - count} abstracts" in left["unread"]
+    assert left["unread"].count("<li>") == 40 - count
+    assert "Text 1: of the liver (p &lt; 0.05)." in left["unread"]
+    assert left["rest"] == {"visible": True, "value": f"Read the other {40 - count}", "__type__": "update"}
+    assert f"40 abstracts of your own, {count} of them read" in left["found-head"]
+    calls = list(site.models.calls)
+    assert sum(number for _, number in calls) == 2 * count  # by the two models alone
+    # What is kept of it says so, too.
+    assert told in json.loads(as_file("markdown", read, View())["search_payload"])["text"]
+    rows = list(
+        csv.DictReader(io.StringIO(json.loads(as_file("csv", read, View())["search_payload"])["text"]))
+    )
+    assert [row["model"] for row in rows].count("not read") == 40 - count
+    assert not any(row["answer"] for row in rows if row["model"] == "not read")
+    # The rest makes it what reading everything makes.
+    (found,) = the_rest(site, read, "me")
+    assert found["to_read"].retrieved.records == read.unread
+    left |= found | last(read_found(site, found["to_read"], View(), left["searches"], "me"))
+    whole = read_own(site_of(), own_of(MANY))
+    assert left["unread"] == whole["unread"] == ""
+    assert left["rest"]["visible"] is False
+    assert left["found-head"] == whole["found-head"]
+    assert len(left["searches"]) == 1
+    for side in range(2):
+        assert {(c.key, len(c.supports)) for c in left["read"].table(View()).models[side].claims} == {
+            (c.key, len(c.supports)) for c in whole["read"].table(View()).models[side].claims
+        }
+    assert sum(number for _, number in site.models.calls) == 2 * 40  # nothing was read twice
+    assert len(site.stops) == 0
+
+
+def test_small_models_read_all_abstracts_unless_asked_otherwise():
+    left = read_own(site_of(), own_of(MANY))
+    assert len(left["read"].comparisons) == 40
+    assert left["unread"] == ""
+    assert "were read; the others" not in left["pubmed_status"]
+
+
+def test_what_was_not_reached_is_told_and_can_be_read(monkeypatch):
+    monkeypatch.setattr("biom_demo.analysis.comparison.READ_AT_ONCE", 1)
+    monkeypatch.setattr("biom_demo.ui.pubmed_tab.DRAWN_EVERY", 1)
+    site = site_of()
+    for asked_for in (own_of(MANY), promising()):
+        to_read = last(find_abstracts(site, asked_for, None, None, api_key="", session="me"))["to_read"]
+        updates = []
+        for update in read_found(site, to_read, View(), (), "me"):
+            updates.append(update)
+            if len(site.models.calls) >= 4:
+                to_read.stop.set()
+        read = updates[-1]["read"]
+        assert 0 < len(read.comparisons) < ABSTRACTS.at_least
+        assert len(read.comparisons) + len(read.unread) == 40
+        assert "the others were not reached" in updates[-1]["unread"]
+        site.models.calls.clear()
+    (nothing,) = the_rest(site, None, "me")
+    assert nothing["to_read"] is None
+    assert "nothing else to read" in nothing["pubmed_status"]
 
 
 def test_the_built_in_records_are_read_in_the_same_way():

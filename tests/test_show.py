@@ -228,6 +228,7 @@ class Hostile:
             "claims_html": (claims.claims_html(table, 0, persona, shown=5), 5),
             "shared_html": (claims.shared_html(table, shown=5), 2),
             "papers_html": (claims.papers_html(table), 3),
+            "unread_html": (claims.unread_html(replace(table, unread=(self.record,), chosen_by=h)), 2),
             "open_html": (claims.open_html(self.record, h), 1),
             "ballots_html": (votes.ballots_html([ballot], revealed=True), 5),
             "asking_html": (votes.asking_html(), 0),

@@ -93,11 +93,17 @@ class Claims:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceTable:
-    """A question, the papers that were read, and each model's claims; the first two models are compared."""
+    """A question, the papers that were read, and each model's claims; the first two models are compared.
+
+    ``unread`` are records that were not read: they look less promising to what ``chosen_by`` names or,
+    where that is "", reading ended before.
+    """
 
     question: str
     papers: tuple[Paper, ...]
     models: tuple[Claims, ...]
+    unread: tuple[Abstract, ...] = ()
+    chosen_by: str = ""
     precision: Precision = Precision.FLOAT32  # what the models computed in
 
     def silent(self, model: int) -> tuple[Paper, ...]:
@@ -131,9 +137,18 @@ class EvidenceTable:
 
 
 def evidence_table(
-    question: str, read: Sequence[Comparison], checkpoints: Sequence[Checkpoint], view: View
+    question: str,
+    read: Sequence[Comparison],
+    checkpoints: Sequence[Checkpoint],
+    view: View,
+    *,
+    unread: Sequence[Abstract] = (),
+    chosen_by: str = "",
 ) -> EvidenceTable:
-    """What was read as an evidence table under a view's no-answer threshold; nothing is read anew."""
+    """What was read as an evidence table under a view's no-answer threshold; nothing is read anew.
+
+    ``unread`` and ``chosen_by`` are as in the table.
+    """
     # One for all models, so that claims of theirs that are the same have the same key.
     fold = folding(comparison.passage.text for comparison in read)
     threshold = View(null_threshold=view.null_threshold)
@@ -143,7 +158,7 @@ def evidence_table(
         for side, checkpoint in enumerate(checkpoints)
     )
     precision = read[0].precision if read else Precision.FLOAT32
-    return EvidenceTable(question, papers, models, precision)
+    return EvidenceTable(question, papers, models, tuple(unread), chosen_by, precision)
 
 
 def _paper(comparison: Comparison, view: View, fold: Callable[[str], str]) -> Paper:

@@ -16,14 +16,15 @@ from itertools import islice
 from typing import Protocol
 from weakref import WeakKeyDictionary, ref
 
+from biom_demo.analysis.cascade import Regions, promising_regions
 from biom_demo.analysis.passage import Passage
 from biom_demo.models.catalogue import Checkpoint, weights_bytes
 from biom_demo.qa import spans
 from biom_demo.qa.calibration import Bin
 from biom_demo.qa.metrics import squad_exact_match, squad_f1
-from biom_demo.qa.records import Answer, Prediction, Question, Reading
+from biom_demo.qa.records import Answer, CharSpan, Prediction, Question, Reading
 from biom_demo.qa.spans import Candidates
-from biom_demo.settings import Precision
+from biom_demo.settings import Extent, Precision
 
 MAX_SIDES = 4
 READ_AT_ONCE = 8  # passages of one turn, where many are read
@@ -40,11 +41,13 @@ class Readers(Protocol):
         *,
         share: float = 1.0,
         begun: bool = False,
+        regions: Sequence[CharSpan] = (),
     ) -> list[Reading]:
         """The checkpoint's readings of the pairs, in order; fewer where reading ended early.
 
         At most ``share`` of what reading may still cost is spent. With ``begun`` a text in hand at an
-        early end is given as far as it was read. Raises ``CheckpointError`` where the checkpoint is not
+        early end is given as far as it was read. With ``regions`` only these characters of each text are
+        read, and what fills their windows. Raises ``CheckpointError`` where the checkpoint is not
         on this machine or cannot be loaded.
         """
         ...
@@ -218,24 +221,34 @@ def verdict_of(biom: Answer | None, vanilla: Answer | None) -> Verdict:
 
 
 def compare(
-    question: Question, passage: Passage, checkpoints: Sequence[Checkpoint], readers: Readers
+    question: Question,
+    passage: Passage,
+    checkpoints: Sequence[Checkpoint],
+    readers: Readers,
+    extent: Extent = Extent.ALL,
 ) -> Iterator[Comparison]:
     """The comparison again and again, one side more each time; the last one is complete.
 
     No model waits for one that is far larger (``reading_order``). Ends early at a model that was kept from
     reading; one that was kept from reading to the end of the text is a side like others, with a notice, and
-    the models after it have their share of the budget. Raises what ``Readers.read`` raises; what was read
-    before stays with whoever took it.
+    the models after it have their share of the budget. Of a long text less may be read (``extent``; see
+    ``analysis.cascade``): a notice says so then. Raises what ``Readers.read`` raises; what was read before
+    stays with whoever took it.
     """
     comparison = Comparison(question, passage, tuple(checkpoints))
+    regions = promising_regions(question, passage.text, checkpoints, readers, extent)
+    chosen = regions.spans if regions else ()
     order = reading_order(checkpoints)
     for place, checkpoint in enumerate(order):
         started = time.perf_counter()
         share = 1 / (len(order) - place)
-        found = readers.read(checkpoint, [(question, passage.text)], share=share, begun=True)
+        pair = (question, passage.text)
+        found = readers.read(checkpoint, [pair], share=share, begun=True, regions=chosen)
         if not found:
             return
         (reading,) = found
+        if regions:
+            reading = replace(reading, notices=(*reading.notices, *_not_read(reading, regions)))
         decoded(reading, View())  # the time a user waits for an answer includes finding it
         comparison = comparison.with_side(Side(checkpoint, reading, time.perf_counter() - started))
         yield comparison
@@ -258,12 +271,28 @@ def reading_order(checkpoints: Sequence[Checkpoint]) -> list[Checkpoint]:
     return order
 
 
+def _not_read(reading: Reading, regions: Regions) -> list[str]:
+    """How much of the text a model did not read, in a sentence; none where it has read all of it."""
+    gaps = reading.gaps
+    if not gaps:
+        return []
+    whole = len(reading.context)
+    return [
+        f"Read: {whole - sum(map(len, gaps)):,} of {whole:,} characters, those that look most promising to "
+        f"{regions.by}. The others are marked as not read; an answer in them is missed."
+    ]
+
+
 def compared(
-    question: Question, passage: Passage, checkpoints: Sequence[Checkpoint], readers: Readers
+    question: Question,
+    passage: Passage,
+    checkpoints: Sequence[Checkpoint],
+    readers: Readers,
+    extent: Extent = Extent.ALL,
 ) -> Comparison:
     """The comparison, complete unless a model was kept from reading; see ``compare``."""
     comparison = Comparison(question, passage, tuple(checkpoints))
-    for grown in compare(question, passage, checkpoints, readers):
+    for grown in compare(question, passage, checkpoints, readers, extent):
         comparison = grown
     return comparison
 

@@ -99,6 +99,27 @@ class Difference:
         """How the first two models' answers relate."""
         return self.comparison.verdict(self.view)
 
+    @property
+    def gaps(self) -> tuple[CharSpan, ...]:
+        """The stretches of the text that no model has read, in order."""
+        first, *others = (side.side.reading.gaps for side in self.sides)
+        for other in others:
+            first = _shared(first, other)
+        return first
+
+
+def _shared(spans: Sequence[CharSpan], others: Sequence[CharSpan]) -> tuple[CharSpan, ...]:
+    """The characters that are in a span of both; each has its spans in order, apart from each other."""
+    found, place = [], 0
+    for span in spans:
+        while place < len(others) and others[place].end <= span.start:
+            place += 1
+        for other in others[place:]:
+            if other.start >= span.end:
+                break
+            found.append(CharSpan(max(span.start, other.start), min(span.end, other.end)))
+    return tuple(found)
+
 
 @lru_cache(maxsize=4)
 def difference_of(comparison: Comparison, view: View) -> Difference:

@@ -6,8 +6,9 @@ Reading is the only step that costs; findings are pooled anew from what was read
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from biom_demo.analysis.cascade import most_promising
 from biom_demo.analysis.comparison import Comparison, Readers, View, compare_many
 from biom_demo.analysis.passage import passage_of_records
 from biom_demo.errors import InputError, PubMedCancelled, PubMedError
@@ -18,6 +19,7 @@ from biom_demo.pubmed.session import Searched, Session
 from biom_demo.qa.pooling import pool
 from biom_demo.qa.records import Answer, CharSpan, Prediction, Question
 from biom_demo.qa.sentences import sentence_around
+from biom_demo.settings import Extent
 
 MAX_ABSTRACTS = 100
 MAX_QUERY_CHARS = 2_000
@@ -54,13 +56,16 @@ class Search:
 class Retrieved:
     """The abstracts to read for a question, the search that found them, and notes for the user.
 
-    ``search`` is ``None`` where they were given and not searched for.
+    ``search`` is ``None`` where they were given and not searched for. ``unread`` are those that the models
+    are not to read, in order, as they look less promising to what ``chosen_by`` names.
     """
 
     question: str
     search: Search | None
     records: tuple[Abstract, ...]
     notices: tuple[str, ...] = ()
+    unread: tuple[Abstract, ...] = ()
+    chosen_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +164,30 @@ def retrieve(question: str, made: Search, session: Session) -> Retrieved:
     return Retrieved(question, made, records, tuple(dict.fromkeys((*told, *warnings, *session.notices))))
 
 
+def to_be_read(
+    retrieved: Retrieved, checkpoints: Sequence[Checkpoint], readers: Readers, extent: Extent
+) -> Retrieved:
+    """What was retrieved, with its less promising abstracts ``unread`` where not all are to be read.
+
+    See ``cascade.most_promising``, which may read them all with a small model; raises what it raises.
+    """
+    texts = [record.text for record in retrieved.records]
+    choice = most_promising(Question(retrieved.question), texts, checkpoints, readers, extent)
+    if choice is None:
+        return retrieved
+    places = frozenset(choice.places)
+    return replace(
+        retrieved,
+        records=tuple(retrieved.records[place] for place in choice.places),
+        unread=tuple(record for place, record in enumerate(retrieved.records) if place not in places),
+        chosen_by=choice.by,
+    )
+
+
 def read_abstracts(
     retrieved: Retrieved, checkpoints: Sequence[Checkpoint], readers: Readers
 ) -> Iterator[Comparison]:
-    """A comparison for each abstract, in order, as it is read; see ``compare_many``."""
+    """A comparison for each abstract but the ``unread``, in order, as it is read; see ``compare_many``."""
     question = Question(retrieved.question)
     passages = ((question, passage_of_records((record,))) for record in retrieved.records)
     return compare_many(passages, checkpoints, readers)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from biom_demo.analysis.benchmark import progress_line
+from biom_demo.analysis.cascade import extent_of
 from biom_demo.analysis.claims import evidence_table
 from biom_demo.analysis.comparison import Comparison, Side, View, compared
 from biom_demo.analysis.literature import (
@@ -16,6 +17,7 @@ from biom_demo.analysis.literature import (
     read_abstracts,
     retrieve,
     search,
+    to_be_read,
 )
 from biom_demo.analysis.passage import Passage, check_input, check_question, passage_of_names, passage_of_text
 from biom_demo.cli.loading import PAIR_HELP, add_precision_to, pair_of, settings_of
@@ -25,10 +27,18 @@ from biom_demo.models.store import Models
 from biom_demo.pubmed.identify import Kind, identify
 from biom_demo.pubmed.session import PubMed
 from biom_demo.qa.records import Question
-from biom_demo.settings import Settings
+from biom_demo.settings import Extent, Settings
 from biom_demo.show.claims import support_words
 from biom_demo.show.export import comparison_json, literature_json
-from biom_demo.show.words import as_sure_words, in_precision, named, percent, search_words, verdict_words
+from biom_demo.show.words import (
+    as_sure_words,
+    chosen_words,
+    in_precision,
+    named,
+    percent,
+    search_words,
+    verdict_words,
+)
 
 if TYPE_CHECKING:
     from biom_demo.cli import Commands
@@ -64,6 +74,11 @@ def add_to(commands: Commands) -> None:
     parser.add_argument("--top", type=int, default=20, metavar="N", help="abstracts to read for --query")
     parser.add_argument("--pair", default=None, help=PAIR_HELP)
     add_precision_to(parser)
+    parser.add_argument(
+        "--read",
+        choices=list(Extent),
+        help="of many abstracts or a long text: all, what looks promising to a quicker first stage, or auto",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
 
@@ -100,7 +115,8 @@ def _ask_passage(arguments: argparse.Namespace, settings: Settings) -> None:
         passage = passage_of_text(text)
     checkpoints = pair_of(settings, arguments.pair).checkpoints
     models = Models(threads=settings.threads, precision=settings.precision)
-    comparison = compared(Question(question), passage, checkpoints, models.visit())
+    extent = extent_of(arguments.read, settings)
+    comparison = compared(Question(question), passage, checkpoints, models.visit(), extent)
     if arguments.json:
         print_json(comparison_json(comparison))
         return
@@ -143,9 +159,11 @@ def _ask_literature(arguments: argparse.Namespace, settings: Settings) -> None:
         made = search(tries, session, limit=limit)
         retrieved = retrieve(question, made, session)
     models = Models(threads=settings.threads, precision=settings.precision)
+    visit = models.visit()
+    retrieved = to_be_read(retrieved, checkpoints, visit, extent_of(arguments.read, settings))
     read: list[Comparison] = []
     with progress_line(f"of {len(retrieved.records)} abstracts read") as progress:
-        for comparison in read_abstracts(retrieved, checkpoints, models.visit()):
+        for comparison in read_abstracts(retrieved, checkpoints, visit):
             read.append(comparison)
             progress(len(read))
     if arguments.json:
@@ -153,7 +171,11 @@ def _ask_literature(arguments: argparse.Namespace, settings: Settings) -> None:
         return
     for notice in retrieved.notices:
         print(f"note: {notice}")
-    print(search_words(made, len(read)))
+    unread = retrieved.unread
+    print(search_words(made, len(read), chosen_of=len(read) + len(unread) if unread else 0))
+    if unread:
+        told = chosen_words(len(read), len(unread), retrieved.chosen_by)
+        print(f"{told} --read all reads them. Not read: {named(unread)}")
     table = evidence_table(question, read, checkpoints, View())
     for model in table.models:
         print(model.checkpoint.label)

@@ -15,7 +15,7 @@ from biom_demo.models.memory import require_memory, shortage
 from biom_demo.models.worker import Ended, Job, Progress, Worker
 from biom_demo.qa.checkpoint_files import weights_of
 from biom_demo.qa.reader import READING, Decoding
-from biom_demo.qa.records import Question, Reading
+from biom_demo.qa.records import CharSpan, Question, Reading
 from biom_demo.settings import Precision
 
 if TYPE_CHECKING:
@@ -158,12 +158,14 @@ class Visit:
         *,
         share: float = 1.0,
         begun: bool = False,
+        regions: Sequence[CharSpan] = (),
     ) -> list[Reading]:
         """The checkpoint's readings of the pairs, in order; fewer where ``ended`` says why.
 
         It takes at most ``share`` of what is left of the budget. With ``begun`` the text in hand at
         an early end is among the readings, as far as it was read, with a notice; nothing is given to
-        a visitor who has left. Raises ``CheckpointError`` as ``Models.reader`` does, ``InputError``
+        a visitor who has left. With ``regions`` only these characters of each context are read, and what
+        fills their windows. Raises ``CheckpointError`` as ``Models.reader`` does, ``InputError``
         for an empty question.
         """
         left_s = None if self.budget_s is None else max(0.0, self.budget_s - self.used_s) * share
@@ -174,7 +176,7 @@ class Visit:
         reader = self._models.reader(checkpoint, self._precision)
         if reader.decoding != self.decoding:
             reader = reader.decoding_as(self.decoding)
-        job = Job(self.visitor, reader, pairs, stop=self.stop, budget_s=left_s, begun=begun)
+        job = Job(self.visitor, reader, pairs, stop=self.stop, budget_s=left_s, begun=begun, regions=regions)
         self._job = job
         self._models.worker.submit(job)
         job.done.wait()

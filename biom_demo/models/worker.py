@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from biom_demo.qa.reader import Reader, size_of
-from biom_demo.qa.records import Question, Reading
+from biom_demo.qa.records import CharSpan, Question, Reading
 
 # One whole window, or some short ones: a larger batch is no quicker on a CPU, and all others wait for it.
 TURN_POSITIONS = 512
@@ -51,7 +51,8 @@ class Job:
     """(question, context) pairs that one reader reads for one visitor.
 
     ``budget_s`` are the most seconds of the worker's own time, ``None`` for any number. Where the job
-    ends early and ``begun`` is set, the text in hand is given too, as far as it was read. Once
+    ends early and ``begun`` is set, the text in hand is given too, as far as it was read. With ``regions``
+    only these characters of each context are read. Once
     ``done`` is set, ``readings`` are what was read, in order, ``ended`` says why that is not all, and
     ``error`` is what failed.
     """
@@ -65,6 +66,7 @@ class Job:
         stop: threading.Event,
         budget_s: float | None = None,
         begun: bool = False,
+        regions: Sequence[CharSpan] = (),
     ) -> None:
         self.visitor = visitor
         self.stop = stop
@@ -79,7 +81,7 @@ class Job:
         self.due = (0.0, 0)  # when it would be done if the worker were its own, and its number
         self._reader = reader
         self._begun = begun
-        self._steps = reader.steps(pairs, batch_positions=TURN_POSITIONS)
+        self._steps = reader.steps(pairs, batch_positions=TURN_POSITIONS, regions=regions)
         self._chars = sum(size_of(question, context) for question, context in pairs)
         self._chars_read = 0.0
 

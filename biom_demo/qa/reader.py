@@ -21,7 +21,7 @@ from biom_demo.qa import spans, windows
 from biom_demo.qa.calibration import UNCALIBRATED, Calibration
 from biom_demo.qa.engines import Engine
 from biom_demo.qa.logits_cache import LogitsCache
-from biom_demo.qa.records import Prediction, Question, Reading, SpanLogits, Windows
+from biom_demo.qa.records import CharSpan, Prediction, Question, Reading, SpanLogits, Windows
 from biom_demo.settings import Precision
 
 if TYPE_CHECKING:
@@ -167,14 +167,18 @@ class Reader:
         *,
         batch_positions: int,
         stop: threading.Event | None = None,
+        regions: Sequence[CharSpan] = (),
     ) -> Steps:
         """The same readings as ``readings`` gives, one batch of at most ``batch_positions`` at a time.
 
-        Whoever takes the steps may do other work in between, or take no more of them.
+        Whoever takes the steps may do other work in between, or take no more of them. With ``regions``
+        only windows that show these characters of each context are read (``windows.build_windows``).
         """
-        return Steps(self, pairs, batch_positions, stop)
+        return Steps(self, pairs, batch_positions, stop, regions)
 
-    def cut(self, pairs: Sequence[Pair]) -> tuple[list[_Pending], InputError | None]:
+    def cut(
+        self, pairs: Sequence[Pair], regions: Sequence[CharSpan] = ()
+    ) -> tuple[list[_Pending], InputError | None]:
         """The pairs' windows, as far as the first question that cannot be read, and what is wrong with it."""
         made = windows.build_windows(
             self.tokenizer,
@@ -182,6 +186,7 @@ class Reader:
             max_seq_length=self.max_seq_length,
             window_step_tokens=self.decoding.window_step_tokens,
             max_question_tokens=self.decoding.max_question_tokens,
+            regions=regions,
             tokenized=self._tokenized if self._pieces else None,
         )
         waiting: list[_Pending] = []
@@ -218,11 +223,16 @@ class Steps(Iterator[Step]):
     """A stream of pairs being read. A step cuts some pairs into windows, or reads one batch of them."""
 
     def __init__(
-        self, reader: Reader, pairs: Iterable[Pair], batch_positions: int, stop: threading.Event | None
+        self,
+        reader: Reader,
+        pairs: Iterable[Pair],
+        batch_positions: int,
+        stop: threading.Event | None,
+        regions: Sequence[CharSpan] = (),
     ) -> None:
         self._waiting: list[_Pending] = []
         self._first = 0  # the first of the waiting whose reading has not been given
-        self._steps = self._taken(reader, pairs, batch_positions, stop)
+        self._steps = self._taken(reader, pairs, batch_positions, stop, regions)
 
     def __next__(self) -> Step:
         return next(self._steps)
@@ -237,11 +247,16 @@ class Steps(Iterator[Step]):
         return self._waiting[self._first].so_far(calibration)
 
     def _taken(
-        self, reader: Reader, pairs: Iterable[Pair], batch_positions: int, stop: threading.Event | None
+        self,
+        reader: Reader,
+        pairs: Iterable[Pair],
+        batch_positions: int,
+        stop: threading.Event | None,
+        regions: Sequence[CharSpan],
     ) -> Iterator[Step]:
         windows, chars = 0, 0.0
         for chunk in _look_ahead(pairs, stop):
-            self._waiting, failure = reader.cut(chunk)
+            self._waiting, failure = reader.cut(chunk, regions)
             self._first = 0
             places = [(pending, i) for pending in self._waiting for i in range(len(pending.made.windows))]
             a_window = sum(size_of(*pair) for pair in chunk) / max(len(places), 1)
@@ -324,6 +339,8 @@ class _Pending:
         windows = self.made.windows[: len(logits)]
         end = int(windows[-1].offsets.max())
         notice = f"Only the first {end:,} of {len(self.context):,} characters were read."
+        if Reading(self.question, self.context, windows, logits).gaps[:-1]:  # regions were asked for
+            notice = f"Reading ended early: nothing after character {end:,} was read."
         notices = (*self.made.notices, notice)
         known = min(self.known, len(windows))
         return Reading(

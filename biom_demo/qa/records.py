@@ -176,6 +176,22 @@ class Reading:
             if len(window) != len(logit.start):
                 raise ValueError(f"{len(logit.start)} logits for a window of {len(window)} positions")
 
+    @property
+    def gaps(self) -> tuple[CharSpan, ...]:
+        """The stretches of the context that no window shows, in order; none where all of it was read."""
+        gaps = []
+        token = char = 0  # shown up to here
+        for window in sorted(self.windows, key=lambda window: window.first_token):
+            shown = window.offsets[window.context_start : -1]
+            if window.first_token > token and len(shown):
+                gaps.append(CharSpan(char, max(char, int(shown[0, 0]))))
+            end = window.first_token + len(shown)
+            if end > token:
+                token, char = end, int(shown[-1, 1])
+        if token < self.windows[0].context_tokens:
+            gaps.append(CharSpan(char, max(char, len(self.context))))
+        return tuple(gap for gap in gaps if len(gap))
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

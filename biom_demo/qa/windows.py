@@ -188,6 +188,7 @@ def build_windows(
     max_seq_length: int = MAX_SEQ_LENGTH,
     window_step_tokens: int = WINDOW_STEP_TOKENS,
     max_question_tokens: int = MAX_QUESTION_TOKENS,
+    regions: Sequence[CharSpan] = (),
     tokenized: Callable[[Sequence[str]], Sequence[Pieces]] | None = None,
 ) -> Iterator[Windows]:
     """The windows of each (question, context) pair, in order; all are tokenised together first.
@@ -197,6 +198,9 @@ def build_windows(
     A context of L tokens with room for C a window gives one window if L <= C, else
     ``1 + ceil((L - C) / window_step_tokens)``, so every context token is in at least one. A context
     without tokens still gives one window (the model can say "no answer" there).
+
+    With ``regions`` windows show these characters of each context, and what stands around them where
+    that does not fill a window; the rest is in none (``Reading.gaps``).
 
     Raises ``InputError`` where an empty question is met, ``ValueError`` for lengths that leave no
     room, ``CheckpointError`` for a tokenizer of another kind (see ``Layout``).
@@ -227,18 +231,47 @@ def build_windows(
         head = np.concatenate([layout.before, question_ids, layout.between]).astype(np.int32)
         capacity = room - len(question_ids)
         step = min(window_step_tokens, capacity)  # a longer step would leave tokens unread
-        yield Windows(tuple(_cut(head, pieces[context], layout.after, capacity, step)), notices)
+        shown = pieces[context]
+        runs = _runs(shown, len(context), regions, capacity) if regions else [(0, len(shown.ids))]
+        made = chain.from_iterable(_cut(head, shown, layout.after, capacity, step, *run) for run in runs)
+        yield Windows(tuple(made), notices)
 
 
-def _cut(head: Ids, context: Pieces, after: tuple[int, ...], capacity: int, step: int) -> Iterator[Window]:
+def _runs(context: Pieces, chars: int, regions: Sequence[CharSpan], capacity: int) -> list[tuple[int, int]]:
+    """The tokens [first, end) to show for ``regions``, each run filled up to a window where that is possible.
+
+    One run at least, of nothing where no token is in a region.
+    """
+    inside = np.zeros(chars + 1, np.int64)
+    for region in regions:
+        inside[region.start : region.end] = 1
+    before = np.concatenate([[0], np.cumsum(inside)])  # characters in a region before each
+    shown = before[context.offsets[:, 1]] > before[context.offsets[:, 0]]  # (L,)
+    edges = np.flatnonzero(np.diff(shown, prepend=False, append=False)).tolist()
+    runs: list[tuple[int, int]] = []
+    for first, end in zip(edges[::2], edges[1::2], strict=True):
+        wider = max(0, capacity - (end - first))
+        first = max(0, min(first - wider // 2, len(shown) - capacity))
+        end = max(end, min(first + capacity, len(shown)))
+        if runs and first <= runs[-1][1]:
+            first, end = runs[-1][0], max(end, runs.pop()[1])
+        runs.append((first, end))
+    return runs or [(0, 0)]
+
+
+def _cut(
+    head: Ids, context: Pieces, after: tuple[int, ...], capacity: int, step: int, first: int, end: int
+) -> Iterator[Window]:
+    """Windows over the context's tokens [first, end)."""
     total = len(context.ids)
-    for start in range(0, max(total - capacity, 0) + step, step):
-        shown = context.ids[start : start + capacity]
+    for start in range(first, max(end - capacity, first) + step, step):
+        stop = min(start + capacity, end)
+        shown = context.ids[start:stop]
         ids = np.concatenate([head, shown, after]).astype(np.int32)
         offsets = np.zeros((len(ids), 2), np.int32)
-        offsets[len(head) : len(head) + len(shown)] = context.offsets[start : start + capacity]
+        offsets[len(head) : len(head) + len(shown)] = context.offsets[start:stop]
         yield Window(ids, offsets, first_token=start, context_start=len(head), context_tokens=total)
-        if start + capacity >= total:
+        if stop >= end:
             return
 
 

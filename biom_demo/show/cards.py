@@ -74,19 +74,33 @@ class Mark:
         return "tentative" if self.tentative else "answer"
 
 
-def text_html(text: str, labels: Sequence[CharSpan], marks: Sequence[Mark], accent: Accent) -> Markup:
+UNREAD = Markup('<span class="not-read" title="Not read">')
+
+
+def text_html(
+    text: str,
+    labels: Sequence[CharSpan],
+    marks: Sequence[Mark],
+    accent: Accent,
+    gaps: Sequence[CharSpan] = (),
+) -> Markup:
     """The whole text with the marks' spans in ``<mark>`` elements and section ``labels`` set apart.
+
+    So are ``gaps``, which the model has not read.
 
     Overlapping and nested spans are cut at their boundaries; a piece under several marks shows the
     best ranked one. With tags stripped and entities resolved the result is the text, exactly.
     """
     seen: set[str] = set()  # anchors whose mark has begun, on top or under another
     parts: list[Markup] = []
-    for start, end, over in pieces(len(text), [*(mark.span for mark in marks), *labels]):
+    label_to = len(marks) + len(labels)
+    for start, end, over in pieces(len(text), [*(mark.span for mark in marks), *labels, *gaps]):
         piece = Markup.escape(text[start:end])
-        if over and over[-1] >= len(marks):
+        if any(len(marks) <= i < label_to for i in over):
             # Added and not formatted, as there may be as many labels as lines.
             piece = Markup('<span class="section">') + piece + Markup("</span>")
+        if over and over[-1] >= label_to:
+            piece = UNREAD + piece + Markup("</span>")
         covering = sorted((marks[i] for i in over if i < len(marks)), key=lambda mark: mark.rank)
         if covering:
             best = covering[0]
@@ -161,7 +175,7 @@ def card_html(
         notices=Markup().join(Markup('<p class="notice">{}</p>').format(n) for n in prediction.notices),
         sentence=_sentence_html(passage.text, top),
         meters=_meters_html(side, view, blind=persona in BLIND),
-        text=text_html(passage.text, passage.labels, marks, persona.accent),
+        text=text_html(passage.text, passage.labels, marks, persona.accent, side.reading.gaps),
         runners_up=_runners_up_html(answers, persona.accent),
     )
 

@@ -14,7 +14,7 @@ from biom_demo.pubmed.abstract import Abstract
 from biom_demo.qa.records import Answer, CharSpan
 from biom_demo.show.cards import Persona
 from biom_demo.show.pubmed import name_html, names_html, status_of_record_html, warnings_html
-from biom_demo.show.words import AGREEMENT_WORDS, counted, listed, ordinal, percent
+from biom_demo.show.words import AGREEMENT_WORDS, chosen_words, counted, listed, ordinal, percent
 
 SHOWN_QUOTES = 20
 NAMED_CLAIMS = 3
@@ -274,6 +274,28 @@ def papers_html(table: EvidenceTable) -> Markup:
         '<div class="table-scroll" tabindex="0" role="region" aria-label="What each abstract says">'
         '<table class="abstracts"><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>'
     ).format(head, Markup().join(_row_html(paper, labels) for paper in table.papers))
+
+
+def unread_html(table: EvidenceTable) -> Markup:
+    """The abstracts that were not read and why, on demand; nothing where all were."""
+    if not table.unread:
+        return Markup()
+    rows = Markup().join(
+        Markup('<li>{title} <span class="cite">{link}</span> {status}</li>').format(
+            title=record.title or _beginning(record),
+            link=name_html(record),
+            status=status_of_record_html(record),
+        )
+        for record in table.unread
+    )
+    return Markup(
+        '<div class="unread-abstracts" role="note"><p>{words} What they say is not among the claims.</p>'
+        "<details><summary>Not read: {count}</summary><ul>{rows}</ul></details></div>"
+    ).format(
+        words=chosen_words(len(table.papers), len(table.unread), table.chosen_by),
+        count=counted(len(table.unread), "abstract"),
+        rows=rows,
+    )
 
 
 def _head_html(place: int, name: str, kind: str, accent: str) -> Markup:

@@ -123,6 +123,7 @@ def curves_html(found: Difference) -> Markup:
             '<p class="explained">No curves: no word is the start or the end of an answer with a probability '
             "of {} or more under any of the models.</p>"
         ).format(percent(LEAST_PEAK))
+    unread = "Words that no model has read stand at 0. " if found.gaps else ""
     data = [
         {
             "label": side.name,
@@ -157,7 +158,7 @@ def curves_html(found: Difference) -> Markup:
             Markup('<path class="{}" d="{}"/>').format(accent, _steps(side.curve, first, last))
             for accent, side in _accented(found)
         ),
-        part=part,
+        part=part + unread,
         help=CURVES_HELP,
     )
 
@@ -199,16 +200,19 @@ def merged_html(found: Difference) -> Markup:
     text = found.text
     first, last = stretch(found.sides, len(found.words), MAX_CURVE_WORDS)
     answers = [(accent, side, side.top.span) for accent, side in _accented(found) if side.top]
-    words, labels = found.words[first:last], found.comparison.passage.labels
+    words, labels, gaps = found.words[first:last], found.comparison.passage.labels, found.gaps
     word_from, label_from = len(answers), len(answers) + len(words)
+    gap_from = label_from + len(labels)
     parts: list[Markup] = []
     before: list[Accent] = []
-    for start, end, over in pieces(len(text), [*(span for _, _, span in answers), *words, *labels]):
+    for start, end, over in pieces(len(text), [*(span for _, _, span in answers), *words, *labels, *gaps]):
         piece = Markup.escape(text[start:end])
         under = [answers[i] for i in over if i < word_from]
         word = next((i - word_from for i in over if word_from <= i < label_from), None)
         place = Markup() if word is None else Markup(' data-w="{}"').format(first + word)
-        kinds = "section" if over and over[-1] >= label_from else ""
+        kinds = "section" if any(label_from <= i < gap_from for i in over) else ""
+        if over and over[-1] >= gap_from:
+            kinds = f"{kinds} not-read".strip()
         covering = [accent for accent, _, _ in under]
         if covering:
             stop = Markup()

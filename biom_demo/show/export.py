@@ -26,7 +26,7 @@ from biom_demo.qa.sentences import sentence_around
 from biom_demo.settings import Precision
 from biom_demo.show.citations import address_of, citation_text
 from biom_demo.show.claims import shared_words, support_words
-from biom_demo.show.words import as_sure_words, counted, in_words, named, percent, verdict_words
+from biom_demo.show.words import as_sure_words, chosen_words, counted, in_words, named, percent, verdict_words
 
 MAX_LINKED_TEXT_CHARS = 6_000  # longer addresses are cut off by servers and mail programs
 MAX_LINK_VALUE_CHARS = 20_000
@@ -39,6 +39,7 @@ VIEW_LIMITS: dict[str, tuple[float, float]] = {
 }
 OTHERWISE = "other"
 NEWEST = "newest"
+NOT_READ = "not read"
 SOURCES = ("own", "built-in")  # of abstracts, beside PubMed, which needs no name
 TABS = ("ask", "batch", "benchmark", "about")  # beside Compare, which needs no name
 MAX_FURTHER = MAX_SIDES - 2
@@ -187,6 +188,7 @@ def markdown(found: Difference, *, gold: Sequence[str] | None = None) -> str:
     where = f"PMID {_plain(', '.join(passage.pmids))}, " if passage.pmids else ""
     for side in found.sides:
         right = _right(side.answer, gold)
+        lines += _gap_lines(side.side)
         met = "" if right is None else "; ✓ as known" if right else "; ✗ not as known"
         if side.answer is None:
             guess = f" (best guess: {_plain(side.top.text)})" if side.top else ""
@@ -203,6 +205,12 @@ def markdown(found: Difference, *, gold: Sequence[str] | None = None) -> str:
         lines.append(f"  > {_plain(sentence_around(found.text, span).of(found.text))}")
     lines += ["", *(_plain(sentence) for sentence in in_words(found))]
     return "\n".join(lines) + "\n"
+
+
+def _gap_lines(side: Side) -> list[str]:
+    """How much of the text a model has not read, where it has not read all."""
+    unread, whole = sum(map(len, side.reading.gaps)), len(side.reading.context)
+    return [f"*{_plain(side.label)} did not read {unread:,} of {whole:,} characters.*", ""] if unread else []
 
 
 def _right(answer: Answer | None, gold: Sequence[str] | None) -> bool | None:
@@ -313,9 +321,9 @@ def side_json(side: Side, passage: Passage, view: View) -> dict[str, Any]:
     """What one model said as plain JSON values; ``answer`` is ``None`` where it abstains.
 
     ``answers_as_sure`` says how often (0 to 1) answers of about this confidence were right on a data
-    set, where that is known.
+    set, where that is known. Where not all of the text was read, ``not_read`` has the rest, as [start, end).
     """
-    prediction = side.prediction(view)
+    prediction, gaps = side.prediction(view), side.reading.gaps
     return {
         "model": side.label,
         "trained_on": side.checkpoint.trained_on,
@@ -323,6 +331,7 @@ def side_json(side: Side, passage: Passage, view: View) -> dict[str, Any]:
         "answers_as_sure": _as_sure_json(side, view),
         "n_best": [answer_json(answer, passage) for answer in prediction.answers],
         "notices": list(prediction.notices),
+        **({"not_read": [[gap.start, gap.end] for gap in gaps]} if gaps else {}),
         "seconds": side.seconds,
     }
 
@@ -390,14 +399,17 @@ def literature_json(
 ) -> dict[str, Any]:
     """What was asked, found and answered over many abstracts as plain JSON values.
 
-    ``checkpoints`` are those that read, BioM's and the vanilla one first. Offsets count characters of
-    the abstract's text, half-open.
+    ``checkpoints`` are those that read, BioM's and the vanilla one first. ``not_read`` are records that look
+    less promising to what ``chosen_by`` names ("": all were to be read). Offsets count characters of the
+    abstract's text, half-open.
     """
     view = View(null_threshold=null_threshold)
     return {
         **_search_json(retrieved),
         "precision": str(read[0].precision) if read else None,
         "read": len(read),
+        "not_read": [record_json(record) for record in retrieved.unread],
+        "chosen_by": retrieved.chosen_by,
         "notices": list(retrieved.notices),
         **{
             name: {
@@ -577,6 +589,7 @@ def evidence_csv(table: EvidenceTable, *, query: str) -> str:
     """A row a paper and model, papers in the order they were read in, under a header.
 
     ``claim`` is the answer as the model's claim has it, with other ways of writing it folded into one.
+    Papers that were not read stand at the end, with ``NOT_READ`` in place of a model.
     """
     texts = [{claim.key: claim.text for claim in model.claims} for model in table.models]
     rows = []
@@ -589,14 +602,7 @@ def evidence_csv(table: EvidenceTable, *, query: str) -> str:
                 {
                     "question": table.question,
                     "query": query,
-                    "pmid": record.pmid,
-                    "record": record.name,
-                    "year": record.year or "",
-                    "title": record.title,
-                    "journal": record.journal,
-                    "doi": record.doi,
-                    "status": record.status,
-                    "warnings": " ".join(note.sentence for note in record.warnings),
+                    **_record_cells(record),
                     "model": model.checkpoint.label,
                     "precision": str(table.precision),
                     "claim": texts[place].get(said.key, answer.text) if answer else "",
@@ -608,7 +614,23 @@ def evidence_csv(table: EvidenceTable, *, query: str) -> str:
                     "end": answer.span.end if answer else "",
                 }
             )
+    for record in table.unread:
+        known = {"question": table.question, "query": query, **_record_cells(record)}
+        rows.append(dict.fromkeys(rows[0], "") | known | {"model": NOT_READ} if rows else known)
     return csv_text(rows)
+
+
+def _record_cells(record: Abstract) -> dict[str, Any]:
+    return {
+        "pmid": record.pmid,
+        "record": record.name,
+        "year": record.year or "",
+        "title": record.title,
+        "journal": record.journal,
+        "doi": record.doi,
+        "status": record.status,
+        "warnings": " ".join(note.sentence for note in record.warnings),
+    }
 
 
 def evidence_markdown(table: EvidenceTable, *, query: str, shown: int, source: str = "") -> str:
@@ -622,6 +644,8 @@ def evidence_markdown(table: EvidenceTable, *, query: str, shown: int, source: s
     lines += [f"**Computed in:** {table.precision}", ""]
     if words := shared_words(table, shown=shown):
         lines += [_plain(words), ""]
+    if table.unread:
+        lines += [f"{_plain(_chosen(table))} Not read: {_plain(named(table.unread))}", ""]
     for place, model in enumerate(table.models):
         silent = len(table.silent(place))
         read = f"{counted(len(table.papers), 'abstract')} read, silent in {silent:,}"
@@ -629,6 +653,10 @@ def evidence_markdown(table: EvidenceTable, *, query: str, shown: int, source: s
         lines += [line for claim in model.claims[:shown] for line in _claim_markdown(claim, table)]
         lines += ["" if model.claims else "No answer in any of these abstracts.\n"]
     return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _chosen(table: EvidenceTable) -> str:
+    return chosen_words(len(table.papers), len(table.unread), table.chosen_by)
 
 
 def _claim_markdown(claim: Claim, table: EvidenceTable) -> Iterator[str]:

@@ -225,12 +225,24 @@ def named(records: Sequence[Abstract], *, shown: int | None = None) -> str:
     return f"{'PMID ' if ordered and ordered[0].pmid else ''}{', '.join(words)}{more}"
 
 
-def search_words(search: Search, read: int) -> str:
-    """What was asked of PubMed and how much it found, in a sentence; ``read`` abstracts were taken."""
+def chosen_words(read: int, unread: int, chosen_by: str) -> str:
+    """How many of several abstracts were read, and why not the others, in a sentence; "" where all were."""
+    if not unread:
+        return ""
+    why = f"look less promising to {chosen_by}" if chosen_by else "were not reached"
+    return f"{read:,} of {counted(read + unread, 'abstract')} were read; the others {why}."
+
+
+def search_words(search: Search, read: int, *, chosen_of: int = 0) -> str:
+    """What was asked of PubMed and how much it found, in a sentence; ``read`` abstracts were taken.
+
+    They are the first, or with ``chosen_of`` those chosen of so many.
+    """
     first, *looser = [made for made in search.rounds if made.found.pmids] or [search.telling]
     words = f"{counted(first.found.count, 'record')} match “{first.query}”"
     words += "".join(f"; {made.found.count:,} match the looser “{made.query}”" for made in looser)
-    return f"{words}; read: the first {read:,}.{translation_words(first.query, first.found.translation)}"
+    taken = f"{read:,} of the first {chosen_of:,}" if chosen_of else f"the first {read:,}"
+    return f"{words}; read: {taken}.{translation_words(first.query, first.found.translation)}"
 
 
 def translation_words(query: str, translation: str) -> str:

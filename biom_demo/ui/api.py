@@ -17,6 +17,7 @@ from gradio.utils import get_function_description, get_upload_folder
 
 from biom_demo import __version__
 from biom_demo.analysis.benchmark import benchmark_json, benchmark_steps, uploaded_gold
+from biom_demo.analysis.cascade import extent_of
 from biom_demo.analysis.comparison import MAX_SIDES, Comparison, View, compared
 from biom_demo.analysis.difference import difference_of
 from biom_demo.analysis.literature import (
@@ -26,6 +27,7 @@ from biom_demo.analysis.literature import (
     read_abstracts,
     retrieve,
     search,
+    to_be_read,
 )
 from biom_demo.analysis.passage import (
     Passage,
@@ -114,6 +116,7 @@ def compare(
     precision: str = "",
     *,
     exactly: bool = False,
+    read: str | None = None,
     visitor: str = "",
 ) -> dict[str, Any]:
     """All that Compare shows of two to four models, as plain JSON values, under the ``settings`` of the view.
@@ -126,8 +129,8 @@ def compare(
     if not isinstance(names, Sequence) or isinstance(names, str) or len(names) > MAX_SIDES - 2:
         raise InputError(f"further must be a list of at most {MAX_SIDES - 2} models.")
     names = [text_of(name, "a model of further", most=MAX_CHOICE_CHARS) for name in names]
-    in_ = precision_of(site, precision)
-    found = _compared(site, text, question, site.checkpoints(pair, names), in_, visitor, exactly=exactly)
+    in_, checkpoints = precision_of(site, precision), site.checkpoints(pair, names)
+    found = _compared(site, text, question, checkpoints, in_, visitor, exactly=exactly, read=read)
     return {**comparison_document(difference_of(found, view), pair=pair), **made_with(found.checkpoints)}
 
 
@@ -160,6 +163,7 @@ def _compared(
     visitor: str,
     *,
     exactly: bool,
+    read: str | None = None,
 ) -> Comparison:
     site.stops.check_open()
     text = readable(text_of(text, "text", most=2 * site.settings.max_context_chars))
@@ -168,8 +172,9 @@ def _compared(
     if not isinstance(exactly, bool):
         raise InputError("exactly must be true or false.")
     asked, passage = Question(question), _passage(site, text, exactly=exactly)
+    extent = extent_of(read, site.settings)
     with site.reading(Work.API, visitor, precision=precision) as visit:
-        found = result_of(lambda: compared(asked, passage, checkpoints, visit), visit)
+        found = result_of(lambda: compared(asked, passage, checkpoints, visit, extent), visit)
     if not found.complete:
         raise _ended(visit)
     return found
@@ -217,6 +222,7 @@ def ask_pubmed(
     abstracts: int,
     pair: str,
     precision: str = "",
+    read: str | None = None,
     *,
     visitor: str = "",
 ) -> dict[str, Any]:
@@ -228,14 +234,16 @@ def ask_pubmed(
     site.stops.check_open()
     question, query, limit = _search_arguments(question, query, abstracts)
     checkpoints, in_ = site.checkpoints(pair), precision_of(site, precision)
+    extent = extent_of(read, site.settings)
     tries = queries_to_try(question, query)
     with site.asking_pubmed() as session:
         retrieved = retrieve(question, search(tries, session, limit=limit), session)
     with site.reading(Work.API, visitor, precision=in_) as visit:
-        read = result_of(lambda: list(read_abstracts(retrieved, checkpoints, visit)), visit)
+        chosen = result_of(lambda: to_be_read(retrieved, checkpoints, visit, extent), visit)
+        made = result_of(lambda: list(read_abstracts(chosen, checkpoints, visit)), visit)
     if visit.ended:
-        retrieved = replace(retrieved, notices=(*retrieved.notices, ended_words(visit)))
-    return {**literature_json(retrieved, read, checkpoints=checkpoints), **made_with(checkpoints)}
+        chosen = replace(chosen, notices=(*chosen.notices, ended_words(visit)))
+    return {**literature_json(chosen, made, checkpoints=checkpoints), **made_with(checkpoints)}
 
 
 def _search_arguments(question: str, query: str, abstracts: int) -> tuple[str, str, int]:
@@ -314,6 +322,7 @@ def build(site: Site) -> None:
     """Add the endpoints to the page being built."""
     default, exact = site.pair.name, str(site.precision)
     view = View()
+    usual = str(site.settings.read)
 
     # Gradio shows a function's name, and each line of its "Args", on the page of the API and to agents.
     # Its arguments stay these three: programs send them as a list, and Gradio wants the whole of it.
@@ -349,6 +358,7 @@ def build(site: Site) -> None:
         near_duplicate_threshold: float = view.near_duplicate_threshold,
         exactly: bool = False,
         precision: str = exact,
+        read: str = usual,
     ) -> dict[str, Any]:
         """All that the Compare tab shows: answers of two to four models, and each answer under each model.
 
@@ -363,6 +373,8 @@ def build(site: Site) -> None:
             near_duplicate_threshold: Answers that overlap a better one by more are left out, 0 to 1.
             exactly: Read the text as it stands, whatever it looks like; nothing is looked up or mended.
             precision: What the models compute in: float32 (exact), or bfloat16 or int8 where on offer.
+            read: How much of a long text is read: all, promising (what looks so to a quicker first stage), or
+                auto.
 
         Returns:
             what /answer gives of each model, probabilities by word, cross-scores, and the difference in words
@@ -383,6 +395,7 @@ def build(site: Site) -> None:
                 settings,
                 precision,
                 exactly=exactly,
+                read=read,
                 visitor=_visitor(request),
             ),
             "the API's comparison",
@@ -413,6 +426,7 @@ def build(site: Site) -> None:
         abstracts: int = 20,
         pair: str = default,
         precision: str = exact,
+        read: str = usual,
     ) -> dict[str, Any]:
         """Both models' answers to a question over the PubMed abstracts it finds, with sentences to quote.
 
@@ -422,6 +436,7 @@ def build(site: Site) -> None:
             abstracts: How many abstracts are read at most, 1 to 100.
             pair: The pair of models.
             precision: What the models compute in: float32 (exact), or bfloat16 or int8 where on offer.
+            read: How much of them is read: all, promising (what looks so to a quicker first stage), or auto.
 
         Returns:
             each model's answers with the sentences and PMIDs they stand in, and all abstracts read with
@@ -435,6 +450,7 @@ def build(site: Site) -> None:
                 abstracts,
                 pair,
                 precision,
+                read,
                 visitor=_visitor(request),
             ),
             "the API's question to PubMed",

@@ -26,7 +26,7 @@ from biom_demo.models.store import Visit
 from biom_demo.models.worker import Ended
 from biom_demo.pubmed.session import Session
 from biom_demo.qa.datasets import BioAsqQuestion
-from biom_demo.qa.records import Question, Reading
+from biom_demo.qa.records import CharSpan, Question, Reading
 from biom_demo.settings import Precision
 from biom_demo.show.batch import (
     SIDES,
@@ -180,8 +180,11 @@ class Remembering:
         *,
         share: float = 1.0,
         begun: bool = False,
+        regions: Sequence[CharSpan] = (),
     ) -> list[Reading]:
-        """See ``Readers.read``. Raises ``InputError`` for a pair that is too long, too."""
+        """See ``Readers.read``; whole texts only. Raises ``InputError`` for a pair that is too long, too."""
+        if regions:
+            raise ValueError("a batch reads whole texts")
         keys = [(checkpoint, question, text) for question, text in pairs]
         if not self._too_long.isdisjoint(keys):
             raise InputError(self._reason)

@@ -22,7 +22,7 @@ from biom_demo.models.download import fetching, progress_words
 from biom_demo.pubmed.identify import Identified, Kind, identify
 from biom_demo.qa.records import Question
 from biom_demo.qa.windows import MAX_SEQ_LENGTH, WINDOW_STEP_TOKENS
-from biom_demo.settings import Precision
+from biom_demo.settings import Extent, Precision
 from biom_demo.show.cards import ACCENTS, chips_html, status_html, switches_html
 from biom_demo.show.engines import engines_html
 from biom_demo.show.export import VIEW_LIMITS
@@ -57,7 +57,7 @@ LONG_WORDS = 3_000  # from here on reading is told beforehand to take a while
 SECONDS_A_CHAR = 2e-4
 CHARS_A_TOKEN = 4.5
 ENGINE_NAMES = {Precision.FLOAT32: "float32, exact"}
-BOXES = ("context", "question", "pair", "further", "blind", "placed", "otherwise", "engine")
+BOXES = ("context", "question", "pair", "further", "blind", "placed", "otherwise", "engine", "extent")
 
 
 def inquiry_of(
@@ -69,6 +69,7 @@ def inquiry_of(
     placed: Placed | None,
     otherwise: str,
     engine: str | None = None,
+    extent: str | None = None,
 ) -> Inquiry:
     """What stands in the boxes, in the order of ``BOXES``."""
     return Inquiry(
@@ -80,6 +81,7 @@ def inquiry_of(
         placed,
         otherwise,
         Precision(engine or Precision.FLOAT32),
+        extent or Extent.AUTO,
     )
 
 
@@ -104,7 +106,7 @@ def long_words(text: str, shown: Run | None, pair: str) -> str:
         return ""
     seconds = expected_s(text, shown, pair)
     cost = f"takes about {duration(seconds)} here" if seconds else "takes a while"
-    return f"That is long: reading it {cost}. The page shows how far it is, and Stop ends it."
+    return f"That is long: reading all of it {cost}. The page shows how far it is, and Stop ends it."
 
 
 def expected_s(text: str, shown: Run | None, pair: str) -> float | None:
@@ -230,7 +232,7 @@ def answer(
     try:
         with site.reading(Work.COMPARE, session, prepared.stop, asked.precision) as visit:
             yield {**shown("Reading …"), "halt": gr.update(visible=True)}
-            grown = compare(question, passage, prepared.checkpoints, visit)
+            grown = compare(question, passage, prepared.checkpoints, visit, Extent(asked.extent))
             for comparison in followed(grown, visit):
                 if comparison is None:
                     yield {"status": reading_html(visit)}
@@ -254,7 +256,9 @@ def answer(
         site.stops.end(session, "compare", prepared.stop)
     seconds = sum(side.seconds for side in run.comparison.sides if side.seconds is not None)
     count = {2: "Two", 3: "Three", 4: "Four"}[len(run.comparison.sides)]
-    words = f"{count} models read {len(passage.text):,} characters in {seconds:.2f} s{_known_words(run)}."
+    unread = sum(map(len, run.comparison.sides[0].reading.gaps))
+    read = f"{len(passage.text) - unread:,} of {len(passage.text):,}" if unread else f"{len(passage.text):,}"
+    words = f"{count} models read {read} characters in {seconds:.2f} s{_known_words(run)}."
     if visit.ended:
         words = ended_words(visit)
     yield {**shown(words), "run": run, "history": remembered(history, run)}
@@ -391,7 +395,7 @@ def build(site: Site, page: gr.Blocks) -> Tab:
                 elem_id="pair",
             )
             ask = gr.Button("Ask", variant="primary", elem_id="ask")
-            more = "More: further models, engine, blind test, what is listed"
+            more = "More: further models, engine, blind test, what is read and listed"
             with gr.Accordion(more, open=False, elem_id="more"):
                 sliders = _layout_more(site, parts)
     titles = [(example["title"], example["question"]) for example in EXAMPLES]
@@ -445,6 +449,7 @@ def _layout_more(site: Site, parts: Parts) -> dict[str, gr.Slider]:
         str(engines_html(site.engines, site.pair.checkpoints)), elem_id="engine-told", padding=False
     )
     parts["blind"] = gr.Checkbox(label="Blind: hide which model is which until I have voted", elem_id="blind")
+    parts["extent"] = extent_radio(site, elem_id="extent")
     sliders = {}
     for name, label, step in (
         ("null_threshold", "No-answer threshold: further down, the models say “not in the text” sooner", 0.5),
@@ -545,9 +550,10 @@ def _wire_asking(site: Site, parts: Parts, ask: gr.Button) -> None:
         placed: Placed | None,
         otherwise: str,
         engine: str | None,
+        extent: str,
         request: gr.Request,
     ) -> Iterator[dict[Any, Any]]:
-        asked = inquiry_of(context, question, pair, further, blind, placed, otherwise, engine)
+        asked = inquiry_of(context, question, pair, further, blind, placed, otherwise, engine, extent)
         updates = prepare(site.seen_by(request.headers), asked, request.session_hash or "")
         yield from parts.streamed(updates, *PREPARED)
 
@@ -633,6 +639,23 @@ def _wire_examples(site: Site, parts: Parts, page: gr.Blocks) -> None:
         parts.of("context", "question", "placed", "otherwise"),
         **QUIET,
     ).then(None, parts.of("question"), None, js=script("ask_if_ready"))
+
+
+EXTENTS = (
+    ("automatic", Extent.AUTO),
+    ("what looks promising", Extent.PROMISING),
+    ("everything", Extent.ALL),
+)
+
+
+def extent_radio(site: Site, *, elem_id: str) -> gr.Radio:
+    """What is read of many abstracts or of a long text; at first as the settings say."""
+    return gr.Radio(
+        [(words, str(extent)) for words, extent in EXTENTS],
+        value=str(site.settings.read),
+        label="Of many abstracts or a long text, read (promising to a small model, or to BM25)",
+        elem_id=elem_id,
+    )
 
 
 def pair_choices(site: Site) -> list[tuple[str, str]]:

@@ -19,17 +19,18 @@ from biom_demo.analysis.own_abstracts import (
 )
 from biom_demo.errors import BioMError
 from biom_demo.models.catalogue import Checkpoint
-from biom_demo.settings import Precision
+from biom_demo.pubmed.abstract import Abstract
+from biom_demo.settings import Extent, Precision
 from biom_demo.show.cards import head_html, no_head_html, personas, status_html
 from biom_demo.show.citations import bibtex, ris
-from biom_demo.show.claims import claims_html, papers_html, shared_html
+from biom_demo.show.claims import claims_html, papers_html, shared_html, unread_html
 from biom_demo.show.export import Link, as_download, evidence_csv, evidence_markdown, link_query
 from biom_demo.show.words import counted, in_precision
 from biom_demo.ui.run import HISTORY_CHARS, Inquiry, Placed, Run
 from biom_demo.ui.site import Site, Update, words_of
 
 CARDS = ("found-biom", "found-vanilla")
-DRAWN = ("shared", *CARDS, "abstracts")
+DRAWN = ("shared", *CARDS, "abstracts", "unread", "rest")
 SEARCHES_KEPT = 10  # of a session, with their readings
 
 
@@ -61,6 +62,7 @@ class Asked:
     own: str = ""
     file: OwnFile | None = None
     precision: Precision = Precision.FLOAT32
+    extent: str = Extent.AUTO
 
     def given(self, *, max_chars: int) -> Given:
         """The records to read without asking PubMed.
@@ -96,7 +98,8 @@ class ReadSoFar:
     """The abstracts that all models have read, and what they are of.
 
     ``sent`` is the query that found them; ``told`` says how much it found. ``number`` counts the
-    session's searches from 1 on.
+    session's searches from 1 on. ``unread`` are records that were not read, since they look less promising
+    to what ``chosen_by`` names or, where that is "", since reading ended before.
     """
 
     asked: Asked
@@ -105,10 +108,19 @@ class ReadSoFar:
     comparisons: tuple[Comparison, ...] = ()
     told: str = ""
     number: int = 1
+    unread: tuple[Abstract, ...] = ()
+    chosen_by: str = ""
 
     def table(self, view: View) -> EvidenceTable:
         """The evidence table under a view."""
-        return evidence_table(self.asked.question, self.comparisons, self.checkpoints, view)
+        return evidence_table(
+            self.asked.question,
+            self.comparisons,
+            self.checkpoints,
+            view,
+            unread=self.unread,
+            chosen_by=self.chosen_by,
+        )
 
     def is_of(self, boxes: Asked) -> bool:
         """Whether it answers what stands in the boxes; the query that was sent may stand there too."""
@@ -117,7 +129,8 @@ class ReadSoFar:
     @property
     def source(self) -> str:
         """What was read, in words."""
-        return source_words(self.asked.source, len(self.comparisons))
+        words = source_words(self.asked.source, len(self.comparisons) + len(self.unread))
+        return f"{words}, {len(self.comparisons):,} of them read" if self.unread else words
 
     def opened(self, key: str) -> Run | None:
         """The run of Compare over the abstract of that key, of what was read; ``None`` where there is none.
@@ -139,7 +152,7 @@ class ReadSoFar:
 def drawn(read: ReadSoFar | None, view: View) -> Update:
     """Both models' claims, what they share, and a row a paper, under a view; nothing is read anew."""
     if read is None or not read.comparisons:
-        return dict.fromkeys(DRAWN, "")
+        return {**dict.fromkeys(DRAWN, ""), "rest": gr.update(visible=False)}
     table = read.table(view)
     shown = personas(read.checkpoints)
     return {
@@ -149,7 +162,14 @@ def drawn(read: ReadSoFar | None, view: View) -> Update:
             for model, (name, persona) in enumerate(zip(CARDS, shown, strict=False))
         },
         "abstracts": papers_html(table),
+        "unread": unread_html(table),
+        "rest": gr.update(visible=bool(read.unread), value=rest_words(len(read.unread))),
     }
+
+
+def rest_words(unread: int) -> str:
+    """What the button says that has the other abstracts read."""
+    return f"Read the other {unread:,}" if unread > 1 else "Read the other one"
 
 
 def head_of(read: ReadSoFar | None, boxes: Asked | None = None) -> str:
@@ -215,6 +235,7 @@ def again(number: int | None, searches: Sequence[ReadSoFar], view: View) -> Upda
         "pair": asked.pair,
         "source": asked.source,
         "engine": str(asked.precision),
+        "extent": asked.extent,
         **_source_boxes(read),
     }
 

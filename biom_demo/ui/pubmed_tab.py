@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from biom_demo.analysis.comparison import View
+from biom_demo.analysis.comparison import Comparison, View
 from biom_demo.analysis.literature import (
     MAX_ABSTRACTS,
     Retrieved,
@@ -17,19 +17,21 @@ from biom_demo.analysis.literature import (
     read_abstracts,
     retrieve,
     search,
+    to_be_read,
 )
 from biom_demo.analysis.own_abstracts import FILE_TYPES, FILES_IN_WORDS, builtin_records
 from biom_demo.analysis.passage import check_question, readable
 from biom_demo.counters import Work
 from biom_demo.errors import BioMError, InputError, PubMedCancelled, PubMedError, RefusedError
 from biom_demo.models.catalogue import Checkpoint
-from biom_demo.settings import Precision
+from biom_demo.models.store import Visit
+from biom_demo.settings import Extent, Precision
 from biom_demo.show.cards import status_html
 from biom_demo.show.claims import builtin_html, introduction_html
 from biom_demo.show.export import VIEW_LIMITS, read_link
-from biom_demo.show.words import search_words
+from biom_demo.show.words import chosen_words, search_words
 from biom_demo.ui import evidence
-from biom_demo.ui.compare_tab import SHOWN, Tab, pair_choices
+from biom_demo.ui.compare_tab import SHOWN, Tab, extent_radio, pair_choices
 from biom_demo.ui.evidence import (
     BUILT_IN,
     CARDS,
@@ -73,7 +75,7 @@ EXAMPLES = (
     "Which enzyme does metformin activate?",
 )
 USUAL_COUNT, LEAST_COUNT = 20, 5
-BOXES = ("question", "query", "pair", "count", "order", "source", "own", "file", "engine")
+BOXES = ("question", "query", "pair", "count", "order", "source", "own", "file", "engine", "extent")
 FOUND = ("found-head", "query", "generated", "to_read", "pubmed_status", "stop")
 # What the button says, and the choice, by where the abstracts are from.
 ASKS = {PUBMED: "Ask PubMed", OWN: "Ask these abstracts", BUILT_IN: "Ask these records"}
@@ -88,12 +90,16 @@ DRAWN_EVERY = 8  # abstracts
 
 @dataclass(frozen=True, slots=True)
 class ToRead:
-    """What a search found, for the models to read, and the event that stops them."""
+    """What a search found, for the models to read, and the event that stops them.
+
+    ``before`` is what was read of the same search, where this is the rest of it.
+    """
 
     asked: Asked
     retrieved: Retrieved
     checkpoints: tuple[Checkpoint, ...]
     stop: threading.Event
+    before: ReadSoFar | None = None
 
 
 def asked_of(
@@ -106,10 +112,11 @@ def asked_of(
     own: str | None = "",
     file: OwnFile | None = None,
     engine: str | None = None,
+    extent: str | None = None,
 ) -> Asked:
     """What stands in the boxes, in the order of ``BOXES``; of where the abstracts are from, that alone."""
     precision = Precision(engine or Precision.FLOAT32)
-    asked = Asked(readable(question), "", pair, 0, False, precision=precision)
+    asked = Asked(readable(question), "", pair, 0, False, precision=precision, extent=extent or Extent.AUTO)
     if source == OWN:
         return replace(asked, source=OWN, own=readable(own), file=file)
     if source == BUILT_IN:
@@ -202,46 +209,87 @@ def read_found(
     # The status says why there is none; a second question replaces the first.
     if to_read is None or not site.stops.take_up(session, "search", to_read.stop):
         return
-    records, made = to_read.retrieved.records, to_read.retrieved.search
+    chosen, made, before = to_read.retrieved, to_read.retrieved.search, to_read.before
     number = searches[-1].number + 1 if searches else 1
     sent = made.telling.query if made else ""
     read = ReadSoFar(to_read.asked, sent, to_read.checkpoints, number=number)
+    if before is not None:
+        read = replace(before, unread=(), chosen_by="")
+        searches = tuple(one for one in searches if one.number != read.number)
+    known = len(read.comparisons)  # from before
 
     def so_far(status: str) -> Update:
         return {"read": read, "found-head": head_of(read), **drawn(read, view), "pubmed_status": status}
 
     def ended(status: str) -> Update:
-        known = with_search(searches, read) if read.comparisons else searches
+        all_read = with_search(searches, read) if read.comparisons else searches
         stop = gr.update(visible=False)
-        return {**so_far(status), "searches": known, **listed_searches(known), "stop": stop}
+        return {**so_far(status), "searches": all_read, **listed_searches(all_read), "stop": stop}
+
+    def left() -> ReadSoFar:
+        """What was read, with what was not: the less promising, or all that was not reached."""
+        missed = chosen.records[len(read.comparisons) - known :]
+        return replace(read, unread=(*missed, *chosen.unread), chosen_by="" if missed else chosen.chosen_by)
+
+    def work(visit: Visit) -> Iterator[Retrieved | Comparison]:
+        found = chosen
+        if before is None:
+            extent = Extent(to_read.asked.extent)
+            found = to_be_read(found, to_read.checkpoints, visit, extent)
+            yield found
+        yield from read_abstracts(found, to_read.checkpoints, visit)
 
     try:
         with site.reading(Work.ASK_PUBMED, session, to_read.stop, to_read.asked.precision) as visit:
-            readings = read_abstracts(to_read.retrieved, to_read.checkpoints, visit)
-            for comparison in followed(readings, visit):
-                done = len(read.comparisons)
-                if comparison is None:
-                    words = f"Read {done} of {len(records)}; {reading_words(visit)}"
-                    yield {"pubmed_status": status_html(words, progress=done / len(records))}
+            for step in followed(work(visit), visit):
+                done, count = len(read.comparisons) - known, len(chosen.records)
+                if step is None:
+                    words = f"Read {done} of {count}; {reading_words(visit)}"
+                    yield {"pubmed_status": status_html(words, progress=done / count)}
                     continue
-                read = replace(read, comparisons=(*read.comparisons, comparison))
+                if isinstance(step, Retrieved):
+                    chosen = step
+                    continue
+                read = replace(read, comparisons=(*read.comparisons, step))
                 done += 1
-                if done % DRAWN_EVERY == 0 and done < len(records):
-                    words = f"Read {done} of {len(records)} …"
-                    yield so_far(status_html(words, progress=done / len(records)))
-        done = len(read.comparisons)
-        words = search_words(made, done) if made else f"Read: {read.source}. Nothing was sent to NCBI."
-        words = " ".join([words, *to_read.retrieved.notices])
-        if done < len(records):
-            words = f"{ended_words(visit)} {done} of {len(records)} abstracts were read."
+                if done % DRAWN_EVERY == 0 and done < count:
+                    words = f"Read {done} of {count} …"
+                    yield so_far(status_html(words, progress=done / count))
+        read, count = left(), len(read.comparisons)
+        every = count + len(read.unread)
+        words = (
+            search_words(made, count, chosen_of=every if read.unread else 0)
+            if made
+            else f"Read: {read.source}. Nothing was sent to NCBI."
+        )
+        words = " ".join([words, *chosen.notices])
+        if read.unread:
+            words = f"{words} {chosen_words(count, len(read.unread), read.chosen_by)}"
+        if count - known < len(chosen.records):
+            words = f"{ended_words(visit)} {count} of {every} abstracts were read."
         read = replace(read, told=words)
         yield ended(status_html(words))
     except Exception as error:
         words = site.stops.words(words_of(error, "reading abstracts"))
-        read = replace(read, told=words)
+        read = replace(left(), told=words)
         yield ended(status_html(words, kind="error"))
     finally:
         site.stops.end(session, "search", to_read.stop)
+
+
+def the_rest(site: Site, read: ReadSoFar | None, session: str) -> Iterator[Update]:
+    """The abstracts of a search that were not read, for the models to read; why there is nothing to read."""
+    if read is None or not read.unread:
+        words = "There is nothing else to read. Ask a question first."
+        yield {"to_read": None, "pubmed_status": status_html(words, kind="error")}
+        return
+    stop = site.stops.begin(session, "search")
+    retrieved = Retrieved(read.asked.question, None, read.unread)
+    yield {
+        "to_read": ToRead(read.asked, retrieved, read.checkpoints, stop, before=read),
+        "pubmed_status": status_html("Reading …"),
+        "stop": gr.update(visible=True),
+    }
 
 
 def open_abstract(wanted: str | None, read: ReadSoFar | None, history: History, view: View) -> Update:
@@ -387,7 +435,8 @@ def _layout_boxes(site: Site, parts: Parts) -> None:
         max_lines=3,
         elem_id="pubmed-query",
     )
-    with gr.Accordion("More: no-answer threshold, claims shown, your own NCBI key", open=False):
+    with gr.Accordion("More: no-answer threshold, claims shown, what is read, NCBI key", open=False):
+        parts["extent"] = extent_radio(site, elem_id="extent-pubmed")
         with gr.Row():
             parts["threshold"] = gr.Slider(
                 *VIEW_LIMITS["null_threshold"],
@@ -415,6 +464,8 @@ def _layout_results(parts: Parts) -> None:
             with gr.Column(min_width=320):
                 parts[name] = gr.HTML("", elem_id=name, padding=False)
     parts["abstracts"] = gr.HTML("", elem_id="abstracts", padding=False)
+    parts["unread"] = gr.HTML("", elem_id="unread", padding=False)
+    parts["rest"] = gr.Button("", visible=False, elem_id="read-rest", size="sm")
 
 
 def _layout_keeping(parts: Parts) -> None:
@@ -508,8 +559,13 @@ def _wire_asking(site: Site, parts: Parts, page: gr.Blocks) -> None:
         view = _view(threshold, shown)
         return parts.changed({**drawn(read, view), "found-head": head_of(read, asked_of(*boxes))})
 
+    def on_rest(request: gr.Request, *values: Any) -> Iterator[dict[Any, Any]]:
+        *_, before, _own_key = values
+        yield from parts.streamed(the_rest(site, before, request.session_hash or ""), *FOUND)
+
     for listen in (parts["ask"].click, parts["question"].submit, parts["query"].submit):
         asks(listen)
+    asks(parts["rest"].click, on_rest)
     # An example's question stands alone: its query is made of it.
     asks(
         parts["examples"]

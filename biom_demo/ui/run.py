@@ -12,7 +12,7 @@ from biom_demo.analysis.difference import difference_of, short_names
 from biom_demo.analysis.passage import Passage
 from biom_demo.models.catalogue import Checkpoint
 from biom_demo.pubmed.identify import Identified, identify
-from biom_demo.settings import Precision
+from biom_demo.settings import Extent, Precision
 from biom_demo.show.cards import (
     ACCENTS,
     BLIND,
@@ -75,6 +75,7 @@ class Inquiry:
     placed: Placed | None = None
     otherwise: str = ""  # what the user asked to have taken in the other way it can be taken
     precision: Precision = Precision.FLOAT32
+    extent: str = Extent.AUTO
 
     @property
     def is_text(self) -> bool:

@@ -27,6 +27,32 @@ HOSTILE = "<img src=x onerror=\"document.title='run'\"> ${document.title='run'} 
 SIDES = ("biom", "vanilla")
 
 
+@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (390, "dark")])
+def test_of_a_long_text_the_promising_places_are_read_and_the_others_marked(
+    open_page, width, theme, tmp_path
+):
+    page = open_page(width=width, theme=theme)
+    filler = "Metformin lowers glucose from the liver in adults with diabetes. "
+    said = "Cystic fibrosis is caused by mutations of the CFTR gene. "
+    edit(page)
+    page.get_by_role("button", name=re.compile("^More: further")).click()
+    page.wait_for_timeout(1_000)
+    page.locator("#extent").get_by_role("radio", name="what looks promising").check()
+    page.locator("#context textarea").fill(filler * 100 + said + filler * 200)
+    page.locator("#question textarea").fill("Which gene is mutated in cystic fibrosis?")
+    page.locator("#question textarea").press("Enter")
+    status = re.compile(r"Two models read [\d,]+ of 19,\d+ characters")
+    expect(page.locator("#status")).to_contain_text(status, timeout=90_000)
+    for side in ("biom", "vanilla"):
+        expect(page.locator(f"#{side} .notice")).to_contain_text("most promising to BM25")
+        expect(page.locator(f"#{side} p.answer")).to_contain_text("CFTR")
+        assert page.locator(f"#{side} .context .not-read").count() > 0
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    page.screenshot(path=tmp_path / "long.png", full_page=True)
+    page.locator(".not-read:visible").first.scroll_into_view_if_needed()
+    page.screenshot(path=tmp_path / "gap.png")
+
+
 def edit(page):
     """The boxes open, where they have made room for the answers."""
     page.locator(":root[data-ready]").wait_for(state="attached")

@@ -247,6 +247,40 @@ def test_without_pubmed_own_abstracts_and_the_built_in_records_are_read(
         page.screenshot(path=tmp_path / "own.png", full_page=True)
 
 
+MANY_TEXTS = "\n\n".join(
+    f"Cystic fibrosis of patient {n} is caused by mutations of the CFTR gene."
+    if n % 6 == 0
+    else f"Report {n}: metformin lowers glucose from the liver in adults with diabetes."
+    for n in range(24)
+)
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (390, "dark")])
+def test_what_looks_promising_is_read_first_and_the_rest_at_a_click(open_page, width, theme, tmp_path):
+    page = open_page(width=width, theme=theme)
+    page.get_by_role("tab", name="Ask PubMed").click()
+    page.get_by_role("radio", name="abstracts of your own").check()
+    page.locator("#own-abstracts textarea").fill(MANY_TEXTS)
+    page.get_by_role("button", name="More: no-answer threshold").click()
+    page.wait_for_timeout(1_000)
+    page.locator("#extent-pubmed").get_by_role("radio", name="what looks promising").check()
+    page.locator("#pubmed-question textarea").fill(QUESTION)
+    page.locator("#ask-pubmed").click()
+    unread = page.locator("#unread")
+    expect(unread).to_contain_text("8 of 24 abstracts were read; the others look less", timeout=60_000)
+    expect(page.locator("#found-head")).to_contain_text("24 abstracts of your own, 8 of them read")
+    expect(page.locator("#abstracts tbody tr")).to_have_count(8)
+    unread.locator("summary").click()
+    expect(unread.locator("li")).to_have_count(16)
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    page.screenshot(path=tmp_path / "unread.png", full_page=True)
+    page.locator("#read-rest").click()
+    expect(page.locator("#abstracts tbody tr")).to_have_count(24, timeout=60_000)
+    expect(unread).to_be_hidden()
+    expect(page.locator("#read-rest")).to_be_hidden()
+    expect(page.locator("#found-head")).not_to_contain_text("of them read")
+
+
 def test_a_question_without_a_hit_is_told(open_page, pubmed_app):
     page = open_page(address=pubmed_app[0])
     ask_pubmed(page, "Which xyzzy plugh?")

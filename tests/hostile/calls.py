@@ -15,9 +15,9 @@ JSON = {"Content-Type": "application/json"}
 VIEW = ("null_threshold", "shown", "max_answer_length", "near_duplicate_threshold")
 NAMES = {
     "answer": ("text", "question", "pair"),
-    "compare": ("text", "question", "pair", "further", *VIEW, "exactly", "precision"),
+    "compare": ("text", "question", "pair", "further", *VIEW, "exactly", "precision", "read"),
     "search_pubmed": ("question", "query", "abstracts"),
-    "ask_pubmed": ("question", "query", "abstracts", "pair", "precision"),
+    "ask_pubmed": ("question", "query", "abstracts", "pair", "precision", "read"),
     "evaluate_file": ("file", "pair", "precision"),
 }
 

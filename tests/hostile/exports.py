@@ -18,7 +18,7 @@ from biom_demo.pubmed.session import Searched
 from biom_demo.qa.records import Question
 from biom_demo.show.cards import card_html, head_html, personas, status_html, verdict_html
 from biom_demo.show.citations import bibtex, ris
-from biom_demo.show.claims import claims_html, papers_html, shared_html
+from biom_demo.show.claims import claims_html, papers_html, shared_html, unread_html
 from biom_demo.show.difference import difference_html
 from biom_demo.show.export import (
     Link,
@@ -121,11 +121,13 @@ def export_findings(random: Random, comparison: Comparison, view: View) -> None:
         return
     hits = Searched(listing.count, (record.pmid,), listing.translation, listing.warnings)
     retrieved = Retrieved(asked, Search((Round(asked, hits),), hits.pmids), (record,), (asked,))
-    table = evidence_table(asked, [comparison], comparison.checkpoints, view)
+    unread = comparison.passage.records
+    table = evidence_table(asked, [comparison], comparison.checkpoints, view, unread=unread, chosen_by=asked)
     for side, persona in enumerate(personas(comparison.checkpoints)):
         check_html(str(claims_html(table, side, persona, shown=view.shown)))
     check_html(str(shared_html(table, shown=view.shown)))
     check_html(str(papers_html(table)))
+    check_html(str(unread_html(table)))
     check_markdown(evidence_markdown(table, query=asked, shown=view.shown))
     check_download(as_download("evidence.csv", "text/csv", evidence_csv(table, query=asked)))
     check_download(
