@@ -313,6 +313,7 @@ NOT_DRIVEN = {
         pubmed.session.Session.search pubmed.session.Session.fetch pubmed.session.named
         pubmed.session.Asking.search pubmed.session.Asking.fetch pubmed.session.Fetched.of
         pubmed.transport.Transport.send qa.windows.tokenize qa.windows.build_windows
+        qa.windows.PiecesCache.tokenize
         """,
     "the text is a name or a word of our own": """
         pubmed.names.scheme_of pubmed.words.words pubmed.words.phrases qa.calibration.reliability

@@ -21,7 +21,7 @@ from biom_demo.models.catalogue import ModelPair
 from biom_demo.models.download import fetching, progress_words
 from biom_demo.pubmed.identify import Identified, Kind, identify
 from biom_demo.qa.records import Question
-from biom_demo.qa.windows import MAX_SEQ_LENGTH, WINDOW_STEP_TOKENS
+from biom_demo.qa.windows import MAX_SEQ_LENGTH, READING_STEP_TOKENS
 from biom_demo.settings import Extent, Precision
 from biom_demo.show.cards import ACCENTS, chips_html, status_html, switches_html
 from biom_demo.show.engines import engines_html
@@ -120,7 +120,7 @@ def expected_s(text: str, shown: Run | None, pair: str) -> float | None:
     if not timed:
         return 2 * SECONDS_A_CHAR * len(text) if pair == "mini" else None
     tokens = len(text) / CHARS_A_TOKEN
-    positions = tokens / WINDOW_STEP_TOKENS * MAX_SEQ_LENGTH  # most of them are read several times over
+    positions = tokens / READING_STEP_TOKENS * MAX_SEQ_LENGTH  # many of them are read twice
     return positions * sum(seconds / sum(map(len, reading.windows)) for seconds, reading in timed)
 
 
