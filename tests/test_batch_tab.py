@@ -118,8 +118,8 @@ HOSTILE = {
     "html": (b"<html>", "no XML of PubMed"),
     "deep": (b"[" * 500_000, "rows.csv"),
     "cut off": (b'{"data": [', "rows.csv"),
-    "a damaged package": (gzip.compress(table(9).encode())[:-9], "damaged .gz"),
-    "a packed bomb": (gzip.compress(b'{"data": "' + bytes(50_000_000)), "rows.csv"),
+    "a damaged package": (gzip.compress(table(9).encode(), mtime=0)[:-9], "damaged .gz"),
+    "a packed bomb": (gzip.compress(b'{"data": "' + bytes(50_000_000), mtime=0), "rows.csv"),
     "one enormous row": (
         gzip.compress(b"question,text\na," + b"x" * 9_000_000),
         "at most 8 MB and 2,000 rows",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 
 import numpy as np
 import pytest
@@ -52,8 +53,12 @@ def big(tmp_path):
         folder.mkdir()
         for file in ("config.json", "tokenizer.json"):
             (folder / file).write_text("{}")
+        numbers = 400 << 18
+        tensor = {"dtype": "F32", "shape": [numbers], "data_offsets": [0, 4 * numbers]}
+        header = json.dumps({"weight": tensor}).encode()
         with (folder / "model.safetensors").open("wb") as weights:
-            weights.truncate(400 << 20)  # takes no room on disk
+            weights.write(len(header).to_bytes(8, "little") + header)
+            weights.truncate(8 + len(header) + 4 * numbers)  # takes no room on disk
         made.append(Checkpoint(str(folder), name, ""))
     return tuple(made)
 

@@ -14,6 +14,7 @@ import tracemalloc
 import urllib.request
 import zlib
 from email.message import Message
+from functools import partial
 
 import httpx
 import pytest
@@ -348,7 +349,7 @@ def test_each_refusal_has_its_words(code, body, kind, passing, words):
 
 
 def test_an_error_that_is_packed_is_read_too():
-    body = gzip.compress(NO_IDS)
+    body = gzip.compress(NO_IDS, mtime=0)
     transport, _ = answering(reply(400, body, Content_Encoding="gzip"))
     assert isinstance(failing(transport, "efetch"), UnknownIdsError)
 
@@ -436,7 +437,7 @@ def test_retry_after_a_date_without_the_servers_own_goes_by_this_clock(monkeypat
 
 def packed(*layers, content=b"<eSearchResult><Count>0</Count></eSearchResult>"):
     for layer in layers:
-        content = {"gzip": gzip.compress, "deflate": zlib.compress}[layer](content)
+        content = {"gzip": partial(gzip.compress, mtime=0), "deflate": zlib.compress}[layer](content)
     return content
 
 

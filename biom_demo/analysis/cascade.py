@@ -16,10 +16,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from biom_demo.errors import InputError
-from biom_demo.models.catalogue import CATALOGUE, Checkpoint, locate
+from biom_demo.models.catalogue import CATALOGUE, Checkpoint, weights_bytes
 from biom_demo.pubmed.words import words
 from biom_demo.qa import spans
-from biom_demo.qa.checkpoint_files import WEIGHTS
 from biom_demo.qa.pooling import pool
 from biom_demo.qa.records import CharSpan, Prediction, Question
 from biom_demo.qa.sentences import split_sentences
@@ -174,16 +173,8 @@ def regions_of(text: str) -> list[CharSpan]:
 
 def are_bigger(checkpoints: Sequence[Checkpoint]) -> bool:
     """Whether the weights of each, as far as it is here, are ``BIGGER`` times those of the bundled model."""
-    first = _weights_bytes(FIRST)
-    return all(_weights_bytes(checkpoint) >= BIGGER * first > 0 for checkpoint in checkpoints)
-
-
-def _weights_bytes(checkpoint: Checkpoint) -> int:
-    folder = locate(checkpoint)
-    if folder is None:
-        return 0
-    # Of weights that are there in two forms one is read.
-    return max((file.stat().st_size for name in WEIGHTS if (file := folder / name).is_file()), default=0)
+    first = weights_bytes(FIRST)
+    return first is not None and all((weights_bytes(one) or 0) >= BIGGER * first for one in checkpoints)
 
 
 def stems(text: str) -> list[str]:
