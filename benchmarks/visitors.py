@@ -68,7 +68,7 @@ class Program(Client):
         return await self.call("answer", text, question, "mini")
 
     async def ask_pubmed(self, question: str) -> Any:
-        return await self.call("ask_pubmed", question, "", 5, "mini", "float32")
+        return await self.call("ask_pubmed", question, "", 5, "mini", "float32", "auto")
 
     async def call(self, name: str, *data: Any) -> Any:
         """The endpoint's answer, decoded."""

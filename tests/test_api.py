@@ -133,7 +133,7 @@ def test_less_of_a_long_text_is_read_where_that_is_asked_for(monkeypatch):
 def test_less_of_many_abstracts_is_read_where_that_is_asked_for(local_pubmed, monkeypatch):
     monkeypatch.setattr(literature, "most_promising", partial(most_promising, budget=Budget(0.0, 1)))
     site = site_of(pubmed=local_pubmed)
-    found = api.ask_pubmed(site, QUESTION, "", 5, "mini", "promising")
+    found = api.ask_pubmed(site, QUESTION, "", 5, "mini", read="promising")
     assert found["read"] == len(found["abstracts"]) == 1
     assert found["chosen_by"] == "BM25"
     whole = api.ask_pubmed(site, QUESTION, "", 5, "mini")

@@ -139,16 +139,18 @@ def test_every_box_needs_its_value_and_no_more(boxes):
 
 # Of the served page: each of its events, in the queue and beside it.
 
-ASK = ("context", "question", "pair", "further", "blind", None, None, "engine")
+ASK = ("context", "question", "pair", "further", "blind", None, None, "engine", "extent")
 WRONG_BOXES = [
-    [5, QUESTION, "mini", [], False, None, "", "float32"],
-    [TEXT, {"a": 1}, "mini", [], False, None, "", "float32"],
-    [TEXT, QUESTION, "huge", [], False, None, "", "float32"],
-    [TEXT, QUESTION, "mini", "large", False, None, "", "float32"],
-    [TEXT, QUESTION, "mini", ["/etc"] * 50, False, None, "", "float32"],
-    [TEXT, QUESTION, "mini", [], "yes", None, "", "float32"],
-    [TEXT, QUESTION, "mini", [], False, None, "", "int4"],
-    [TEXT, QUESTION, "mini", [], False, None, "", 16],
+    [5, QUESTION, "mini", [], False, None, "", "float32", "auto"],
+    [TEXT, {"a": 1}, "mini", [], False, None, "", "float32", "auto"],
+    [TEXT, QUESTION, "huge", [], False, None, "", "float32", "auto"],
+    [TEXT, QUESTION, "mini", "large", False, None, "", "float32", "auto"],
+    [TEXT, QUESTION, "mini", ["/etc"] * 50, False, None, "", "float32", "auto"],
+    [TEXT, QUESTION, "mini", [], "yes", None, "", "float32", "auto"],
+    [TEXT, QUESTION, "mini", [], False, None, "", "int4", "auto"],
+    [TEXT, QUESTION, "mini", [], False, None, "", 16, "auto"],
+    [TEXT, QUESTION, "mini", [], False, None, "", "float32", "half"],
+    [TEXT, QUESTION, "mini", [], False, None, "", "float32", 5],
     [TEXT],
     [],
 ]
@@ -189,16 +191,18 @@ def test_the_api_answers_and_refuses_in_sentences(served_page):
     assert "There is no pair" in served_page.call("answer", [TEXT, QUESTION, "huge"])
     assert served_page.call("answer", [TEXT]) == "This takes 3 values; 1 were given."
     for count in (0, True, "5", None):
-        assert "must be a number" in served_page.call("ask_pubmed", [QUESTION, "", count, "mini", "float32"])
+        assert "must be a number" in served_page.call(
+            "ask_pubmed", [QUESTION, "", count, "mini", "float32", "auto"]
+        )
 
 
 def test_a_visitors_key_stays_nowhere(served_page):
     secret = "secret0123456789abcdef0123456789abcd"
     boxes = ("pubmed-question", "pubmed-query", "pubmed-pair", "count", "order", "read-from", "own-abstracts")
-    boxes = (*boxes, None, "engine", None, None, "ncbi-key")
+    boxes = (*boxes, None, "engine", "extent-pubmed", None, None, "ncbi-key")
     number = served_page.event(*boxes, queued=True)
     for key in (secret, secret + " and " + secret, secret * 20):
-        values = ["", "", "mini", 20, "newest", "PubMed", "", None, "float32", None, None, key]
+        values = ["", "", "mini", 20, "newest", "PubMed", "", None, "float32", "auto", None, None, key]
         done = served_page.queued(number, values, session="keyed")
         assert secret not in str(done)
     assert secret not in served_page.log

@@ -108,10 +108,10 @@ def test_one_question_that_cannot_be_read_does_not_take_others_with_it():
     models = WordModels(WORDS)
     plain = models.reading
 
-    def refusing(checkpoint, question, text):
+    def refusing(checkpoint, question, text, precision):
         if question.id == "r2":
             raise InputError("The question holds no word.")
-        return plain(checkpoint, question, text)
+        return plain(checkpoint, question, text, precision)
 
     models.reading = refusing
     done = read([row(i, "CFTR") for i in (1, 2, 3)], models=models)

@@ -432,10 +432,10 @@ def test_nobody_goes_around_the_queue(served_page):
             answer = client.post(f"/gradio_api/run/{name}", json={"data": [TEXT, QUESTION, "mini"]})
             assert answer.status_code == 404, name
         number = served_page.event(
-            "context", "question", "pair", "further", "blind", None, None, "engine", queued=True
+            "context", "question", "pair", "further", "blind", None, None, "engine", "extent", queued=True
         )
         body = {
-            "data": [TEXT, QUESTION, "mini", [], False, None, "", "float32"],
+            "data": [TEXT, QUESTION, "mini", [], False, None, "", "float32", "auto"],
             "fn_index": number,
             "session_hash": "a",
         }

@@ -157,7 +157,7 @@ class Visitor:
         return Stream(f"{self.server.address}/gradio_api/queue/data?session_hash={self.session}")
 
     def prepare(self, text):
-        return self.join("on_ask", text, QUESTION, "mini", [], False, None, "", "float32")
+        return self.join("on_ask", text, QUESTION, "mini", [], False, None, "", "float32", "auto")
 
     def ask(self, text):
         """The stream of an answer."""

@@ -55,7 +55,7 @@ def test_the_api_over_pubmed_does_not_stand_in_the_models_queue(events):
 
 def test_what_an_inquiry_works_on_is_read_at_the_click(events):
     """A step that follows another reads its inputs when that one has ended: it may take no box."""
-    page_boxes = {"context", "question", "pair", "further", "blind", "engine"}
+    page_boxes = {"context", "question", "pair", "further", "blind", "engine", "extent"}
     for event in events:
         if event.name == "on_prepared":
             assert not {component.elem_id for component in event.inputs} & page_boxes

@@ -189,8 +189,13 @@ class Comparison:
 
     def with_side(self, side: Side) -> Comparison:
         """The comparison with one more model's reading."""
-        grown = sorted((*self.sides, side), key=lambda one: self.checkpoints.index(one.checkpoint))
-        return replace(self, sides=tuple(grown))
+        placed = list(self.placed)
+        waiting = (
+            checkpoint if had is None else None
+            for checkpoint, had in zip(self.checkpoints, placed, strict=True)
+        )
+        placed[list(waiting).index(side.checkpoint)] = side  # a model may be asked twice
+        return replace(self, sides=tuple(one for one in placed if one is not None))
 
     def of_what_was_read(self) -> Comparison:
         """The comparison without the models that have not read. Needs two sides."""

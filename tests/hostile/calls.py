@@ -46,18 +46,19 @@ def call_api(site: Site, random: Random, number: int, sent: list[Any]) -> None:
     name = event["api_name"]
     pair = random.choice(([], [inputs.payload(random)], ["custom"]))
     precision = [random.choice(("float32", "bfloat16", inputs.value(random)))]
+    extent = [random.choice(("auto", "all", "promising", inputs.value(random)))]
     if name in ("answer", "compare"):
         given = random.choice((inputs.text(random, number=number), inputs.name(random)))
         data: list[Any] = [given, inputs.question(random, number), *pair]
         if name == "compare" and pair:
             data += [random.choice((None, [], [inputs.payload(random)], [inputs.value(random)] * 3))]
             data += [random.choice((0, 3, -5.5, 1e9, inputs.value(random))) for _ in range(4)]
-            data += [random.choice((False, inputs.value(random))), *precision]
+            data += [random.choice((False, inputs.value(random))), *precision, *extent]
     elif name == "evaluate_file":
         data = [_no_upload(site, random), *pair, *(precision if pair else [])]
     else:
         data = [inputs.question(random, number), inputs.name(random), random.choice((1, 2.5, 3, 60, 1e9))]
-        data += [*pair, *(precision if pair else [])] if name == "ask_pubmed" else []
+        data += [*pair, *([*precision, *extent] if pair else [])] if name == "ask_pubmed" else []
     if random.random() < 0.4:
         data = inputs.bent(random, data)
     way = random.choice(("call", "call", "call/v2", "run", "api", "queue"))

@@ -7,6 +7,8 @@ that its compiler emits for linear layers on a CPU; ``requirements.txt`` pins th
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -34,16 +36,17 @@ def has_operators() -> bool:
 class ExactLinear(nn.Linear):
     """A float32 layer whose weights stay as they are, so that they may lie in a mapped file.
 
-    Where gradients are wanted, on another device and in another precision it is the layer it was made of.
+    Where gradients are wanted, on another device and in autocast it is the layer it was made of.
     """
+
+    in_autocast = False  # whether it is exact there, too
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         """What ``nn.Linear`` gives, but for the order in which sums are taken."""
-        if torch.is_grad_enabled() or input.device.type != "cpu" or self.weight.dtype != torch.float32:
+        plain = torch.is_grad_enabled() or input.device.type != "cpu" or self.weight.dtype != torch.float32
+        if plain or (torch.is_autocast_enabled("cpu") and not self.in_autocast):
             return super().forward(input)
-        if input.dtype != torch.float32:
-            input = input.float()
-        return _pointwise(input, self.weight, self.bias)
+        return _pointwise(input.float(), self.weight, self.bias)
 
 
 class Bfloat16Linear(nn.Module):
@@ -116,6 +119,8 @@ def use_kernels(model: nn.Module, precision: Precision) -> None:
             if type(layer) is not nn.Linear:
                 continue
             if made is None or name == HEAD:
-                layer.__class__ = ExactLinear  # keeps its weights, names and hooks
+                exact: Any = layer
+                exact.__class__ = ExactLinear  # keeps its weights, names and hooks
+                exact.in_autocast = made is not None
             else:
                 setattr(module, name, made(layer))
