@@ -36,6 +36,7 @@ T = TypeVar("T")
 WEIGHTS_FILE = "model.safetensors"
 # A config may name another, fetched from the Hub; these two are torch's and transformers' own.
 ATTENTION, PLAIN_ATTENTION = "sdpa", "eager"
+PORTION_POSITIONS = 512  # plain attention over more leaves the processor's caches, and is slower
 MAX_MODULES = 20_000  # 24 layers have some 500
 
 
@@ -95,6 +96,9 @@ class PyTorchEngine:
                 "They are from different checkpoints."
             )
         use_kernels(model, precision)
+        if precision is not Precision.FLOAT32:
+            # torch's fused kernel is no quicker in bfloat16 than in float32; matrix products are.
+            model.set_attn_implementation(PLAIN_ATTENTION)
 
     @classmethod
     def load(
@@ -130,7 +134,7 @@ class PyTorchEngine:
             lambda: AutoModelForQuestionAnswering.from_pretrained(
                 folder,
                 config=config,
-                attn_implementation=_attention(config, precision),
+                attn_implementation=_attention(config),
                 trust_remote_code=False,
                 local_files_only=True,
                 dtype=torch.float32,
@@ -178,8 +182,13 @@ class PyTorchEngine:
     def logits(self, windows: Sequence[Window]) -> list[SpanLogits]:
         """Start and end logits of each window, in order; float32 (T,) with T the window's length.
 
-        All run as one batch, padded to its longest.
+        All run as one batch, padded to its longest; in fewer bits some at a time.
         """
+        if self.precision is Precision.FLOAT32:
+            return self._batch(windows)
+        return [one for portion in _portions(windows) for one in self._batch(portion)]
+
+    def _batch(self, windows: Sequence[Window]) -> list[SpanLogits]:
         # What is left beside the layers: attention in bfloat16, sums and norms in float32.
         half = torch.autocast("cpu", torch.bfloat16, enabled=self.precision is not Precision.FLOAT32)
         with torch.inference_mode(), half:
@@ -206,6 +215,18 @@ class PyTorchEngine:
         if self._sends_types:
             inputs["token_type_ids"] = torch.from_numpy(types)
         return inputs
+
+
+def _portions(windows: Sequence[Window]) -> Iterator[Sequence[Window]]:
+    """The windows in order, a portion at most ``PORTION_POSITIONS`` padded ones, or one window."""
+    first, longest = 0, 0
+    for place, window in enumerate(windows):
+        longest = max(longest, len(window))
+        if place > first and longest * (place - first + 1) > PORTION_POSITIONS:
+            yield windows[first:place]
+            first, longest = place, len(window)
+    if windows:
+        yield windows[first:]
 
 
 @contextmanager
@@ -326,15 +347,9 @@ def load_config(folder: Path, *, name: str) -> Any:
     )
 
 
-def _attention(config: Any, precision: Precision = Precision.FLOAT32) -> str:
-    """The faster of the two kinds of attention, where the architecture has it.
-
-    torch's fused kernel is no quicker in bfloat16 than in float32, matrix products are.
-    """
+def _attention(config: Any) -> str:
+    """The faster of the two kinds of attention, where the architecture has it."""
     from transformers import AutoModelForQuestionAnswering
-
-    if precision is not Precision.FLOAT32:
-        return PLAIN_ATTENTION
 
     architecture = AutoModelForQuestionAnswering._model_mapping.get(type(config), None)
     return ATTENTION if getattr(architecture, "_supports_sdpa", False) else PLAIN_ATTENTION
