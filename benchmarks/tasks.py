@@ -8,7 +8,7 @@ it says of how many windows they were reckoned.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -20,7 +20,7 @@ from benchmarks.rounds import interleaved
 from benchmarks.sizes import Subject
 from benchmarks.texts import abstracts, questions, text_of_chars, text_of_tokens
 from biom_demo.qa.engines.pytorch import set_threads
-from biom_demo.qa.reader import Decoding, Pair, Reader
+from biom_demo.qa.reader import READING, Decoding, Pair, Reader
 from biom_demo.settings import Precision
 
 ABSTRACTS, QUESTIONS_ASKED, LONG_CHARS = 50, 20, 50_000
@@ -38,7 +38,7 @@ class Task:
     name: str
     pairs: Sequence[Pair]
     read: Sequence[Pair]
-    decoding: Decoding = field(default_factory=Decoding)
+    decoding: Decoding = READING
     singly: bool = False
     variants: tuple[str, ...] | None = None
 
@@ -73,8 +73,8 @@ def tasks_of_many_windows(subject: Subject) -> list[Task]:
         Task(f"{QUESTIONS_ASKED} questions, 1 abstract{SINGLY}", each, each[: size.questions], singly=True),
         Task(name, long, part),
     ]
-    if Decoding().window_step_tokens != PUBLISHED_STEP:
-        published = replace(Decoding(), window_step_tokens=PUBLISHED_STEP)
+    if READING.window_step_tokens != PUBLISHED_STEP:
+        published = replace(READING, window_step_tokens=PUBLISHED_STEP)
         only = (str(Precision.FLOAT32),)
         made.append(Task(f"{name}, step {PUBLISHED_STEP}", long, part, published, variants=only))
     return made

@@ -137,6 +137,39 @@ def test_in_fewer_bits_a_window_does_not_depend_on_its_batch(engine, tmp_path, p
 
 
 @pytest.mark.parametrize("precision", QUICKER)
+def test_in_fewer_bits_a_batch_is_read_in_portions_all_of_it_in_order(
+    engine, tmp_path, precision, monkeypatch
+):
+    engine.save(tmp_path)
+    quick = quick_or_skip(tmp_path, precision)
+    windows = windows_of(engine, *CONTEXTS, *CONTEXTS)
+    batches = []
+    real = quick.pad
+    monkeypatch.setattr(quick, "pad", lambda some: batches.append(len(some)) or real(some))
+    monkeypatch.setattr(pytorch, "PORTION_POSITIONS", 2 * max(map(len, windows)))
+    found = quick.logits(windows)
+    assert [len(one.start) for one in found] == [len(window) for window in windows]
+    assert len(batches) > 1
+    assert sum(batches) == len(windows)
+    assert quick.logits([]) == []
+
+
+def test_portions_are_bounded_in_padded_positions_and_of_one_window_at_least(monkeypatch):
+    class Sized:
+        def __init__(self, size):
+            self.size = size
+
+        def __len__(self):
+            return self.size
+
+    sizes = [700, 200, 200, 100, 512, 10, 10, 400]
+    portions = list(pytorch._portions([Sized(size) for size in sizes]))
+    assert [[len(one) for one in some] for some in portions] == [
+        [700], [200, 200], [100], [512], [10, 10], [400],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("precision", QUICKER)
 def test_a_precision_is_refused_where_the_processor_has_none(tiny_checkpoint, monkeypatch, precision):
     monkeypatch.setattr(processor, "_flags", lambda: frozenset({"avx2"}))
     with pytest.raises(CheckpointError, match=f"no instructions for {precision}.*Choose float32"):
