@@ -18,7 +18,7 @@ from benchmarks.floor import Operations, _kernels, by_precision, floor_s, operat
 from benchmarks.rounds import Spread, interleaved, ratios
 from benchmarks.sizes import Size, Subject, bundled_tokenizer
 from biom_demo.errors import CheckpointError
-from biom_demo.qa.reader import Decoding, Reader
+from biom_demo.qa.reader import READING, Reader
 from biom_demo.qa.records import Question
 from biom_demo.qa.windows import build_windows
 from biom_demo.settings import Precision
@@ -238,7 +238,7 @@ def test_tasks_read_part_and_say_so(real_tokenizer):
     long = made["a text of 50,000 characters"]
     assert [len(text) for _, text in (*long.pairs, *long.read)] == [50_000, 4_000]
     published = made.get("a text of 50,000 characters, step 128")
-    assert (published is None) == (Decoding().window_step_tokens == 128)
+    assert (published is None) == (READING.window_step_tokens == 128)
     assert published is None or published.decoding.window_step_tokens == 128
 
 
