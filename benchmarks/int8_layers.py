@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from biom_demo.models.catalogue import Checkpoint, locate, resolve_pair
 from biom_demo.qa.datasets import read_squad
 from biom_demo.qa.engines.linear import Bfloat16Linear, Int8Linear
 from biom_demo.qa.engines.pytorch import PyTorchEngine
-from biom_demo.qa.metrics import squad_exact_match, squad_f1
+from biom_demo.qa.metrics import squad_v1
 from biom_demo.qa.reader import Reader
 from biom_demo.qa.records import Example
 from biom_demo.settings import Precision
@@ -82,11 +81,11 @@ def measure(checkpoint: Checkpoint, examples: Sequence[Example]) -> None:
 
 
 def _tell(name: str, found: Sequence[str], exact: Sequence[str], examples: Sequence[Example]) -> None:
-    judged = list(zip(found, examples, strict=True))
-    em = statistics.mean(max(bool(squad_exact_match(a, g)) for g in e.gold_texts) for a, e in judged)
-    f1 = statistics.mean(max(squad_f1(a, g) for g in e.gold_texts) for a, e in judged)
+    keys = list(map(str, range(len(examples))))
+    golds = {key: example.gold_texts for key, example in zip(keys, examples, strict=True)}
+    score = squad_v1(dict(zip(keys, found, strict=True)), golds)
     same = sum(a == b for a, b in zip(found, exact, strict=True))
-    print(f"{name:40} {100 * em:5.2f}  {100 * f1:5.2f}  {same} of {len(found)}", flush=True)
+    print(f"{name:40} {score.exact_match:5.2f}  {score.f1:5.2f}  {same} of {len(found)}", flush=True)
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 from biom_demo.models.catalogue import Checkpoint, locate, resolve_pair
 from biom_demo.qa.datasets import read_squad
 from biom_demo.qa.logits_cache import LogitsCache
-from biom_demo.qa.metrics import squad_exact_match, squad_f1
+from biom_demo.qa.metrics import squad_v1_each
 from biom_demo.qa.reader import Decoding, Reader
 from biom_demo.qa.records import Example, Question
 from biom_demo.qa.spans import decode
@@ -58,26 +58,16 @@ def measure(checkpoint: Checkpoint, texts: Sequence[tuple[Example, str]], steps:
     folder = locate(checkpoint)
     if folder is None:
         raise SystemExit(f"{checkpoint.label} is not on this machine")
-    shared = Reader.load(folder)
-    cache = LogitsCache(8 << 30)
-    readers = [
-        Reader(shared.engine, shared.tokenizer, replace(Decoding(), window_step_tokens=step), cache=cache)
-        for step in steps
-    ]
-    scores: dict[int, list[tuple[int, bool, float, str]]] = {step: [] for step in steps}
+    shared = Reader.load(folder, cache=LogitsCache(8 << 30))
+    readers = [shared.decoding_as(replace(Decoding(), window_step_tokens=step)) for step in steps]
+    scores: dict[int, list[tuple[int, float, float, str]]] = {step: [] for step in steps}
     for example, text in texts:
         for step, reader in zip(steps, readers, strict=True):
             (reading,) = reader.readings([(Question(example.question.text), text)])
             best = decode(reading).best(null_threshold=None)
             answer = best.text if best else ""
-            scores[step].append(
-                (
-                    sum(map(len, reading.windows)),
-                    max(bool(squad_exact_match(answer, gold)) for gold in example.gold_texts),
-                    max(squad_f1(answer, gold) for gold in example.gold_texts),
-                    answer,
-                )
-            )
+            (judged,) = squad_v1_each({"": answer}, {"": example.gold_texts}).values()
+            scores[step].append((sum(map(len, reading.windows)), *judged, answer))
     first = scores[steps[0]]
     size = statistics.median(len(text) for _, text in texts)
     print(f"{checkpoint.label}, {len(texts)} texts of {size:,.0f} characters in the median")

@@ -286,7 +286,7 @@ def test_pieces_are_kept_within_their_bytes_the_last_ones_longest(tokenizer, mon
     cache = PiecesCache(most_bytes=10 * (400 + 12 * len(tokenize(tokenizer, ["gene 10"])[0].ids)))
     for text in texts:
         cache.tokenize(tokenizer, b"", [text])
-    assert cache._held <= cache._most_bytes
+    assert cache.bytes_held <= cache._kept.most_bytes
     seen.clear()
     cache.tokenize(tokenizer, b"", texts[-8:])
     assert seen == []
@@ -298,7 +298,7 @@ def test_a_text_larger_than_the_cache_is_still_tokenised(tokenizer):
     cache = PiecesCache(most_bytes=100)
     (pieces,) = cache.tokenize(tokenizer, b"", ["gene " * 100])
     assert len(pieces.ids) >= 100
-    assert cache._held == 0
+    assert cache.bytes_held == 0
 
 
 def test_lone_surrogates_are_cached_too(tokenizer):

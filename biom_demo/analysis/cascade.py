@@ -122,12 +122,12 @@ def most_promising(
     bigger = are_bigger(checkpoints)
     if extent is Extent.AUTO and not bigger:
         return None
-    scores, by = bm25(question.text, texts), BM25
-    if bigger:
-        read = readers.read(FIRST, [(question, text) for text in texts])
-        if len(read) == len(texts):
-            predictions, by = [spans.decode(reading) for reading in read], FIRST.label
-            scores = support(texts, predictions) if pooled else [promise(one) for one in predictions]
+    read = readers.read(FIRST, [(question, text) for text in texts]) if bigger else []
+    if len(read) == len(texts):
+        predictions, by = [spans.decode(reading) for reading in read], FIRST.label
+        scores = support(texts, predictions) if pooled else [promise(one) for one in predictions]
+    else:
+        scores, by = bm25(question.text, texts), BM25
     if extent is Extent.AUTO:
         budget = replace(budget, share=max(budget.share, CAREFUL_SHARE))
     places = budget.chosen(scores, list(map(len, texts)))

@@ -84,6 +84,7 @@ class Models:
             reader = Reader.load(
                 folder,
                 name=checkpoint.label,
+                decoding=READING,
                 cache=LogitsCache() if self._remembering else None,
                 pieces=self._pieces,
                 precision=precision,

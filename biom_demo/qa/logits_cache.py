@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections import OrderedDict
 
+from biom_demo.qa.last_used import LastUsed
 from biom_demo.qa.records import SpanLogits, Window
 
 BYTES_KEPT = 32 << 20  # of one model: some 7,000 whole windows
-_ENTRY_BYTES = 400  # what an entry costs beside its numbers
 
 
 class LogitsCache:
@@ -20,32 +18,20 @@ class LogitsCache:
     """
 
     def __init__(self, most_bytes: int = BYTES_KEPT) -> None:
-        self.most_bytes = most_bytes
-        self.bytes_held = 0
-        self._kept: OrderedDict[bytes, SpanLogits] = OrderedDict()
-        self._changing = threading.Lock()
+        self._kept: LastUsed[bytes, SpanLogits] = LastUsed(most_bytes, _size)
+
+    @property
+    def bytes_held(self) -> int:
+        """What is kept takes so many."""
+        return self._kept.bytes_held
 
     def get(self, window: Window) -> SpanLogits | None:
         """The window's logits, float32 (T,) each; ``None`` where they are not kept."""
-        key = _key(window)
-        with self._changing:
-            found = self._kept.get(key)
-            if found is not None:
-                self._kept.move_to_end(key)
-            return found
+        return self._kept.get(_key(window))
 
     def put(self, window: Window, logits: SpanLogits) -> None:
         """Keep the window's logits, in place of those that were of no use for the longest time."""
-        key = _key(window)
-        with self._changing:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return
-            self._kept[key] = logits
-            self.bytes_held += _size(logits)
-            while self.bytes_held > self.most_bytes:
-                _, dropped = self._kept.popitem(last=False)
-                self.bytes_held -= _size(dropped)
+        self._kept.put(_key(window), logits)
 
     def __len__(self) -> int:
         """Windows kept."""
@@ -60,4 +46,4 @@ def _key(window: Window) -> bytes:
 
 
 def _size(logits: SpanLogits) -> int:
-    return logits.start.nbytes + logits.end.nbytes + _ENTRY_BYTES
+    return logits.start.nbytes + logits.end.nbytes

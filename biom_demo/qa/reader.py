@@ -11,7 +11,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -82,6 +82,8 @@ class Reader:
         self.precision = precision
         self.cache = cache
         self._pieces = pieces
+        # The same for all tokenizers that tokenise alike; it is a text of some size, so it is taken once.
+        self._vocabulary = _vocabulary_of(tokenizer) if pieces else b""
         self.tokenizer = tokenizer
         self.decoding = decoding or Decoding()
         self.calibration = calibration
@@ -201,10 +203,9 @@ class Reader:
         assert self._pieces is not None
         return self._pieces.tokenize(self.tokenizer, self._vocabulary, texts)
 
-    @cached_property
-    def _vocabulary(self) -> bytes:
-        """The same for all tokenizers that tokenise alike."""
-        return hashlib.blake2b(windows.tokenizer_fingerprint(self.tokenizer).encode()).digest()
+
+def _vocabulary_of(tokenizer: PreTrainedTokenizerFast) -> bytes:
+    return hashlib.blake2b(windows.tokenizer_fingerprint(tokenizer).encode()).digest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,6 @@ Source: facts of google-research/bert ``run_squad.py`` and transformers ``run_sq
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from biom_demo.errors import CheckpointError, InputError
+from biom_demo.qa.last_used import LastUsed
 from biom_demo.qa.records import CharSpan, Window, Windows
 
 if TYPE_CHECKING:
@@ -33,7 +32,6 @@ WINDOW_STEP_TOKENS = 128  # the published table's
 READING_STEP_TOKENS = 320
 MAX_QUESTION_TOKENS = 64
 PIECES_BYTES_KEPT = 16 << 20  # of all texts: some 4 million characters
-_ENTRY_BYTES = 400  # what an entry costs beside its numbers
 
 
 class Pieces(NamedTuple):
@@ -70,36 +68,28 @@ class PiecesCache:
     """
 
     def __init__(self, most_bytes: int = PIECES_BYTES_KEPT) -> None:
-        self._most_bytes = most_bytes
-        self._held = 0
-        self._kept: OrderedDict[tuple[bytes, bytes], Pieces] = OrderedDict()
-        self._changing = threading.Lock()
+        self._kept: LastUsed[tuple[bytes, bytes], Pieces] = LastUsed(most_bytes, _size)
+
+    @property
+    def bytes_held(self) -> int:
+        """What is kept takes so many."""
+        return self._kept.bytes_held
 
     def tokenize(
         self, tokenizer: PreTrainedTokenizerFast, vocabulary: bytes, texts: Sequence[str]
     ) -> list[Pieces]:
         """As ``tokenize`` does; ``vocabulary`` is the same for tokenizers that tokenise alike."""
         keys = [(vocabulary, _digest(text)) for text in texts]
-        with self._changing:
-            known = {key: self._kept[key] for key in keys if key in self._kept}
-            for key in known:
-                self._kept.move_to_end(key)
-        missing = [(key, text) for key, text in zip(keys, texts, strict=True) if key not in known]
-        if missing:
-            made = tokenize(tokenizer, [text for _, text in missing])
-            known.update(zip((key for key, _ in missing), made, strict=True))
-            self._keep((key, known[key]) for key, _ in missing)
-        return [known[key] for key in keys]
+        found = {key: self._kept.get(key) for key in keys}
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if found[key] is None}
+        made = dict(zip(missing, tokenize(tokenizer, list(missing.values())), strict=True)) if missing else {}
+        for key, pieces in made.items():
+            self._kept.put(key, pieces)
+        return [found[key] or made[key] for key in keys]
 
-    def _keep(self, made: Iterable[tuple[tuple[bytes, bytes], Pieces]]) -> None:
-        with self._changing:
-            for key, pieces in made:
-                if key not in self._kept:
-                    self._kept[key] = pieces
-                    self._held += pieces.ids.nbytes + pieces.offsets.nbytes + _ENTRY_BYTES
-            while self._held > self._most_bytes and self._kept:
-                _, gone = self._kept.popitem(last=False)
-                self._held -= gone.ids.nbytes + gone.offsets.nbytes + _ENTRY_BYTES
+
+def _size(pieces: Pieces) -> int:
+    return pieces.ids.nbytes + pieces.offsets.nbytes
 
 
 def _digest(text: str) -> bytes:
