@@ -195,6 +195,8 @@ def test_results_are_kept_as_files_a_link_and_a_history(open_page, pubmed_app):
     expect(page.locator("#pubmed-question textarea")).to_have_value(QUESTION)
     assert page.locator("#found-biom .card").inner_html() == found
     assert len(server.requests) == requests
+    # The link follows in an event of its own, after the results.
+    expect(link).to_have_value(re.compile(r"\?tab=ask&q=Which"), timeout=30_000)
     page.goto(link.input_value())
     expect(page.locator("#found-head")).to_contain_text(QUESTION, timeout=60_000)
     read(page)
