@@ -11,6 +11,7 @@ from unittest.mock import patch
 from biom_demo.errors import CheckpointError
 from biom_demo.models.catalogue import CATALOGUE, Checkpoint
 from biom_demo.models.worker import Ended, Progress
+from biom_demo.qa.reader import READING, Decoding
 from biom_demo.settings import Precision, Settings
 from biom_demo.ui.run import Inquiry
 from biom_demo.ui.site import Site
@@ -33,6 +34,7 @@ class WordVisit:
     reads: str = ""
     used_s: float = 0.0
     waited_s: float = 0.0
+    decoding: Decoding = READING
     progress: Progress = field(default_factory=Progress)
 
     def read(self, checkpoint, pairs, *, share=1.0, begun=False, regions=()):

@@ -10,8 +10,9 @@ from urllib.parse import parse_qsl
 import pytest
 
 from biom_demo.analysis.comparison import View
-from biom_demo.analysis.passage import Passage
+from biom_demo.analysis.passage import Passage, passage_of_text
 from biom_demo.models.catalogue import Checkpoint
+from biom_demo.qa.reader import READING, Decoding, Reader
 from biom_demo.ui.compare_tab import answer, prepare
 from biom_demo.ui.keep_panel import (
     as_file,
@@ -55,6 +56,23 @@ def test_why_leaves_parts_out_and_says_what_it_costs():
     assert "BRCA1" in updates[-1]["why"]
     updates = show_rewordings(site, run, "Mutations of which gene cause it?", View(), ME)
     assert "wording" in last(updates)["rewordings"]
+
+
+@pytest.mark.parametrize("decoding", [Decoding(), READING], ids=["benchmark", "app"])
+def test_parts_are_left_out_of_windows_cut_as_the_run_s_were(decoding, monkeypatch, tiny_checkpoint):
+    site = site_of()
+    run = run_of(site)
+    text = run.passage.text + " The gene binds the drug." * 200
+    reader = Reader.load(tiny_checkpoint, decoding=decoding)
+    (reading,) = reader.readings([(run.comparison.question, text)])
+    sides = tuple(replace(side, reading=reading) for side in run.comparison.sides)
+    passage = passage_of_text(text)
+    run = replace(run, comparison=replace(run.comparison, passage=passage, sides=sides))
+    visits, visit_of = [], site.models.visit
+    monkeypatch.setattr(site.models, "visit", lambda *a, **k: visits.append(visit_of(*a, **k)) or visits[-1])
+    list(show_why(site, run, View(), ME))
+    list(show_rewordings(site, run, "Mutations of which gene cause it?", View(), ME))
+    assert [visit.decoding for visit in visits] == [decoding, decoding]
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ from biom_demo.errors import InputError
 from biom_demo.qa import reader as module
 from biom_demo.qa import spans, windows
 from biom_demo.qa.logits_cache import LogitsCache
-from biom_demo.qa.reader import BATCH_POSITIONS, Decoding, Reader, _batches
-from biom_demo.qa.records import Question, SpanLogits, Window
+from biom_demo.qa.reader import BATCH_POSITIONS, READING, Decoding, Reader, _batches, decoding_of
+from biom_demo.qa.records import CharSpan, Question, SpanLogits, Window
 from biom_demo.qa.windows import PiecesCache
 from tests.tiny import ARCHITECTURES, save_tiny, wordpiece_tokenizer
 
@@ -395,6 +395,22 @@ def test_a_reader_of_another_decoding_shares_engine_and_caches(tiny_checkpoint):
     assert len(coarse.windows) < len(fine.windows)
     assert coarse.known >= len(coarse.windows) - 1  # every second one of the other's, but for the end's
     assert reader.decoding == Decoding()
+
+
+def test_a_reading_tells_how_its_text_was_cut(tiny_checkpoint):
+    reader = Reader.load(tiny_checkpoint)
+    text = "the gene binds the drug " * 400
+    for decoding in (Decoding(), READING):
+        (reading,) = reader.decoding_as(decoding).readings([(QUESTION, text)])
+        assert len(reading.windows) > 1
+        assert decoding_of(reading) == decoding
+        (reading,) = reader.decoding_as(decoding).readings([(QUESTION, "the gene binds the drug")])
+        assert decoding_of(reading) == READING  # no other windows either way
+    regions = [CharSpan(0, 30), CharSpan(5_000, 5_030)]  # only the app leaves parts unread
+    steps = reader.decoding_as(READING).steps([(QUESTION, text)], batch_positions=4096, regions=regions)
+    (reading,) = [reading for step in steps for reading in step.readings]
+    assert reading.gaps
+    assert decoding_of(reading) == READING
 
 
 def test_readers_of_one_vocabulary_tokenise_a_text_once(tmp_path, monkeypatch):

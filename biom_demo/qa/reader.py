@@ -60,6 +60,18 @@ class Decoding:
 READING = Decoding(window_step_tokens=windows.READING_STEP_TOKENS)  # the app's
 
 
+def decoding_of(reading: Reading) -> Decoding:
+    """Which of the two ways of cutting a text the reading's windows show: ``evaluate``'s, or the app's.
+
+    The app's where one window shows the whole context, as both cut that alike.
+    """
+    if len(reading.windows) < 2 or reading.gaps:
+        return READING
+    first, second, *_ = reading.windows
+    published = second.first_token - first.first_token == windows.WINDOW_STEP_TOKENS
+    return Decoding() if published else READING
+
+
 class Reader:
     """A tokenizer and an engine that runs the model. Threads may share it.
 

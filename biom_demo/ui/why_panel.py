@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import gradio as gr
@@ -19,6 +21,8 @@ from biom_demo.analysis.comparison import View
 from biom_demo.analysis.passage import Passage
 from biom_demo.counters import Work
 from biom_demo.errors import InputError
+from biom_demo.models.store import Visit
+from biom_demo.qa.reader import decoding_of
 from biom_demo.show.cards import Persona, status_html
 from biom_demo.show.difference import attributions_html, cost_html, rewordings_html
 from biom_demo.ui.compare_tab import Tab
@@ -38,7 +42,7 @@ def show_why(site: Site, run: Run | None, view: View, session: str) -> Iterator[
         explained = _explainable(run)
         sides = explained.comparison.sides
         yield {"why_cost": status_html("Reading …"), "why": attributions_html(made)}
-        with site.reading(Work.WHY, session, stop, explained.comparison.precision) as visit:
+        with _reading(site, explained, session, stop) as visit:
             for found in followed((leave_one_out(visit, side, view) for side in sides), visit):
                 if found is None:
                     yield {"why_cost": reading_html(visit)}
@@ -61,7 +65,7 @@ def show_rewordings(site: Site, run: Run | None, typed: str, view: View, session
     try:
         explained, questions = _explainable(run), wordings(typed or "")
         rows: list[tuple[Persona, list[Rewording]]] = []
-        with site.reading(Work.WHY, session, stop, explained.comparison.precision) as visit:
+        with _reading(site, explained, session, stop) as visit:
             read = (reworded(visit, side, questions, view) for side in explained.comparison.sides)
             for found in followed(read, visit):
                 if found is None:
@@ -73,6 +77,15 @@ def show_rewordings(site: Site, run: Run | None, typed: str, view: View, session
         yield {"rewordings": status_html(words_of(error, "asking in other words"), kind="error")}
     finally:
         site.stops.end(session, "why", stop)
+
+
+@contextmanager
+def _reading(site: Site, run: Run, session: str, stop: threading.Event) -> Iterator[Visit]:
+    """What reads as the run was read: a row of the Benchmark tab is read as ``evaluate`` reads."""
+    with site.reading(Work.WHY, session, stop, run.comparison.precision) as visit:
+        if run.comparison.sides:
+            visit.decoding = decoding_of(run.comparison.sides[0].reading)
+        yield visit
 
 
 def told_cost(run: Run | None) -> str:
