@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import time
 import unicodedata
 
 import pytest
@@ -27,6 +26,7 @@ from biom_demo.qa.datasets import (
     write_squad,
 )
 from biom_demo.qa.records import CharSpan, Example, Question
+from tests.costs import MAX_RATIO, ratio_of
 from train.__main__ import main as train_main
 from train.__main__ import training_pairs
 
@@ -530,12 +530,6 @@ def test_nothing_is_learned_from_questions_without_gold(tmp_path):
     assert [pair.question.id for pair in training_pairs([path], None, 0)] == ["a"]
 
 
-def seconds(read):
-    started = time.thread_time()
-    read()
-    return time.thread_time() - started
-
-
 def many_wrong_answers(size):
     context = "ab " * size
     return squad(*(question(i, (f"zinc {i}", 0), ("ab", 3 * i)) for i in range(size // 16)), context=context)
@@ -570,18 +564,13 @@ def repeated_ids(size):
     "make", [many_wrong_answers, one_letter_answers, many_names, marks, repeated_questions, repeated_ids]
 )
 def test_hostile_files_cost_no_more_than_their_length(tmp_path, make):
-    def best(size):
-        path = written(tmp_path / f"{size}.json", make(size))
+    def read(path):
+        found = read_dataset(path)
+        if make in (many_names, marks, repeated_questions):
+            convert(found, mode="wide")
 
-        def read():
-            found = read_dataset(path)
-            if make in (many_names, marks, repeated_questions):
-                convert(found, mode="wide")
-
-        return min(seconds(read) for _ in range(3))
-
-    small, large = best(16_000), best(64_000)
-    assert large < 8 * small + 0.05
+    short, long = (written(tmp_path / f"{size}.json", make(size)) for size in (16_000, 64_000))
+    assert ratio_of(read, short, long) < MAX_RATIO
 
 
 def test_unique_pairs_and_other_question_types():

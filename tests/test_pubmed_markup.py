@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import re
-from time import thread_time
 from xml.etree import ElementTree
 
 import pytest
@@ -14,6 +12,7 @@ from hypothesis import strategies as st
 from biom_demo.pubmed.characters import unescaped
 from biom_demo.pubmed.markup import parts_of, readable
 from biom_demo.pubmed.mathml import MAX_DEPTH
+from tests.costs import MAX_RATIO, ratio_of
 
 
 def said(inner):
@@ -468,20 +467,10 @@ def test_formulas_are_read_up_to_their_depth():
     assert said(f"<math>{nested}</math>") == "sqrt(" * (MAX_DEPTH // 2) + "x" + ")" * (MAX_DEPTH // 2)
 
 
-def cost_of(inner):
-    """Seconds of processor time to read it, the best of three, or of more where they are short."""
-    root = ElementTree.fromstring(f"<AbstractText>{inner}</AbstractText>")
-    times = []
-    # Not what the collector takes: it goes through all that the tests before have left.
-    gc.disable()
-    try:
-        while len(times) < 3 or (sum(times) < 0.1 and len(times) < 20):
-            began = thread_time()
-            readable(root)
-            times.append(thread_time() - began)
-    finally:
-        gc.enable()
-    return min(times)
+def read_ratio(short, long):
+    """How many times what the short inner text of an abstract costs the long one costs to read."""
+    trees = (ElementTree.fromstring(f"<AbstractText>{inner}</AbstractText>") for inner in (short, long))
+    return ratio_of(readable, *trees)
 
 
 HOSTILE = {
@@ -523,18 +512,15 @@ WIDE = [
 
 @pytest.mark.parametrize("around", WIDE)
 def test_wide_formulas_cost_near_linear(around):
-    assert cost_of(around.format("<mi>a</mi>" * 10_000)) < 10 * max(
-        cost_of(around.format("<mi>a</mi>" * 2_500)), 0.002
-    )
+    short, long = (around.format("<mi>a</mi>" * count) for count in (2_500, 10_000))
+    assert read_ratio(short, long) < MAX_RATIO
 
 
 @pytest.mark.parametrize("piece", HOSTILE.values(), ids=HOSTILE)
 @pytest.mark.parametrize("around", ["{}", "<math><mrow>{}</mrow></math>"], ids=["text", "formula"])
 def test_cost_is_near_linear(piece, around):
-    def cost(chars):
-        return cost_of(around.format(piece * (chars // len(piece))))
-
-    assert cost(100_000) < 10 * max(cost(25_000), 0.002)
+    short, long = (around.format(piece * (chars // len(piece))) for chars in (25_000, 100_000))
+    assert read_ratio(short, long) < MAX_RATIO
 
 
 @pytest.mark.parametrize(
@@ -547,10 +533,8 @@ def test_cost_is_near_linear(piece, around):
     ],
 )
 def test_cost_of_depth_is_near_linear(opened, closed):
-    def cost(levels):
-        return cost_of(f"{opened * levels}x{closed * levels}")
-
-    assert cost(20_000) < 10 * max(cost(5_000), 0.002)
+    short, long = (f"{opened * levels}x{closed * levels}" for levels in (5_000, 20_000))
+    assert read_ratio(short, long) < MAX_RATIO
 
 
 TAGS = [

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import ast
-import gc
 import inspect
 import re
-import time
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -46,6 +44,7 @@ from biom_demo.show.difference import difference_html, merged_html
 from biom_demo.show.export import csv_text, markdown
 from biom_demo.show.words import AGREEMENT_WORDS
 from tests.conftest import ROOT
+from tests.costs import MAX_RATIO, ratio_of
 from tests.engines import engines_measured
 from tests.markup import HOSTILE, Page
 from tests.readings import calibration_of, comparison_of, measured_on, side_of
@@ -321,24 +320,9 @@ KINDS = {
 }
 
 
-def seconds(function, *args, **options):
-    """This thread's processor time of the quicker of two calls: others may be at work here."""
-    taken = []
-    # Not what the collector takes: it goes through all that the tests before have left.
-    gc.disable()
-    try:
-        for _ in range(2):
-            started = time.thread_time()
-            function(*args, **options)
-            taken.append(time.thread_time() - started)
-    finally:
-        gc.enable()
-    return min(taken)
-
-
-def near_linear(cost, size):
-    """Whether ``cost(4 * size)`` is nearer to 4 times ``cost(size)`` than to 16, once in three tries."""
-    return any(cost(4 * size) < 9 * cost(size) + 0.02 for _ in range(3))
+def near_linear(draw, make):
+    """Whether making and drawing four times as many characters costs about four times as much."""
+    return ratio_of(lambda size: draw(make(size)), 25_000, 100_000) < MAX_RATIO
 
 
 def draw_text(text):
@@ -349,48 +333,41 @@ def draw_text(text):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_text_is_drawn_in_near_linear_time(kind):
-    def cost(size):
-        return seconds(draw_text, KINDS[kind] * (size // len(KINDS[kind])))
-
-    assert near_linear(cost, 25_000)
+    assert near_linear(draw_text, lambda size: KINDS[kind] * (size // len(KINDS[kind])))
 
 
 @pytest.mark.parametrize("kind", ["labels", "blank lines", "brackets", "one word"])
 def test_the_difference_panel_is_drawn_in_near_linear_time(kind):
-    def cost(size):
+    def found(size):
         text = KINDS[kind] * (size // len(KINDS[kind]))
         count = len(words_of(text))
         middle = {count // 2: 9.0} if count else {}
         sides = [side_of(text, middle, middle, label=label) for label in "AB"]
-        found = difference_of(comparison_of(*sides), View(max_answer_length=2))
-        return seconds(merged_html, found) + seconds(difference.curves_html, found)
+        return difference_of(comparison_of(*sides), View(max_answer_length=2))
 
-    assert near_linear(cost, 25_000)
+    assert near_linear(lambda it: (merged_html(it), difference.curves_html(it)), found)
 
 
 def test_files_are_written_in_near_linear_time():
-    def cost(size):
+    def rows(size):
         values = [unit * (size // len(unit)) for unit in ("\t", ";", '" ', "=", ";\r", "-\n ", "a;-")]
-        return seconds(csv_text, [{"a": value} for value in values])
+        return [{"a": value} for value in values]
 
-    assert near_linear(cost, 25_000)
+    assert near_linear(csv_text, rows)
 
-    def note_cost(size):
+    def found(size):
         label = "1. [" * (size // 4)
         side = replace(side_of("CFTR"), checkpoint=Checkpoint("a", label, ""))
-        found = difference_of(comparison_of(side, side_of("CFTR", label="V")), View())
-        return seconds(markdown, found)
+        return difference_of(comparison_of(side, side_of("CFTR", label="V")), View())
 
-    assert near_linear(note_cost, 25_000)
+    assert near_linear(markdown, found)
 
 
 def test_shading_is_near_linear():
-    def cost(size):
+    def shaded(size):
         text = "<b>. " * (size // 5)
         effects = tuple(Effect(CharSpan(at, at + 5), 0.1, None, False, True) for at in range(0, len(text), 5))
         attribution = Attribution(Answer(CharSpan(0, 1), "<", 1.0, 0.5), effects, ())
-        return seconds(
-            difference.attribution_html, attribution, Persona(ACCENTS[0], "B", ""), Passage(text), "Why?"
-        )
+        return attribution, Persona(ACCENTS[0], "B", ""), Passage(text), "Why?"
 
-    assert near_linear(cost, 25_000)
+    assert near_linear(lambda it: difference.attribution_html(*it), shaded)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import random
 import re
-import time
 import tracemalloc
 
 import numpy as np
@@ -485,15 +484,7 @@ def test_a_book_is_decoded_in_bounded_memory():
 
 @DECODERS
 def test_what_a_long_text_takes_grows_as_its_length(decoder):
-    def cost(whole):
-        times = []
-        for _ in range(3):
-            started = time.thread_time()
-            decoder(whole)
-            times.append(time.thread_time() - started)
-        return min(times)
-
-    assert cost(book(40_000)) < 8 * cost(book(10_000))  # 16 times, were it quadratic
+    assert ratio_of(decoder, book(10_000), book(40_000)) < MAX_RATIO
 
 
 @settings(max_examples=30, deadline=None)

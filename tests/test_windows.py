@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from biom_demo.errors import CheckpointError, InputError
 from biom_demo.qa import windows as module
 from biom_demo.qa.records import CharSpan, Window
 from biom_demo.qa.windows import Layout, PiecesCache, build_windows, label, tokenize
+from tests.costs import MAX_RATIO, ratio_of
 from tests.tiny import (
     byte_level_tokenizer,
     mpnet_tokenizer,
@@ -146,16 +146,7 @@ def test_pairs_cut_together_are_those_cut_alone(kind):
 
 
 def test_what_a_long_text_takes_grows_as_its_length():
-    def cost(words):
-        times = []
-        for _ in range(3):
-            started = time.thread_time()
-            windows_of("gene binds " * words)
-            times.append(time.thread_time() - started)
-        return min(times)
-
-    cost(100)
-    assert cost(40_000) < 8 * cost(10_000)  # 16 times, were it quadratic
+    assert ratio_of(windows_of, "gene binds " * 10_000, "gene binds " * 40_000) < MAX_RATIO
 
 
 @pytest.mark.parametrize(
