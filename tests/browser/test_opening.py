@@ -72,6 +72,37 @@ def test_the_page_stays_still_while_it_opens_answers_and_refuses(open_page, brow
         context.close()
 
 
+@pytest.mark.parametrize(("width", "height"), [*WIDTHS, (720, 900), (719, 900)])
+def test_what_of_the_still_picture_has_come_stays_where_it_is_as_the_rest_comes(browser, app, width, height):
+    context = browser.new_context(viewport={"width": width, "height": height})
+    try:
+        page = context.new_page()
+        page.route("**/*.js", lambda route: route.abort())
+        page.goto(app)
+        # Each part's place while nothing behind it is there as yet, and in the whole picture.
+        moved = page.evaluate(
+            """() => {
+              const root = document.querySelector('#meanwhile').shadowRoot;
+              const parts = [...root.querySelectorAll('main > *, .meanwhile-example > *, .columns > *')];
+              const place = part => {
+                const {x, y, width} = part.getBoundingClientRect();
+                return `${x}, ${y}, ${width} wide`;
+              };
+              const whole = parts.map(place);
+              const early = [];
+              for (const part of [...parts].reverse()) {
+                early.unshift(place(part));
+                part.remove();
+              }
+              return parts.map((part, i) => [part.className || part.tagName, early[i], whole[i]])
+                .filter(([, before, after]) => before !== after);
+            }"""
+        )
+        assert moved == []
+    finally:
+        context.close()
+
+
 def chip(page):
     page.locator(".chip").first.click()
     expect(page.locator("#head")).to_contain_text("T790M", timeout=60_000)
