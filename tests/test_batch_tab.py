@@ -19,7 +19,7 @@ from biom_demo.models.worker import Ended
 from biom_demo.pubmed.session import PubMed
 from biom_demo.qa.datasets import read_bioasq
 from biom_demo.settings import Settings
-from biom_demo.ui.batch_tab import as_file, chosen, halt, load, looked_at, read_batch
+from biom_demo.ui.batch_tab import as_file, chosen, load, looked_at, read_batch
 from tests.entrez_server import entrez_server, status
 from tests.site import MINI, TEXT, last, site_of
 from tests.test_rows import BIOASQ, NBIB, SQUAD
@@ -304,13 +304,13 @@ def test_a_model_that_is_damaged_ends_the_run_and_what_was_read_stays(rows_file)
     assert left["answered"].done == 8
 
 
-def test_halt_stops_the_sessions_own_run_alone():
+def test_stopping_ends_the_sessions_own_run_alone():
     site = site_of()
     mine, other = site.stops.begin(ME, "batch"), site.stops.begin("other", "batch")
-    assert "Stopping" in halt(site, ME)
+    assert site.stops.stop(ME, "batch")
     assert mine.is_set()
     assert not other.is_set()
-    assert "Nothing is running" in halt(site, "nobody")
+    assert not site.stops.stop("nobody", "batch")
 
 
 def test_rows_that_name_records_ask_pubmed_within_the_sites_bounds(tmp_path):

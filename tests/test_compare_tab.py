@@ -28,7 +28,6 @@ from biom_demo.ui.compare_tab import (
     open_example,
     prepare,
     settle,
-    stop_download,
     take_for,
     take_otherwise,
     view_of,
@@ -408,10 +407,10 @@ def test_a_download_is_stopped_by_its_own_visitor_only(monkeypatch):
     thread = threading.Thread(target=lambda: left.update(last(download(site, "mini", [], "me"))))
     thread.start()
     assert fetch.begun.wait(10)
-    stop_download(site, "someone else")
+    site.stops.stop("someone else", "fetch")
     thread.join(0.2)
     assert thread.is_alive()
-    stop_download(site, "me")
+    site.stops.stop("me", "fetch")
     thread.join(10)
     assert "Stopped" in left["status"]
     assert len(site.stops) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 
 import pytest
@@ -15,10 +16,15 @@ from tests.site import built
 
 
 @pytest.fixture(scope="module")
-def events():
+def page():
     site = Site.from_settings(Settings(pair="mini", pubmed_cache="off"))
-    with built(lambda: build_page(site)) as page:
-        yield list(page.fns.values())
+    with built(lambda: build_page(site)) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def events(page):
+    return list(page.fns.values())
 
 
 def test_events_that_share_a_queue_name_the_same_limit(events):
@@ -41,6 +47,17 @@ def test_what_may_ask_pubmed_stands_in_no_queue(events):
     assert len(asking) >= 7
     assert all(event.concurrency_limit is None and event.queue for event in asking)
     assert THREADS - PUBMED_AT_ONCE - PUBMED_WAITING >= 40
+
+
+@pytest.mark.parametrize("button", ["halt", "cancel", "stop-pubmed", "stop-batch", "stop-scoring"])
+def test_a_stop_says_so_in_the_browser_and_leaves_the_last_word_to_what_it_stops(page, events, button):
+    (number,) = [number for number, block in page.blocks.items() if block.elem_id == button]
+    told, stops = [event for event in events if (number, "click") in event.targets]
+    assert told.fn is None
+    assert "Stopping …" in json.loads(told.js.removeprefix("() => "))
+    assert [block.elem_id.endswith("status") for block in told.outputs] == [True]
+    assert stops.fn is not None
+    assert stops.outputs == []
 
 
 def test_the_api_over_pubmed_does_not_stand_in_the_models_queue(events):

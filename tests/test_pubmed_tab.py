@@ -42,7 +42,6 @@ from biom_demo.ui.pubmed_tab import (
     asked_of,
     asking_of,
     find_abstracts,
-    halt,
     missing_words,
     open_abstract,
     open_link,
@@ -141,11 +140,11 @@ def test_a_second_question_replaces_the_first_and_each_is_read_once(server):
     assert list(read_found(site, first, View(), (), "me")) == []
     assert len(site.stops) == 1  # the first one's end is not the second's
     reading = read_found(site, second, View(), (), "me")
-    assert "Stopping" in halt(site, "me")
+    assert site.stops.stop("me", "search")
     left = last(reading)
     assert "0 of 2 abstracts were read" in left["pubmed_status"]
     assert list(read_found(site, second, View(), (), "me")) == []
-    assert "Nothing is running" in halt(site, "me")
+    assert not site.stops.stop("me", "search")
     assert len(site.stops) == 0
 
 
@@ -153,7 +152,7 @@ def test_stopping_a_search_stops_no_download(server):
     site = site_at(server)
     download = site.stops.begin("me", "fetch")
     asked(site)
-    halt(site, "me")
+    site.stops.stop("me", "search")
     assert not download.is_set()
 
 
@@ -172,7 +171,7 @@ def test_findings_say_which_question_they_are_of(server):
 def test_a_visitor_stops_only_their_own(server):
     site = site_at(server)
     mine, theirs = asked(site)["to_read"], asked(site, session="they")["to_read"]
-    halt(site, "they")
+    site.stops.stop("they", "search")
     assert theirs.stop.is_set()
     assert not mine.stop.is_set()
     site.stops.leave("me")

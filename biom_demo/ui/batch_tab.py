@@ -54,7 +54,7 @@ from biom_demo.ui.compare_tab import Tab, pair_choices
 from biom_demo.ui.pubmed_tab import missing_words
 from biom_demo.ui.reading import ended_words, followed, reading_words
 from biom_demo.ui.site import Site, Update, missing, words_of
-from biom_demo.ui.wiring import QUIET, READS, Parts, kept, on_session, script
+from biom_demo.ui.wiring import QUIET, READS, Parts, kept, script, stop_at
 
 CHUNK = 8  # rows read together: few, so that answers come soon
 NONE = ("(none)", "")
@@ -466,11 +466,6 @@ def _file_of(name: str, answered: Answered, *, always: bool) -> tuple[str, str]:
     return as_download(file, "application/json", json.dumps(made, ensure_ascii=False, indent=1)), note
 
 
-def halt(site: Site, session: str) -> str:
-    """Stop what the session runs; what it says of that."""
-    return str(status_html("Stopping …" if site.stops.stop(session, KIND) else "Nothing is running."))
-
-
 def build(site: Site, page: gr.Blocks, tab: Tab) -> None:
     """Lay out the tab and wire its events; the engine is chosen on Compare's ``tab``."""
     parts = Parts(upload=kept(None), answered=kept(None), engine=tab.parts["engine"])
@@ -611,7 +606,7 @@ def _wire_reading(site: Site, parts: Parts) -> None:
         show_progress_on=parts.of("batch_status"),
         **READS,
     )
-    on_session(parts["stop"].click, lambda session: halt(site, session), parts.of("batch_status"))
+    stop_at(parts["stop"], site.stops, KIND, parts["batch_status"])
     for name in SAVED:
         parts[f"save-{name}"].click(
             lambda answered, always, name=name: parts.changed(as_file(name, answered, always)),

@@ -45,7 +45,7 @@ from biom_demo.ui.pubmed_tab import missing_words
 from biom_demo.ui.reading import ended_words, followed, reading_words
 from biom_demo.ui.run import History, Run, remembered
 from biom_demo.ui.site import Site, Update, missing, words_of
-from biom_demo.ui.wiring import QUIET, QUIET_IN_QUEUE, READS, Parts, kept, on_session, script
+from biom_demo.ui.wiring import QUIET, QUIET_IN_QUEUE, READS, Parts, kept, script, stop_at
 
 READINGS_KEPT_BYTES = 48_000_000  # of a file, for rows to open in Compare without being read again
 DRAWN_EVERY_S = 2.0
@@ -222,11 +222,6 @@ def done_words(done: int, total: int, visit: Visit, precision: Precision = Preci
     if not done:
         return f"{words} {rest}"
     return f"{words} {done:,} of {counted(total, 'text')} are read, and the figures are over those. {rest}"
-
-
-def halt(site: Site, session: str) -> str:
-    """Stop the scoring; what it says of that."""
-    return str(status_html("Stopping …" if site.stops.stop(session, "benchmark") else "Nothing is running."))
 
 
 def open_row(
@@ -445,7 +440,7 @@ def _wire_file(site: Site, parts: Parts) -> None:
         parts.of("read", "scored", *DRAWN, "benchmark_status", "halt_scoring"),
         **QUIET,
     )
-    on_session(parts["halt_scoring"].click, lambda session: halt(site, session), parts.of("benchmark_status"))
+    stop_at(parts["halt_scoring"], site.stops, "benchmark", parts["benchmark_status"])
 
     def on_pair(
         file: GoldFile | None,

@@ -32,7 +32,7 @@ from biom_demo.ui.examples import EXAMPLES
 from biom_demo.ui.reading import ended_words, followed, reading_html
 from biom_demo.ui.run import History, Inquiry, Placed, Prepared, Run, drawn, head_of, idle, remembered
 from biom_demo.ui.site import Site, Update, missing, words_of
-from biom_demo.ui.wiring import MAY_ASK_PUBMED, QUIET, READS, Parts, kept, on_session, script
+from biom_demo.ui.wiring import MAY_ASK_PUBMED, QUIET, READS, Parts, kept, script, stop_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,18 +352,6 @@ def download(site: Site, name: str, further: Sequence[str] | None, session: str)
         site.stops.end(session, "fetch", stop)
 
 
-def halt(site: Site, session: str) -> Update:
-    """Stop what the session has read, or asks PubMed for; what was read stays."""
-    site.stops.stop(session, "compare")
-    return {"status": status_html("Stopping …"), "halt": gr.update(visible=False)}
-
-
-def stop_download(site: Site, session: str) -> Update:
-    """Stop the session's downloads."""
-    site.stops.stop(session, "fetch")
-    return {"status": status_html("Stopping …")}
-
-
 def build(site: Site, page: gr.Blocks) -> Tab:
     """Lay out the tab and wire its events, those of the whole ``page`` too."""
     parts = Parts()
@@ -564,9 +552,7 @@ def _wire_asking(site: Site, parts: Parts, ask: gr.Button) -> None:
         updates = answer(site, prepared, view, history, request.session_hash or "")
         yield from parts.streamed(updates, *ANSWERED)
 
-    on_session(
-        parts["halt"].click, lambda session: parts.changed(halt(site, session)), parts.of("status", "halt")
-    )
+    stop_at(parts["halt"], site.stops, "compare", parts["status"])
 
     def on_settled(shown: Run | None, drawn_under: View, view: View, *boxes: Any) -> dict[Any, Any]:
         return parts.changed(settle(shown, drawn_under, view, inquiry_of(*boxes)))
@@ -620,9 +606,7 @@ def _wire_fetching(site: Site, parts: Parts, page: gr.Blocks) -> None:
         show_progress="hidden",
         api_visibility="private",
     )
-    on_session(
-        parts["cancel"].click, lambda session: parts.changed(stop_download(site, session)), parts.of("status")
-    )
+    stop_at(parts["cancel"], site.stops, "fetch", parts["status"])
     page.load(on_load, None, parts.of("get", "pair", "further"), **QUIET)
 
 

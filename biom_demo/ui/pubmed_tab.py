@@ -64,8 +64,8 @@ from biom_demo.ui.wiring import (
     READS,
     Parts,
     kept,
-    on_session,
     script,
+    stop_at,
 )
 
 # Of our own; the records of the local server answer them too.
@@ -340,11 +340,6 @@ def open_link(site: Site, parameters: Mapping[str, str]) -> Update:
     return update | {"linked": question}
 
 
-def halt(site: Site, session: str) -> str:
-    """Stop what the session runs; what it says of that."""
-    return str(status_html("Stopping …" if site.stops.stop(session, "search") else "Nothing is running."))
-
-
 def build(site: Site, page: gr.Blocks, tab: Tab, back: gr.Button) -> None:
     """Lay out the tab and wire its events.
 
@@ -577,7 +572,7 @@ def _wire_asking(site: Site, parts: Parts, page: gr.Blocks) -> None:
         )
         .then
     )
-    on_session(parts["stop"].click, lambda session: halt(site, session), parts.of("pubmed_status"))
+    stop_at(parts["stop"], site.stops, "search", parts["pubmed_status"])
 
     parts["source"].change(
         lambda source: parts.changed(asking_of(source)),

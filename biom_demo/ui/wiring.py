@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import gradio as gr
 
 from biom_demo.settings import ASSETS
-from biom_demo.ui.site import Update
+from biom_demo.show.cards import status_html
+from biom_demo.ui.site import Stops, Update
 
 # Events of the page's own that ask nothing of a model. In the queue they would wait for a place; but
 # outside of it a changed state sets off nothing.
@@ -77,12 +79,16 @@ def script(name: str) -> str:
     return (ASSETS / "js" / f"{name}.js").read_text("utf-8")
 
 
-def on_session(
-    listen: Callable[..., Any], function: Callable[[str], Any], outputs: list[Any] | None = None
-) -> None:
-    """Call ``function`` with the visitor's session at an event that needs nothing else."""
+def stop_at(button: gr.Button, stops: Stops, kind: str, status: gr.HTML) -> None:
+    """Stop what the visitor's session runs of a kind at a click of the button.
 
-    def handler(request: gr.Request) -> Any:
-        return function(request.session_hash or "")
+    The browser says "Stopping …" by itself, and the server answers nothing: its answer could come after
+    the last words of the run, which say what has become of it, and stand for good.
+    """
 
-    listen(handler, None, outputs, **QUIET)
+    def on_stop(request: gr.Request) -> None:
+        stops.stop(request.session_hash or "", kind)
+
+    stopping = json.dumps(str(status_html("Stopping …")))
+    button.click(None, None, [status], js=f"() => {stopping}", api_visibility="private")
+    button.click(on_stop, None, None, **QUIET)
