@@ -103,7 +103,7 @@ class Asked:
     """A question, its known answers and its texts."""
 
     question: Question
-    synonyms: Sequence[Sequence[str]]
+    synonyms: Sequence[str]
     texts: Sequence[str]
 
 
@@ -326,7 +326,7 @@ def long_report(asked: Sequence[Asked], arguments: argparse.Namespace, kept: Pat
             return False
     found = [done[one.question.id] for one in asked]
     print(f"\n## {len(found)} texts of up to {arguments.long:,} characters")
-    golds = [{normalized(text) for entity in one.synonyms for text in entity} for one in asked]
+    golds = [{normalized(text) for text in one.synonyms} for one in asked]
     print(
         "| first stage, share | same answer (BioM, vanilla) | same place | right (BioM, vanilla) | tokens "
         "| cheaper (Large) | s |"
@@ -394,9 +394,8 @@ def main() -> None:
     for kind in arguments.kinds:
         asked = kept_questions(arguments, corpus, kind)
         if arguments.long:
-            kept = (
-                arguments.readings / f"long-{kind.replace(' ', '-')}-{arguments.held_out}-{len(asked)}.json"
-            )
+            what = f"{arguments.long}-{kind.replace(' ', '-')}-{arguments.held_out}-{len(asked)}"
+            kept = arguments.readings / f"long-{what}.json"
             if not long_report(asked, arguments, kept, until):
                 sys.exit(75)
             continue

@@ -159,7 +159,7 @@ def ask(
     looked up, anything else is the text itself. With ``exactly`` it is the text itself, read as it
     stands, as a data set's contexts are. Without a ``pair`` the environment's is loaded, once. ``read``
     is how much is read of a long text: "all", "promising" (what looks so to a quicker first stage) or
-    "auto" (promising where the models are big), by default as the settings say.
+    "auto" (all), by default as the settings say.
 
     Raises ``InputError`` for what cannot be used, ``PubMedError`` where PubMed cannot be asked,
     ``CheckpointError`` as ``load_pair`` does.

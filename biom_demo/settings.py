@@ -31,7 +31,7 @@ class Precision(StrEnum):
 class Extent(StrEnum):
     """How much of many abstracts or of a long text models read."""
 
-    AUTO = "auto"  # what is promising where models are big and there is much, else all
+    AUTO = "auto"  # what is promising of many abstracts where models are big, else all
     ALL = "all"
     PROMISING = "promising"
 
@@ -92,7 +92,7 @@ class Settings:
         Extent.AUTO,
         "BIOM_READ",
         "What is read of many abstracts or a long text: all, promising (the places that look so to a "
-        "quicker first stage), or auto: promising where the models are big.",
+        "quicker first stage), or auto: of many abstracts a third, where the models are big, else all.",
     )
     threads: int = _setting(0, "BIOM_THREADS", "CPU threads of a model; 0 is torch's choice.", at_least=0)
     host: str = _setting(

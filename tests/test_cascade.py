@@ -211,10 +211,13 @@ def test_of_a_long_text_the_promising_regions_are_read_and_the_rest_is_told():
     assert not starts[unread].any()
 
 
-def test_short_texts_and_those_to_be_read_whole_are_read_whole():
-    readers = WordModels({})
+def test_short_texts_and_those_to_be_read_whole_are_read_whole(big):
+    readers = WordModels({FIRST: "glucose"})
     for text, extent in ((ON_TOPIC * 20, Extent.PROMISING), (LONG, Extent.AUTO), (LONG, Extent.ALL)):
-        assert promising_regions(QUESTION, text, PAIR, readers, extent) is None
+        for checkpoints in (PAIR, big):  # of big models, too, a text is read whole unless asked otherwise
+            assert promising_regions(QUESTION, text, checkpoints, readers, extent) is None
+    assert readers.calls == []
+    assert promising_regions(QUESTION, LONG, big, readers, Extent.PROMISING).by == FIRST.label
 
 
 def test_a_budget_for_everything_reads_everything():

@@ -142,8 +142,11 @@ def promising_regions(
     extent: Extent,
     budget: Budget = REGIONS,
 ) -> Regions | None:
-    """Which characters of a text the checkpoints are to read; ``None`` for all. See ``most_promising``."""
-    if extent is Extent.ALL or len(text) < ENOUGH * budget.at_least * REGION_CHARS:
+    """Which characters of a text the checkpoints are to read; ``None`` for all. See ``most_promising``.
+
+    ``Extent.AUTO`` is all: measured, half of a long text often has another answer (docs/measurements.md).
+    """
+    if extent is not Extent.PROMISING or len(text) < ENOUGH * budget.at_least * REGION_CHARS:
         return None
     regions = regions_of(text)
     chosen = most_promising(

@@ -374,7 +374,7 @@ def build(site: Site) -> None:
             exactly: Read the text as it stands, whatever it looks like; nothing is looked up or mended.
             precision: What the models compute in: float32 (exact), or bfloat16 or int8 where on offer.
             read: How much of a long text is read: all, promising (what looks so to a quicker first stage), or
-                auto.
+                auto, which is all.
 
         Returns:
             what /answer gives of each model, probabilities by word, cross-scores, and the difference in words

@@ -9,6 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
+from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
 from tests.browser.conftest import FLAGS, find_browser, running_app
@@ -67,6 +68,9 @@ def main() -> None:
                 page.wait_for_timeout(1_000)
                 page.screenshot(path=FOLDER / f"benchmark-{size}-{theme}.png", full_page=True)
         browser.close()
+    for path in FOLDER.glob("*.png"):
+        # 256 colours: a third of the bytes, which the repository keeps for ever.
+        Image.open(path).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def known_answers(folder: Path) -> Path:
