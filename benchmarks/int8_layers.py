@@ -3,7 +3,8 @@
     python -m train convert [2-7]B*_golden.json --held-out --mode wide --out choice.json
     python -m benchmarks.int8_layers choice.json
 
-Years held out by question, never the test sets: that none is spared was chosen on this.
+Years held out by question, never the test sets: that none is spared was chosen on this. Any change of the
+rounding is another draw, and moves the figures by 1 EM and more (docs/measurements.md).
 """
 
 from __future__ import annotations

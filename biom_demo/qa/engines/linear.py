@@ -107,8 +107,8 @@ def use_kernels(model: nn.Module, precision: Precision) -> None:
     """Let the model's linear layers run by the kernels of that precision, in place.
 
     In float32 the model stays one that can be trained and saved. The last layer, which makes the logits, is
-    exact in all of them; to spare others from int8 gains nothing (``benchmarks/int8_layers.py``). Without
-    oneDNN's operators float32 is left to torch.
+    exact in all of them; to spare some others from int8 gains nothing that can be told from chance
+    (``benchmarks/int8_layers.py``). Without oneDNN's operators float32 is left to torch.
 
     Raises ``CheckpointError`` where another precision is asked for without the operators.
     """
