@@ -24,7 +24,7 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-# About 20 minutes, and nothing else should run; `make bench QUICK=1` only shows that it does.
+# About 25 minutes, and nothing else should run; `make bench QUICK=1` only shows that it does.
 bench: $(VENV)/.bench
 ifdef QUICK
 	$(BIN)/python -m benchmarks.bench --quick

@@ -1,6 +1,6 @@
 """Seconds and ratios of all that reads, in one run: the plain transformers loop, and each engine of ours.
 
-    python -m benchmarks.bench                   about 20 minutes on two cores; nothing else should run
+    python -m benchmarks.bench                   about 25 minutes on two cores; nothing else should run
     python -m benchmarks.bench --quick           the bundled pair's size alone, two rounds
     python -m benchmarks.bench --only lengths/large schedule --resume
 
