@@ -52,6 +52,9 @@ def main() -> None:
                 page.screenshot(path=FOLDER / f"compare-{size}-{theme}.png", full_page=True, clip=clip)
                 page.locator(".switches [data-text=one]").click()
                 page.locator(".merged-text mark").first.hover()
+                page.add_style_tag(
+                    content="#head { position: static !important }"
+                )  # it stays in sight, over the curves
                 page.locator("#difference").screenshot(path=FOLDER / f"difference-{size}-{theme}.png")
                 page.goto(f"{with_records}/?__theme={theme}")
                 page.get_by_role("tab", name="Ask PubMed").click()
