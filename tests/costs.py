@@ -61,16 +61,19 @@ def seconds(function, given):
         gc.enable()
 
 
-def ratio_of(function, short, long):
-    """How many times what ``short`` costs ``long`` costs; the least of three where it seems too much."""
+def ratio_of(function, short, long, *, most=MAX_RATIO, least_s=LEAST_S):
+    """How many times what ``short`` costs ``long`` costs; the least of three where it is not under ``most``.
+
+    Times under ``least_s`` count as it.
+    """
     ratio = 0.0
     for _ in range(3):  # once more, as other work on the machine may have come between
         cost = seconds(function, long)
-        if cost < MAX_RATIO * LEAST_S:
-            return cost / LEAST_S
-        found = cost / max(seconds(function, short), LEAST_S)
+        if cost < most * least_s:
+            return cost / least_s
+        found = cost / max(seconds(function, short), least_s)
         ratio = min(ratio or found, found)
-        if ratio < MAX_RATIO:
+        if ratio < most:
             break
     return ratio
 

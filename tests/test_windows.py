@@ -13,7 +13,7 @@ from biom_demo.errors import CheckpointError, InputError
 from biom_demo.qa import windows as module
 from biom_demo.qa.records import CharSpan, Window
 from biom_demo.qa.windows import Layout, PiecesCache, build_windows, label, tokenize
-from tests.costs import MAX_RATIO, ratio_of
+from tests.costs import ratio_of
 from tests.tiny import (
     byte_level_tokenizer,
     mpnet_tokenizer,
@@ -146,7 +146,7 @@ def test_pairs_cut_together_are_those_cut_alone(kind):
 
 
 def test_what_a_long_text_takes_grows_as_its_length():
-    assert ratio_of(windows_of, "gene binds " * 10_000, "gene binds " * 40_000) < MAX_RATIO
+    assert ratio_of(windows_of, "gene binds " * 10_000, "gene binds " * 40_000, most=8) < 8
 
 
 @pytest.mark.parametrize(

@@ -52,9 +52,8 @@ def main() -> None:
                 page.screenshot(path=FOLDER / f"compare-{size}-{theme}.png", full_page=True, clip=clip)
                 page.locator(".switches [data-text=one]").click()
                 page.locator(".merged-text mark").first.hover()
-                page.add_style_tag(
-                    content="#head { position: static !important }"
-                )  # it stays in sight, over the curves
+                # The head stays in sight, and would cover the curves.
+                page.add_style_tag(content="#head { position: static !important }")
                 page.locator("#difference").screenshot(path=FOLDER / f"difference-{size}-{theme}.png")
                 page.goto(f"{with_records}/?__theme={theme}")
                 page.get_by_role("tab", name="Ask PubMed").click()
